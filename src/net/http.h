@@ -1,0 +1,54 @@
+// HTTP as plain values: what a handler sees and answers. No Beast, no sockets in this header.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fluoro::net {
+
+/// Header names are lower-case; repeated headers are joined with ", ".
+using Headers = std::map<std::string, std::string, std::less<>>;
+
+struct HttpRequest {
+  std::string method;   ///< upper-case
+  std::string path;     ///< undecoded, without query
+  std::string query;    ///< text after '?', undecoded
+  Headers headers;
+  std::string body;     ///< inflated (Content-Encoding gzip, deflate, zstd are undone by the server)
+  std::string peer;     ///< "127.0.0.1:51234"
+
+  [[nodiscard]] std::string_view Header(std::string_view lower_case_name) const;
+  /// Media type in lower case without parameters: "application/json".
+  [[nodiscard]] std::string ContentType() const;
+  /// Decoded query parameters in order.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> QueryParameters() const;
+};
+
+/// Writes one piece of a streamed body; false: the client left, stop.
+using StreamWriter = std::function<bool(std::string_view piece)>;
+
+struct HttpResponse {
+  int status = 200;
+  Headers headers;
+  std::string body;
+  /// If set, the body is sent in chunks as it is written; runs on a thread of its own (bounded in number).
+  std::function<void(const StreamWriter&)> stream;
+
+  static HttpResponse Json(int status, std::string body);
+  static HttpResponse Text(int status, std::string body);
+};
+
+/// Runs on a worker thread and may block. Must not throw. Thread-safe.
+using HttpHandler = std::function<HttpResponse(HttpRequest&&)>;
+
+/// How one listener answers what never reaches a handler (bad framing, too large, unknown encoding, overload).
+using HttpErrorAnswer = std::function<HttpResponse(const HttpRequest& head, int status, std::string_view message)>;
+
+/// Percent-decodes; '+' becomes a space where `form`.
+std::string PercentDecode(std::string_view text, bool form);
+
+}  // namespace fluoro::net

@@ -1,0 +1,90 @@
+// The one seam between questions and storage. Its contract suite (trace_store_contract.h) runs on every implementation.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "model/assembly.h"
+#include "model/span_batch.h"
+#include "query/plan.h"
+
+namespace fluoro::store {
+
+/// When Append returns.
+enum class Durability : std::uint8_t {
+  kSynced,   ///< after fdatasync: acknowledged means durable
+  kWritten,  ///< after write; synced within 100 ms (UDP, which has no acknowledgement)
+};
+
+/// One match of a search. The trace is whole: all fragments, assembled.
+struct Match {
+  const model::AssembledTrace& trace;
+  const query::TraceView& view;
+};
+
+/// Return false to stop the search.
+using Visitor = std::function<bool(const Match&)>;
+
+struct SearchResult {
+  std::uint64_t scanned_traces = 0;   ///< examined, matching or not
+  double scanned_share = 1;           ///< examined / candidates in the window
+  bool complete = true;               ///< false: stopped by visitor, scan_max, deadline or client
+  std::optional<query::Cursor> last;  ///< position of the last trace examined: continue after it
+  std::vector<std::string> damaged;   ///< blocks that could not be read, with why: the answer is partial
+};
+
+struct Usage {
+  std::uint64_t traces = 0;        ///< by fragments: a trace in two blocks counts twice
+  std::uint64_t spans = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t head_bytes = 0;
+  std::int64_t oldest_ns = 0;      ///< earliest span start kept; 0 if empty
+};
+
+/// Thread-safe.
+class TraceStore {
+ public:
+  virtual ~TraceStore() = default;
+
+  /// Takes one batch, whole or not at all. Visible to readers when it returns.
+  /// Errors: kUnavailable (overload, read-only, shutting down: retry later), kNoSpace, kTooLarge, kIo.
+  virtual Result<void> Append(model::SpanBatch batch, Durability durability) = 0;
+
+  /// The traces that exist, in the order asked; unknown ids are left out. Errors: kIo, kCorruption.
+  virtual Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(std::span<const model::TraceId> ids) = 0;
+
+  /// Visits matching traces, newest start first (ties: larger id first).
+  virtual Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) = 0;
+
+  /// Distinct service names, sorted; at most `limit`.
+  virtual Result<std::vector<std::string>> Services(std::size_t limit) = 0;
+  struct Operation {
+    std::string name;
+    model::SpanKind kind;
+    auto operator<=>(const Operation&) const = default;
+  };
+  /// Distinct span names of a service, sorted; at most `limit`.
+  virtual Result<std::vector<Operation>> Operations(std::string_view service, std::size_t limit) = 0;
+
+  /// Deletes whole traces; returns how many were found.
+  virtual Result<std::uint64_t> Delete(std::span<const model::TraceId> ids) = 0;
+
+  /// Drops data that arrived before this time, at block grain.
+  virtual Result<void> DropBefore(std::int64_t arrival_ns) = 0;
+
+  virtual Usage GetUsage() = 0;
+
+  /// Called after each commit, on a store thread, with the batch just made visible. Must return at once.
+  using CommitListener = std::function<void(const std::shared_ptr<const model::SpanBatch>&)>;
+  virtual void SetCommitListener(CommitListener listener) = 0;
+
+  /// Seals what is in memory and syncs; later Appends fail with kUnavailable.
+  virtual Result<void> Close() = 0;
+};
+
+}  // namespace fluoro::store
