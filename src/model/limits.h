@@ -17,6 +17,10 @@ struct Limits {
   std::size_t content_bytes_max = std::size_t{1} << 20;         ///< GenAI prompt and answer attributes
   std::size_t name_bytes_max = std::size_t{4} << 10;
   int nesting_max = 64;
+  // Spans that start outside [start_ns_min, start_ns_max] are refused (`--accept-age`). The edges set it from their clock.
+  std::int64_t start_ns_min = INT64_MIN;
+  std::int64_t start_ns_max = INT64_MAX;
+  std::int64_t receive_ns = 0;  ///< stands in for a start time of 0 (OTLP) or none (Zipkin)
 };
 
 /// Counts of what a decoder refused or cut, for counters and partial-success answers.
