@@ -1,0 +1,40 @@
+// The JSON API under /ui/api that the web UI and our own commands read: trace, search, graph, tail,
+// export, import. The shapes are those of `fluoro trace|search|graph --json`: docs/cli.md.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "net/http.h"
+#include "store/trace_store.h"
+
+namespace fluoro::ingest {
+class Pipeline;
+}
+
+namespace fluoro::api::ui {
+
+/// Thread-safe.
+///   GET  /ui/api/trace/{id}        one trace
+///   POST /ui/api/search {"expression","from","to","limit","group","next_token","explain"}: JSON
+///   lines POST /ui/api/graph             {"expression","from","to","group"} GET
+///   /ui/api/tail?q=EXPR       server-sent events, one summary a completed trace; bounded and
+///   lossy, drops are told POST /ui/api/export            {"expression","from","to","format"}:
+///   streamed bytes POST /ui/api/import?format=F   body in that format, or auto
+class UiApi {
+ public:
+  /// `pipeline` may be null: a folder opened read-only takes no imports.
+  UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, const Clock& clock, Metrics& metrics);
+  ~UiApi();
+  net::HttpResponse Handle(const net::HttpRequest& request);
+  /// Ends tail streams.
+  void Stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fluoro::api::ui

@@ -1,0 +1,42 @@
+// The X-Ray API: paths -> operations, JSON in and out, errors in X-Ray's own form.
+// Source: botocore's service model xray/2016-04-12; X-Ray API reference.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "ingest/pipeline.h"
+#include "net/http.h"
+#include "store/trace_store.h"
+
+namespace fluoro::api::xray {
+
+struct Options {
+  std::string account_id = "000000000000";
+  std::string region = "us-east-1";
+  bool aws_quotas = false;  ///< the live service's limits on windows
+  double default_fixed_rate = 0.05;
+  int default_reservoir = 1;
+};
+
+/// Thread-safe.
+class XRayApi {
+ public:
+  XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock,
+          Metrics& metrics, const Options& options);
+  ~XRayApi();
+  /// True if the path is one of X-Ray's operations.
+  [[nodiscard]] static bool HasPath(std::string_view path);
+  net::HttpResponse Handle(const net::HttpRequest& request);
+  /// {"__type","Message"} with x-amzn-ErrorType and x-amzn-RequestId: also for what the listener
+  /// refuses itself.
+  static net::HttpResponse ErrorAnswer(int status, std::string_view type, std::string_view message);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fluoro::api::xray

@@ -1,0 +1,28 @@
+// Assembled trace -> X-Ray segment documents, as BatchGetTraces and `fluoro export --format xray`
+// give them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/assembly.h"
+
+namespace fluoro::codec::xray {
+
+struct SegmentDocument {
+  std::string id;
+  std::string document;  ///< compact JSON
+};
+
+struct EncodeOptions {
+  bool inferred = true;  ///< add inferred segments; exports leave them out
+};
+
+/// One entry a segment (independent subsegments nested under their parents), then orphans, then
+/// inferred segments, by start. Spans that came as X-Ray documents come back as they were sent;
+/// spans of other protocols follow the OTel -> X-Ray mapping of docs/formats/otlp-xray-mapping.md.
+/// Pure.
+std::vector<SegmentDocument> EncodeSegments(const model::AssembledTrace& trace,
+                                            const EncodeOptions& options = {});
+
+}  // namespace fluoro::codec::xray

@@ -1,0 +1,59 @@
+// The one way in: bytes of any protocol -> decode -> store, with counters by protocol and reason.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/metrics.h"
+#include "codec/otlp/otlp.h"
+#include "codec/xray/decode.h"
+#include "codec/zipkin/zipkin.h"
+#include "model/limits.h"
+#include "store/trace_store.h"
+
+namespace fluoro::ingest {
+
+struct Options {
+  model::Limits limits;  ///< times are filled per request from the clock
+  std::int64_t accept_age_ns =
+      INT64_MAX;  ///< INT64_MAX: any age (`--accept-age any`), also any future
+  std::int64_t accept_ahead_ns =
+      7'200'000'000'000;  ///< spans further ahead are refused unless any age is accepted
+};
+
+/// Thread-safe. Every call returns after the store acknowledged, so 200 may be sent.
+/// Errors of all calls: those of the decoder (kCorruption, kTooLarge: the client's fault) and of
+/// TraceStore::Append (kUnavailable, kNoSpace: retry later).
+class Pipeline {
+ public:
+  Pipeline(store::TraceStore& store, const Clock& clock, Metrics& metrics, const Options& options);
+  ~Pipeline();
+
+  /// PutTraceSegments. Documents may also be the OTLP strings T1S.../T1U....
+  Result<std::vector<codec::xray::Unprocessed>> PutSegments(
+      std::span<const std::string_view> documents);
+
+  struct OtlpAnswer {
+    std::uint64_t rejected_spans = 0;
+    std::string message;
+  };
+  Result<OtlpAnswer> ExportOtlp(std::string_view body, codec::otlp::Encoding encoding,
+                                std::string_view protocol);
+
+  Result<void> PutZipkin(std::string_view json, codec::zipkin::Version version);
+
+  /// Datagrams received together; never answered, only counted. Append is Durability::kWritten.
+  void PutDatagrams(std::span<const std::string_view> datagrams);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fluoro::ingest

@@ -1,0 +1,65 @@
+// The embedded store: write-ahead log, head by trace, immutable blocks. Formats:
+// docs/formats/wal.md, docs/formats/block.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/metrics.h"
+#include "store/trace_store.h"
+
+namespace fluoro::store {
+
+enum class SyncPolicy : std::uint8_t { kAlways, kInterval, kOff };
+
+struct EmbeddedOptions {
+  std::string folder;
+  SyncPolicy sync = SyncPolicy::kAlways;
+  std::int64_t retention_ns = 7LL * 24 * 3600 * kNsPerSecond;
+  std::uint64_t retention_bytes = UINT64_MAX;
+  std::uint64_t memory_bytes = std::uint64_t{512}
+                               << 20;  ///< the process's promise; the head gets a quarter
+  std::int64_t seal_idle_ns = 10 * kNsPerSecond;
+  std::int64_t seal_age_ns = 90 * kNsPerSecond;
+  bool read_only = false;  ///< no lock, no recovery writes: for `--data DIR` readers
+  bool background_thread =
+      true;  ///< off: seals and retention run only through RunMaintenance (tests)
+};
+
+/// The TraceStore with what only an owner of files can do.
+class EmbeddedStore : public TraceStore {
+ public:
+  /// One pass of sealing and retention at the clock's time. Thread-safe.
+  virtual Result<void> RunMaintenance() = 0;
+  /// Seals everything in memory now.
+  virtual Result<void> SealAll() = 0;
+};
+
+/// Opens or creates the folder, recovers, starts the log thread. A damaged block is set aside and
+/// named in Search answers, never a refusal. Errors: kAlreadyExists (another process holds the
+/// folder), kUnsupported (written by a newer version), kIo.
+Result<std::unique_ptr<EmbeddedStore>> OpenEmbeddedStore(Fs& fs, const Clock& clock,
+                                                         Metrics& metrics,
+                                                         const EmbeddedOptions& options);
+
+struct VerifyReport {
+  struct Item {
+    std::string file;
+    std::string problem;  ///< empty: fine
+    std::uint64_t bytes = 0;
+    std::uint64_t spans = 0;
+    std::uint64_t traces = 0;
+  };
+  std::vector<Item> items;
+  [[nodiscard]] bool ok() const;
+};
+/// Walks every checksum of a folder. Reads only.
+Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder);
+
+}  // namespace fluoro::store
