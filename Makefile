@@ -1,0 +1,44 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+
+.PHONY: help setup setup-build setup-test setup-check build test demo bench check soak format clean install
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: setup-build ## release binary: build/release/fluoro
+	@cmake --preset release >build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
+	@cmake --build --preset release
+
+demo: build ## builds, starts a server on a fresh folder, sends real traffic through it, shows the answer
+	@build/release/fluoro demo
+
+test: setup-test ## all tests: unit, property, crash, fuzz replay, layers, system with real clients
+	@cmake --preset dev >build/dev-configure.log 2>&1 || { cat build/dev-configure.log; exit 1; }
+	@cmake --build --preset dev
+	@cd build/dev && ctest --output-on-failure -j $(JOBS)
+
+bench: setup-test ## benchmarks: micro (Google Benchmark) and whole program (fluoro bench)
+	@cmake --preset bench >build/bench-configure.log 2>&1 || { cat build/bench-configure.log; exit 1; }
+	@cmake --build --preset bench --target fluoro benches
+	@bench/run.sh build/bench
+
+check: setup-check ## before a push: format, tidy, dev, asan, tsan
+	@scripts/check.sh
+
+format: setup-check ## clang-format in place
+	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
+
+install: build ## copies the binary to $(PREFIX)/bin
+	@install -D -m 755 build/release/fluoro $(DESTDIR)$(PREFIX)/bin/fluoro
+
+clean: ## removes all build trees
+	@rm -rf build
+
+setup: setup-test
+setup-build setup-test setup-check: setup-%:
+	@mkdir -p build
+	@scripts/setup.sh $*

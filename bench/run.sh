@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs every micro benchmark of a build tree, then the whole-program one. Usage: bench/run.sh BUILD_DIR
+set -euo pipefail
+build=$1
+mkdir -p "$build/results"
+while IFS= read -r program; do
+  name=$(basename "$program")
+  echo "== $name"
+  "$program" --benchmark_out="$build/results/$name.json" --benchmark_out_format=json
+done < <(find "$build/src" -maxdepth 5 -type f -name '*_bench' -perm -u+x | sort)
+echo "== fluoro bench ingest"
+"$build/fluoro" bench ingest
+"$build/fluoro" bench ingest --json >"$build/results/ingest.json"
