@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sampling/rule.h"
@@ -14,10 +16,11 @@ namespace fluoro::sampling {
 
 inline constexpr std::int64_t kReportIntervalSeconds = 10;
 inline constexpr std::int64_t kQuotaTtlSeconds = 300;
-inline constexpr std::size_t kClientsPerRuleMax =
-    100'000;  ///< beyond: the longest silent one is forgotten
+/// Beyond: the client that would be taken for dead first is forgotten.
+inline constexpr std::size_t kClientsPerRuleMax = 100'000;
 
-/// One SamplingStatisticsDocument.
+/// One SamplingStatisticsDocument. Several documents of one client and rule in one call are to be
+/// summed first.
 struct Report {
   std::string client_id;
   std::int64_t timestamp_ns = 0;
@@ -32,43 +35,73 @@ struct Target {
   std::int32_t reservoir_quota = 0;
   std::int64_t reservoir_quota_ttl_s = 0;  ///< Unix seconds
   std::int32_t interval_s = 10;
+  bool operator==(const Target&) const = default;
 };
 
-/// Integer shares of `reservoir` for these demands (requests/s): max-min fair, what is left over
-/// spread evenly. `rotation` decides who gets one when there are more clients than units.
+/// Integer shares of `reservoir` for these demands (requests/s), in their order: max-min fair, ties
+/// to the larger demand, then to the earlier place; what is left over is spread evenly. Where more
+/// clients want something than there are units, `rotation` picks those that get one. The sum is
+/// `reservoir` unless there is nobody. n log n.
 std::vector<std::int32_t> MaxMinFair(std::int32_t reservoir, const std::vector<double>& demands,
                                      std::int64_t rotation);
 
-/// State of one rule. Not thread-safe.
+/// Seconds between two reports of one client, by the number of live clients of the rule.
+std::int32_t ReportInterval(std::size_t clients);
+
+/// State of one rule. Not thread-safe. While the reservoir stays the same, the quotas last promised
+/// to live clients never sum to more than it. A client silent for three intervals counts as dead.
 class QuotaAssigner {
  public:
+  /// Books the report and answers it. A report with the timestamp of this client's last one is a
+  /// repetition: it is answered, not booked.
   Target Accept(const Rule& rule, const Report& report, std::int64_t now_ns);
+  /// Clients not yet found dead by the last Accept.
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
 
  private:
   struct Client {
-    std::int64_t last_seen_ns = 0;
     std::int64_t last_timestamp_ns = 0;
-    double demand = 0;
-    std::int32_t quota = 0;
+    std::int64_t deadline_ns = 0;  ///< dead after this
+    double demand = 0;             ///< requests/s, EWMA
+    std::int32_t interval_s = kReportIntervalSeconds;
+    std::int32_t quota = 0;  ///< last promised
+    std::int32_t share = 0;  ///< of the division made last
   };
+
+  void DropSilent(std::int64_t now_ns);
+  void Drop(const std::string& client_id);
+  void Divide(std::int32_t reservoir, std::int64_t now_ns);
+
   std::map<std::string, Client> clients_;
+  std::set<std::pair<std::int64_t, std::string>> by_deadline_;
+  std::int64_t promised_ = 0;  ///< sum of clients_' quota
+  std::int64_t divided_ns_ = 0;
+  std::int32_t divided_reservoir_ = -1;
 };
 
-/// Counts per 10-second window, kept 30 minutes: GetSamplingStatisticSummaries.
+/// Counts per 10-second window, kept 30 minutes: GetSamplingStatisticSummaries. Not thread-safe.
 class StatisticsWindows {
  public:
   struct Window {
     std::int64_t request_count = 0, sampled_count = 0, borrow_count = 0;
+    bool operator==(const Window&) const = default;
   };
+  using Windows = std::map<std::string, std::map<std::int64_t, Window>>;
+
+  /// Books the report in the window of its timestamp. Left out: repetitions (same rule, client and
+  /// timestamp), and times more than 30 minutes ago or more than 10 minutes ahead.
   void Add(const std::string& rule_name, const Report& report, std::int64_t now_ns);
+  /// Drops windows that are older than 30 minutes; Add does so too.
+  void Prune(std::int64_t now_ns);
+  /// A deleted rule disappears.
+  void Forget(const std::string& rule_name);
   /// rule -> window start (Unix seconds) -> counts.
-  [[nodiscard]] const std::map<std::string, std::map<std::int64_t, Window>>& windows() const {
-    return windows_;
-  }
+  [[nodiscard]] const Windows& windows() const { return windows_; }
 
  private:
-  std::map<std::string, std::map<std::int64_t, Window>> windows_;
+  Windows windows_;
+  /// When booked (Unix seconds) -> (rule, client, timestamp) hashes, to know repetitions.
+  std::map<std::int64_t, std::set<std::uint64_t>> booked_;
 };
 
 }  // namespace fluoro::sampling

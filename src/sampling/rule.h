@@ -28,19 +28,25 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
+/// The rule that every set holds; evaluated last.
+inline constexpr std::string_view kDefaultRuleName = "Default";
+
 /// "Default": all traffic, 1/s and 5 % unless changed.
 Rule DefaultRule(double fixed_rate = 0.05, std::int32_t reservoir = 1);
 
 /// What a client knows about a request it is asked to decide on; empty fields match only patterns
 /// that match "".
 struct Request {
-  std::string service_name, service_type, host, http_method, url_path, resource_arn;
-  std::map<std::string, std::string> attributes;
+  std::string service_name{}, service_type{}, host{}, http_method{}, url_path{}, resource_arn{};
+  std::map<std::string, std::string> attributes{};
 };
-/// `*` any run, `?` any one character; case-insensitive. Linear in pattern times text.
+/// `*` any run, `?` any one character (UTF-8); whole text; ASCII letters match either case. At most
+/// pattern times text steps.
 bool WildcardMatch(std::string_view pattern, std::string_view text);
+/// All six patterns and all attributes match; an attribute that the request lacks does not.
 bool Matches(const Rule& rule, const Request& request);
-/// First match by priority, then by name; null if none.
+/// First match by priority, then by name, Default last whatever its priority; null if none. Points
+/// into `rules`.
 const Rule* FindRule(const std::vector<Rule>& rules, const Request& request);
 
 }  // namespace fluoro::sampling
