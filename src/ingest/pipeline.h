@@ -48,6 +48,12 @@ class Pipeline {
 
   Result<void> PutZipkin(std::string_view json, codec::zipkin::Version version);
 
+  /// Spans that were decoded elsewhere (imports); `stats` goes into the counters under `protocol`.
+  Result<void> PutBatch(model::SpanBatch batch, const model::DecodeStats& stats, std::string_view protocol);
+
+  /// The limits of the options with the accepted times and the receive time of now.
+  [[nodiscard]] model::Limits LimitsNow() const;
+
   /// Datagrams received together; never answered, only counted. Append is Durability::kWritten.
   void PutDatagrams(std::span<const std::string_view> datagrams);
 
