@@ -35,8 +35,9 @@ struct HttpResponse {
   int status = 200;
   Headers headers;
   std::string body;
-  /// If set, the body is sent in chunks as it is written; runs on a thread of its own (bounded in number).
-  std::function<void(const StreamWriter&)> stream;
+  /// If set, the body is sent in chunks as it is written; runs on a thread of its own (bounded in number). Returns true when
+  /// the body is whole; after false the connection is closed without the last chunk, so that no reader takes a part for all.
+  std::function<bool(const StreamWriter&)> stream;
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);
