@@ -1,5 +1,6 @@
 // X-Ray filter expressions: text -> Filter, and Filter x trace -> bool.
-// Source: X-Ray developer guide, "Using filter expressions"; the decisions where it is silent: docs/filter-expressions.md.
+// Source: X-Ray developer guide, "Using filter expressions"; the decisions where it is silent:
+// docs/filter-expressions.md.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,8 @@ namespace fluoro::query {
 inline constexpr std::size_t kExpressionBytesMax = 8'192;
 inline constexpr int kExpressionNestingMax = 64;
 
-/// Finds the filter text of a group by name or ARN; nullopt: no such group. "Default" is known without asking.
+/// Finds the filter text of a group by name or ARN; nullopt: no such group. "Default" is known
+/// without asking.
 using GroupLookup = std::function<std::optional<std::string>(std::string_view name_or_arn)>;
 
 /// What one trace shows to an expression. The root causes are computed when first asked for.
@@ -50,7 +52,8 @@ class Filter {
   };
 
   /// Empty text matches everything.
-  /// Errors: kInvalidArgument, message "Invalid input symbol at position <n>: ..." (1-based byte), with a suggestion
+  /// Errors: kInvalidArgument, message "Invalid input symbol at position <n>: ..." (1-based byte),
+  /// with a suggestion
   /// ("did you mean 'responsetime'?") where a keyword is close; kTooLarge for the limits above.
   static Result<Filter> Parse(std::string_view text, const Options& options);
   static Result<Filter> Parse(std::string_view text);
@@ -66,7 +69,11 @@ class Filter {
   std::shared_ptr<const Expression> root_;
 };
 
-/// Selector of GetTimeSeriesServiceStatistics: exactly one service(...) or edge(...) without a block.
+/// Unicode code points of an entity selector.
+inline constexpr std::size_t kSelectorCharactersMax = 500;
+
+/// Selector of GetTimeSeriesServiceStatistics: exactly one service(...) or edge(...) without a
+/// block.
 struct EntitySelector {
   struct Node {
     std::optional<std::string> name, type, account_id;
@@ -75,7 +82,7 @@ struct EntitySelector {
   };
   std::optional<Node> service;
   std::optional<std::pair<Node, Node>> edge;
-  /// Errors: kInvalidArgument as Filter::Parse.
+  /// Errors: kInvalidArgument as Filter::Parse; kTooLarge beyond kSelectorCharactersMax.
   static Result<EntitySelector> Parse(std::string_view text);
 };
 

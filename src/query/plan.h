@@ -17,7 +17,8 @@ enum class TimeRange : std::uint8_t {
   kService,     ///< the end of some segment
 };
 
-/// Position in the order newest start first, ties by id descending: results continue strictly after it.
+/// Position in the order newest start first, ties by id descending: results continue strictly after
+/// it.
 struct Cursor {
   std::int64_t start_ns = 0;
   model::TraceId trace_id;
@@ -28,8 +29,8 @@ struct Plan {
   std::int64_t from_ns = INT64_MIN;
   std::int64_t until_ns = INT64_MAX;
   TimeRange time_range = TimeRange::kTraceStart;
-  std::optional<Filter> filter;     ///< absent: everything
-  std::optional<Cursor> after;      ///< continue a search
+  std::optional<Filter> filter;          ///< absent: everything
+  std::optional<Cursor> after;           ///< continue a search
   std::uint64_t scan_max = UINT64_MAX;   ///< stop after examining so many traces
   std::int64_t deadline_ns = INT64_MAX;  ///< Clock::MonotonicNs
   std::stop_token stop;                  ///< the client left
