@@ -100,7 +100,18 @@ struct SpanDescription {
   Entity entity;
   std::optional<Entity> service_segment;
 };
-SpanDescription DescribeSpan(const Span& span);
+struct DescribeOptions {
+  /// The span's parent belongs to another service (only an assembled trace can tell): described as a span without parent.
+  bool service_entry = false;
+  /// Names and documents exactly as the public exporter makes them.
+  bool exporter_names = false;
+};
+SpanDescription DescribeSpan(const Span& span, const DescribeOptions& options = {});
+
+/// The annotations of one span, keys as X-Ray prints them: attributes of role kAnnotation with an indexable key
+/// (`[A-Za-z0-9_.]{1,500}`), then the scalar attributes listed in the string array `aws.xray.annotations` (other characters of
+/// their keys become `_`; `otel.resource.<key>` names a resource attribute). Of equal keys the last wins. Pure.
+std::vector<KeyValue> AnnotationsOf(const Span& span);
 
 /// Deletes characters outside letters, numbers, separators and `_ . : / % & # = + \ - @`, cuts to 200 code points.
 /// Empty if nothing is left. Source: X-Ray segment document schema.
