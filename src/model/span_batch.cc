@@ -133,6 +133,12 @@ TextRef SpanBatch::AddText(std::string_view text) {
   return ref;
 }
 
+std::optional<std::uint32_t> SpanBatch::FindKey(std::string_view key) const {
+  const auto it = key_index_.find(key);
+  if (it == key_index_.end()) return std::nullopt;
+  return it->second;
+}
+
 std::uint32_t SpanBatch::InternKey(std::string_view key) {
   if (const auto it = key_index_.find(key); it != key_index_.end()) return it->second;
   const auto index = static_cast<std::uint32_t>(keys.size());

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -128,6 +129,8 @@ class SpanBatch {
   // Building.
   TextRef AddText(std::string_view text);
   std::uint32_t InternKey(std::string_view key);
+  /// Index of a key that is there already.
+  [[nodiscard]] std::optional<std::uint32_t> FindKey(std::string_view key) const;
   std::uint32_t AddResource(const ResourceRow& row);
   std::uint32_t AddScope(const ScopeRow& row);
 

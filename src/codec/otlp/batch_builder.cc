@@ -1,0 +1,367 @@
+#include "codec/otlp/batch_builder.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/json.h"
+#include "base/utf8.h"
+
+namespace fluoro::codec::otlp::internal {
+namespace {
+
+using model::AttributeCell;
+using model::AttributeType;
+
+// Events and links of a few bytes become rows of 32 and 48: beyond this the body is an attack.
+constexpr std::size_t kPoolsBytesPerBodyByte = 12;
+constexpr std::size_t kPoolsBytesAlways = std::size_t{1} << 20;
+
+std::uint64_t Pack(model::TextRef ref) {
+  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
+}
+
+model::TextRef Unpack(std::uint64_t payload) {
+  return {.offset = static_cast<std::uint32_t>(payload >> 32),
+          .bytes = static_cast<std::uint32_t>(payload)};
+}
+
+// Bits of SpanFlag that exist.
+constexpr std::uint32_t kFlagsKnown = 2 * model::kIncompleteEmbedded - 1;
+
+}  // namespace
+
+std::string Place::ToString() const {
+  return "resourceSpans[" + std::to_string(resource) + "].scopeSpans[" + std::to_string(scope) +
+         "].spans[" + std::to_string(span) + "]";
+}
+
+// Parser for documents, made when the first one is met.
+struct BatchBuilder::DocumentCheck {
+  simdjson::dom::parser parser;
+};
+
+BatchBuilder::BatchBuilder(const model::Limits& limits, bool unsampled, std::size_t body_bytes)
+    : limits_(limits),
+      flags_always_(unsampled ? model::kUnsampled : 0U),
+      pools_bytes_max_(kPoolsBytesPerBodyByte * body_bytes + kPoolsBytesAlways),
+      next_key_(kOwnersCount, UINT32_MAX) {}
+
+BatchBuilder::~BatchBuilder() = default;
+
+std::string_view BatchBuilder::Clean(std::string_view raw, std::size_t bytes_max,
+                                     std::string& scratch) {
+  const bool cut = raw.size() > bytes_max;
+  std::string_view text = TruncateUtf8(raw, bytes_max);
+  if (!IsAscii(text)) {
+    if (!IsValidUtf8(text)) {
+      scratch = RepairUtf8(text);
+      text = TruncateUtf8(scratch, bytes_max);
+      NoteRepaired();
+    } else if (body_repaired_ && text.find("\xef\xbf\xbd") != std::string_view::npos) {
+      NoteRepaired();
+    }
+  }
+  if (cut) NoteTruncated();
+  return text;
+}
+
+model::TextRef BatchBuilder::CleanText(std::string_view raw, std::size_t bytes_max) {
+  std::string scratch;
+  return out_.batch.AddText(Clean(raw, bytes_max, scratch));
+}
+
+void BatchBuilder::NoteTruncated() {
+  flags_ |= model::kTruncated;
+  ++out_.stats.truncated_values;
+}
+
+void BatchBuilder::NoteRepaired() {
+  flags_ |= model::kTextRepaired;
+  ++out_.stats.repaired_texts;
+}
+
+std::uint32_t BatchBuilder::TakeFlags() { return std::exchange(flags_, 0U); }
+
+void BatchBuilder::FlagSpans(std::size_t first, std::uint32_t flags) {
+  if (flags == 0) return;
+  for (std::size_t i = first; i < out_.batch.flags.size(); ++i) out_.batch.flags[i] |= flags;
+}
+
+void BatchBuilder::BeginOwner(Owner owner) {
+  ++owner_serial_;
+  owner_begin_ = out_.batch.AttributesEnd();
+  next_key_slot_ = static_cast<std::size_t>(owner);
+  plain_count_ = 0;
+  view_count_ = 0;
+  owner_dropped_ = 0;
+  has_source_ = false;
+}
+
+model::Range BatchBuilder::EndOwner(std::uint64_t& dropped) {
+  dropped += owner_dropped_;
+  out_.stats.dropped_attributes += owner_dropped_;
+  return {owner_begin_, out_.batch.AttributesEnd()};
+}
+
+std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
+  std::string scratch;
+  const std::string_view text = Clean(raw, limits_.key_bytes_max, scratch);
+  const std::uint32_t key = out_.batch.InternKey(text);
+  while (key_states_.size() < out_.batch.keys.size()) {
+    key_states_.push_back(
+        {.owner_serial = 0,
+         .cell = 0,
+         .key_class = ClassifyKey(out_.batch.Key(static_cast<std::uint32_t>(key_states_.size())))});
+  }
+  if (next_key_.size() < key_states_.size() + kOwnersCount) {
+    next_key_.resize(key_states_.size() + kOwnersCount, UINT32_MAX);
+  }
+  return key;
+}
+
+AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
+  KeyState& state = key_states_[key];
+  if (state.owner_serial == owner_serial_) {
+    AttributeCell& cell = out_.batch.attributes[state.cell];
+    cell = {.key = key};
+    return &cell;
+  }
+  state.owner_serial = owner_serial_;
+  state.cell = out_.batch.AttributesEnd();
+  if (state.key_class <= KeyClass::kContent) {
+    ++plain_count_;
+  } else {
+    ++view_count_;
+    has_source_ |= state.key_class == KeyClass::kSource;
+  }
+  return &out_.batch.attributes.emplace_back(AttributeCell{.key = key});
+}
+
+// One of the two counts is used up: a key that is not there yet must not be interned.
+AttributeCell* BatchBuilder::CellNearLimit(std::string_view key) {
+  std::string scratch;
+  const std::string_view text = Clean(key, limits_.key_bytes_max, scratch);
+  const auto known = out_.batch.FindKey(text);
+  if (known && key_states_[*known].owner_serial == owner_serial_) return CellOf(*known);
+  const bool plain = ClassifyKey(text) <= KeyClass::kContent;
+  if ((plain ? plain_count_ : view_count_) >= limits_.attributes_max) {
+    ++owner_dropped_;
+    return nullptr;
+  }
+  return CellOf(KeyIndex(key));
+}
+
+std::size_t BatchBuilder::ValueBytesMax(const AttributeCell& cell) const {
+  switch (key_states_[cell.key].key_class) {
+    case KeyClass::kPlain:
+    case KeyClass::kSource:
+      return limits_.value_bytes_max;
+    case KeyClass::kContent:
+      return limits_.content_bytes_max;
+    case KeyClass::kDocument:
+    case KeyClass::kView:
+      return std::max(limits_.content_bytes_max, limits_.document_bytes_max);
+  }
+  return limits_.value_bytes_max;
+}
+
+void BatchBuilder::SetString(AttributeCell& cell, std::string_view raw) {
+  cell.type = AttributeType::kString;
+  cell.payload = Pack(Text(raw, ValueBytesMax(cell)));
+}
+
+void BatchBuilder::SetBytes(AttributeCell& cell, std::string_view raw) {
+  if (raw.size() > ValueBytesMax(cell)) {
+    raw = raw.substr(0, ValueBytesMax(cell));
+    NoteTruncated();
+  }
+  cell.type = AttributeType::kBytes;
+  cell.payload = Pack(out_.batch.AddText(raw));
+}
+
+void BatchBuilder::SetEncoded(AttributeCell& cell, AttributeType type, std::string_view any_value) {
+  cell.type = type;
+  cell.payload = Pack(out_.batch.AddText(any_value));
+}
+
+void BatchBuilder::RollbackTo(const model::SpanBatch::Mark& mark) {
+  out_.batch.RollbackTo(mark);
+  key_states_.resize(out_.batch.keys.size());
+}
+
+void BatchBuilder::FinishResource(model::ResourceRow& row, std::string_view schema_url,
+                                  std::uint64_t dropped, std::string_view entity_refs) {
+  for (std::uint32_t i = row.attributes.begin; i < row.attributes.end; ++i) {
+    const AttributeCell& cell = out_.batch.attributes[i];
+    if (cell.type == AttributeType::kString && out_.batch.Key(cell.key) == "service.name") {
+      row.service = Unpack(cell.payload);
+    }
+  }
+  row.schema_url = Text(schema_url, limits_.value_bytes_max);
+  row.entity_refs = out_.batch.AddText(entity_refs);
+  row.dropped_attributes = Saturate(dropped);
+}
+
+void BatchBuilder::BeginSpan() {
+  span_mark_ = out_.batch.MarkHere();
+  span_stats_ = out_.stats;
+  flags_ = 0;
+}
+
+bool BatchBuilder::TakesEvent(PendingSpan& span, std::size_t events_count) {
+  if (events_count < limits_.events_max) return true;
+  ++span.dropped_events;
+  ++out_.stats.dropped_events;
+  return false;
+}
+
+bool BatchBuilder::TakesLink(PendingSpan& span, std::size_t links_count) {
+  if (links_count < limits_.links_max) return true;
+  ++span.dropped_links;
+  ++out_.stats.dropped_links;
+  return false;
+}
+
+void BatchBuilder::Reject(std::string reason) {
+  RollbackTo(span_mark_);
+  const std::uint64_t rejected = span_stats_.rejected_spans + 1;
+  out_.stats = span_stats_;
+  out_.stats.rejected_spans = rejected;
+  if (out_.reject_reason.empty()) out_.reject_reason = place.ToString() + ": " + std::move(reason);
+}
+
+bool BatchBuilder::CheckSpan(PendingSpan& span) {
+  if (!span.trace_id_valid) {
+    Reject("trace id must have 16 bytes, not all of them zero");
+    return false;
+  }
+  if (!span.span_id_valid) {
+    Reject("span id must have 8 bytes, not all of them zero");
+    return false;
+  }
+  constexpr auto kTimeMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (span.start_ns == 0) span.start_ns = static_cast<std::uint64_t>(limits_.receive_ns);
+  if (span.start_ns > kTimeMax) {
+    Reject("start time " + std::to_string(span.start_ns) + " is beyond the year 2262");
+    return false;
+  }
+  const auto start = static_cast<std::int64_t>(span.start_ns);
+  if (start < limits_.start_ns_min) {
+    Reject("start time " + std::to_string(start) + " is before the oldest accepted, " +
+           std::to_string(limits_.start_ns_min));
+    return false;
+  }
+  if (start > limits_.start_ns_max) {
+    Reject("start time " + std::to_string(start) + " is after the latest accepted, " +
+           std::to_string(limits_.start_ns_max));
+    return false;
+  }
+  span.end_ns = std::clamp(span.end_ns, span.start_ns, kTimeMax);
+  return true;
+}
+
+Result<void> BatchBuilder::AddSpan(const PendingSpan& span, std::uint32_t resource,
+                                   std::uint32_t scope) {
+  model::SpanBatch& batch = out_.batch;
+  if (batch.events.size() * sizeof(model::EventRow) + batch.links.size() * sizeof(model::LinkRow) >
+      pools_bytes_max_) {
+    return Fail(ErrorCode::kTooLarge, place.ToString() +
+                                          ": events and links of the request take more than 12 "
+                                          "times its size");
+  }
+  const std::uint32_t i = batch.BeginSpan(span.trace_id, span.span_id);
+  batch.parent_ids[i] = span.parent_id;
+  batch.start_ns[i] = static_cast<std::int64_t>(span.start_ns);
+  batch.end_ns[i] = static_cast<std::int64_t>(span.end_ns);
+  batch.names[i] = span.name.bytes == 0 ? batch.AddText("span") : span.name;
+  batch.resources[i] = resource;
+  batch.scopes[i] = scope;
+  batch.kinds[i] = span.kind;
+  batch.statuses[i] = span.status;
+  batch.sources[i] = span.source;
+  batch.flags[i] = span.flags | flags_always_ | TakeFlags();
+  batch.otel_flags[i] = span.otel_flags;
+  batch.trace_states[i] = span.trace_state;
+  batch.status_messages[i] = span.status_message;
+  batch.span_attributes[i] = span.attributes;
+  batch.span_events[i] = span.events;
+  batch.span_links[i] = span.links;
+  batch.dropped_attributes[i] = Saturate(span.sent_dropped_attributes + span.dropped_attributes);
+  batch.dropped_events[i] = Saturate(span.sent_dropped_events + span.dropped_events);
+  batch.dropped_links[i] = Saturate(span.sent_dropped_links + span.dropped_links);
+  batch.documents[i] = span.document;
+  ++out_.stats.spans;
+  return {};
+}
+
+bool BatchBuilder::IsDocument(std::string_view text) {
+  if (text.size() > limits_.document_bytes_max ||
+      JsonDepthExceeds(text, 2 * static_cast<std::size_t>(limits_.nesting_max))) {
+    return false;
+  }
+  if (!document_check_) document_check_ = std::make_unique<DocumentCheck>();
+  simdjson::dom::element root;
+  return document_check_->parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS &&
+         root.is_object();
+}
+
+void BatchBuilder::RestoreView(PendingSpan& span) {
+  if (!has_source_) return;
+  model::SpanBatch& batch = out_.batch;
+  const model::Range range = span.attributes;
+  FLUORO_ASSERT(range.end == batch.AttributesEnd());
+  const auto find = [&](std::string_view key, AttributeType type) -> const AttributeCell* {
+    for (std::uint32_t i = range.begin; i < range.end; ++i) {
+      const AttributeCell& cell = batch.attributes[i];
+      if (cell.type == type && batch.Key(cell.key) == key) return &cell;
+    }
+    return nullptr;
+  };
+  const AttributeCell* const source_cell = find(kSourceKey, AttributeType::kString);
+  if (source_cell == nullptr) return;
+  const auto source = SourceFromName(batch.Text(Unpack(source_cell->payload)));
+  if (!source) return;
+  const bool xray = *source == model::SpanSource::kXRay;
+  std::vector<std::string> annotations;
+  if (xray) {
+    const AttributeCell* const document = find(kDocumentKey, AttributeType::kString);
+    if (document == nullptr || !IsDocument(batch.Text(Unpack(document->payload)))) return;
+    span.document = Unpack(document->payload);
+    if (const AttributeCell* const list = find(kAnnotationsKey, AttributeType::kArray)) {
+      const model::AttributeValue value = batch.ValueOf(*list);
+      for (const model::AttributeValue& item : value.AsArray()->values) {
+        if (const std::string* const text = item.AsString()) annotations.push_back(*text);
+      }
+      std::ranges::sort(annotations);
+    }
+  }
+  if (const AttributeCell* const flags = find(kFlagsKey, AttributeType::kInt)) {
+    span.flags |= static_cast<std::uint32_t>(flags->payload) & kFlagsKnown;
+  }
+  span.source = *source;
+
+  const std::vector<AttributeCell> cells(batch.attributes.begin() + range.begin,
+                                         batch.attributes.end());
+  batch.attributes.resize(range.begin);
+  for (AttributeCell cell : cells) {
+    const std::string key(batch.Key(cell.key));
+    if (key.starts_with(kPlainPrefix)) {
+      cell.key = InternKey(std::string_view(key).substr(kPlainPrefix.size()));
+    } else if (key.starts_with(kAnnotationPrefix)) {
+      cell.key = InternKey(std::string_view(key).substr(kAnnotationPrefix.size()));
+      cell.role = model::AttributeRole::kAnnotation;
+    } else if (IsViewKey(key, xray)) {
+      continue;
+    } else if (std::ranges::binary_search(annotations, key)) {
+      cell.role = model::AttributeRole::kAnnotation;
+    }
+    batch.attributes.push_back(cell);
+  }
+  span.attributes.end = batch.AttributesEnd();
+}
+
+}  // namespace fluoro::codec::otlp::internal

@@ -1,0 +1,219 @@
+// What the protobuf and the JSON decoder share: limits, text repair, duplicate keys, span checks,
+// and the way of the result into the columns of a SpanBatch.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/otlp/keys.h"
+#include "codec/otlp/otlp.h"
+#include "model/limits.h"
+#include "model/span_batch.h"
+
+namespace fluoro::codec::otlp::internal {
+
+/// Whose attributes are being read.
+enum class Owner : std::uint8_t { kResource, kScope, kSpan, kEvent, kLink };
+inline constexpr std::size_t kOwnersCount = 5;
+
+/// One span between its first and its last field.
+struct PendingSpan {
+  model::TraceId trace_id;
+  model::SpanId span_id;
+  model::SpanId parent_id;
+  bool trace_id_valid = false;  ///< right length and not zero
+  bool span_id_valid = false;
+  std::uint64_t start_ns = 0;
+  std::uint64_t end_ns = 0;
+  model::TextRef name;
+  model::TextRef trace_state;
+  model::TextRef status_message;
+  model::TextRef document;
+  model::SpanKind kind = model::SpanKind::kUnspecified;
+  model::StatusCode status = model::StatusCode::kUnset;
+  model::SpanSource source = model::SpanSource::kOtlp;
+  std::uint32_t flags = 0;
+  std::uint32_t otel_flags = 0;
+  model::Range attributes;
+  model::Range events;
+  model::Range links;
+  // Counts as sent, and what our limits add to them.
+  std::uint32_t sent_dropped_attributes = 0;
+  std::uint32_t sent_dropped_events = 0;
+  std::uint32_t sent_dropped_links = 0;
+  std::uint64_t dropped_attributes = 0;
+  std::uint64_t dropped_events = 0;
+  std::uint64_t dropped_links = 0;
+};
+
+inline std::uint32_t Saturate(std::uint64_t count) {
+  return count > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(count);
+}
+/// Numbers that the enum does not have count as unspecified or unset.
+inline model::SpanKind KindFrom(std::uint64_t number) {
+  return number <= 5 ? static_cast<model::SpanKind>(number) : model::SpanKind::kUnspecified;
+}
+inline model::StatusCode StatusFrom(std::uint64_t number) {
+  return number <= 2 ? static_cast<model::StatusCode>(number) : model::StatusCode::kUnset;
+}
+/// Times beyond the year 2262 are cut to it.
+inline std::int64_t TimeFrom(std::uint64_t ns) {
+  return ns > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(ns);
+}
+
+/// Indexes of the place being read, for messages.
+struct Place {
+  std::size_t resource = 0;
+  std::size_t scope = 0;
+  std::size_t span = 0;
+  /// "resourceSpans[0].scopeSpans[1].spans[3]"
+  [[nodiscard]] std::string ToString() const;
+};
+
+class BatchBuilder {
+ public:
+  BatchBuilder(const model::Limits& limits, bool unsampled, std::size_t body_bytes);
+  BatchBuilder(const BatchBuilder&) = delete;
+  BatchBuilder& operator=(const BatchBuilder&) = delete;
+  ~BatchBuilder();
+
+  Place place;
+
+  [[nodiscard]] const model::Limits& limits() const { return limits_; }
+  [[nodiscard]] model::SpanBatch& batch() { return out_.batch; }
+  [[nodiscard]] Decoded Take() { return std::move(out_); }
+  /// The body was repaired before parsing: text with U+FFFD counts as repaired.
+  void set_body_repaired() { body_repaired_ = true; }
+  [[nodiscard]] bool body_repaired() const { return body_repaired_; }
+
+  /// Puts text into the arena, made valid UTF-8 and cut to `bytes_max`.
+  model::TextRef Text(std::string_view raw, std::size_t bytes_max) {
+    if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]]
+      return CleanText(raw, bytes_max);
+    return out_.batch.AddText(raw);
+  }
+  /// The text as Text would keep it; `scratch` holds it where it had to be changed.
+  std::string_view Clean(std::string_view raw, std::size_t bytes_max, std::string& scratch);
+
+  /// Attributes added from here on belong to one owner.
+  void BeginOwner(Owner owner);
+  /// The owner's range; adds what its limit cut to `dropped`.
+  model::Range EndOwner(std::uint64_t& dropped);
+  /// The cell for the value of `key`, as null: a new one, or the one that this owner already has
+  /// for it. Null pointer where the owner is full. Valid until the next call.
+  model::AttributeCell* Cell(std::string_view key);
+  [[nodiscard]] std::size_t ValueBytesMax(const model::AttributeCell& cell) const;
+  void SetString(model::AttributeCell& cell, std::string_view raw);
+  void SetBytes(model::AttributeCell& cell, std::string_view raw);
+  /// `any_value`: canonical bytes of an AnyValue that holds an array or a list.
+  void SetEncoded(model::AttributeCell& cell, model::AttributeType type,
+                  std::string_view any_value);
+  void NoteTruncated();
+  void NoteRepaired();
+
+  /// Flags noted since the last call.
+  std::uint32_t TakeFlags();
+  /// Adds flags to all spans from index `first` on.
+  void FlagSpans(std::size_t first, std::uint32_t flags);
+
+  /// Fills the row of a resource whose attributes are in place. `entity_refs`: fields 3, one after
+  /// the other.
+  void FinishResource(model::ResourceRow& row, std::string_view schema_url, std::uint64_t dropped,
+                      std::string_view entity_refs);
+  /// Takes back everything since the mark.
+  void RollbackTo(const model::SpanBatch::Mark& mark);
+
+  void BeginSpan();
+  /// To be called right after the span's own attributes, which end the pool: takes back the view of
+  /// a span that came from another protocol.
+  void RestoreView(PendingSpan& span);
+  /// False where the span is over its limit; counted.
+  bool TakesEvent(PendingSpan& span, std::size_t events_count);
+  bool TakesLink(PendingSpan& span, std::size_t links_count);
+  /// Checks ids and start; a bad span is taken back, counted and named.
+  bool CheckSpan(PendingSpan& span);
+  Result<void> AddSpan(const PendingSpan& span, std::uint32_t resource, std::uint32_t scope);
+
+ private:
+  struct KeyState {
+    std::uint32_t owner_serial = 0;  ///< last owner that had this key ...
+    std::uint32_t cell = 0;          ///< ... and where
+    KeyClass key_class = KeyClass::kPlain;
+  };
+  struct DocumentCheck;
+
+  static bool IsAscii(std::string_view text);
+  model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
+  std::uint32_t KeyIndex(std::string_view raw);
+  std::uint32_t InternKey(std::string_view raw);
+  model::AttributeCell* CellNearLimit(std::string_view key);
+  model::AttributeCell* CellOf(std::uint32_t key);
+  void Reject(std::string reason);
+  bool IsDocument(std::string_view text);
+
+  const model::Limits& limits_;
+  const std::uint32_t flags_always_;
+  const std::size_t pools_bytes_max_;
+  Decoded out_;
+  bool body_repaired_ = false;
+  std::uint32_t flags_ = 0;
+
+  std::vector<KeyState> key_states_;
+  /// Guesses which key follows which: kOwnersCount entries for "first of an owner", then one a key.
+  std::vector<std::uint32_t> next_key_;
+  std::size_t next_key_slot_ = 0;
+  std::uint32_t owner_serial_ = 0;
+  std::uint32_t owner_begin_ = 0;
+  std::size_t plain_count_ = 0;
+  std::size_t view_count_ = 0;
+  std::uint64_t owner_dropped_ = 0;
+  bool has_source_ = false;  ///< this owner has fluoro.source
+
+  model::SpanBatch::Mark span_mark_{};
+  model::DecodeStats span_stats_;
+  std::unique_ptr<DocumentCheck> document_check_;
+};
+
+inline bool BatchBuilder::IsAscii(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
+  const char* p = text.data();
+  std::size_t left = text.size();
+  std::uint64_t seen = 0;
+  std::uint64_t word = 0;
+  if (left >= 8) {
+    for (; left > 8; left -= 8, p += 8) {
+      std::memcpy(&word, p, 8);
+      seen |= word;
+    }
+    std::memcpy(&word, text.data() + text.size() - 8, 8);
+    return ((seen | word) & kHighBits) == 0;
+  }
+  for (; left > 0; --left, ++p) seen |= static_cast<unsigned char>(*p);
+  return (seen & kHighBits) == 0;
+}
+
+inline std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
+  const model::SpanBatch& batch = out_.batch;
+  std::uint32_t key = next_key_[next_key_slot_];
+  if (key >= batch.keys.size() || batch.keys[key].bytes != raw.size() ||
+      std::memcmp(batch.arena.data() + batch.keys[key].offset, raw.data(), raw.size()) != 0) {
+    key = InternKey(raw);
+    next_key_[next_key_slot_] = key;
+  }
+  next_key_slot_ = kOwnersCount + key;
+  return key;
+}
+
+inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {
+  if (plain_count_ >= limits_.attributes_max || view_count_ >= limits_.attributes_max)
+      [[unlikely]] {
+    return CellNearLimit(key);
+  }
+  return CellOf(KeyIndex(key));
+}
+
+}  // namespace fluoro::codec::otlp::internal

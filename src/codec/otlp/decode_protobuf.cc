@@ -1,0 +1,545 @@
+// Protobuf requests: one walk over the wire bytes, straight into columns.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "codec/otlp/any_value_wire.h"
+#include "codec/otlp/batch_builder.h"
+#include "codec/otlp/decode.h"
+#include "codec/otlp/wire.h"
+#include "model/any_value.h"
+
+namespace fluoro::codec::otlp::internal {
+namespace {
+
+using model::AttributeCell;
+using model::AttributeType;
+
+constexpr std::uint32_t Bytes(std::uint32_t field) { return Tag(field, WireType::kBytes); }
+constexpr std::uint32_t Varint(std::uint32_t field) { return Tag(field, WireType::kVarint); }
+constexpr std::uint32_t Fixed64(std::uint32_t field) { return Tag(field, WireType::kFixed64); }
+constexpr std::uint32_t Fixed32(std::uint32_t field) { return Tag(field, WireType::kFixed32); }
+
+template <class Id>
+bool CopyId(std::string_view bytes, Id& id) {
+  if (bytes.size() != id.bytes.size()) {
+    id = {};
+    return false;
+  }
+  std::memcpy(id.bytes.data(), bytes.data(), id.bytes.size());
+  return !id.IsZero();
+}
+
+class ProtobufDecoder {
+ public:
+  ProtobufDecoder(std::string_view body, const model::Limits& limits, bool unsampled)
+      : body_(body),
+        depth_max_(std::min(limits.nesting_max, model::kNestingMax)),
+        builder_(limits, unsampled, body.size()),
+        batch_(builder_.batch()),
+        limits_(limits) {}
+
+  Result<Decoded> Run() {
+    batch_.arena.reserve(body_.size() / 8 * 5);
+    if (!Request()) {
+      if (!failure_.message.empty()) return std::unexpected(std::move(failure_));
+      return Fail(error_.code, "OTLP request, byte " + std::to_string(error_.at - body_.data()) +
+                                   ": " + error_.what);
+    }
+    return builder_.Take();
+  }
+
+ private:
+  bool Request() {
+    WireReader reader(body_, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      if (tag != Bytes(1)) {
+        if (!reader.Skip(tag)) return false;
+        continue;
+      }
+      if (!reader.ReadBytes(field) || !ResourceSpans(field)) return false;
+      ++builder_.place.resource;
+    }
+    return true;
+  }
+
+  bool ResourceSpans(std::string_view bytes) {
+    const auto mark = batch_.MarkHere();
+    const std::uint32_t row = batch_.AddResource({});
+    const std::size_t spans_begin = batch_.size();
+    resource_parts_.clear();
+    std::string_view schema_url;
+    builder_.place.scope = 0;
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(1):
+          if (!reader.ReadBytes(field)) return false;
+          resource_parts_.push_back(field);
+          break;
+        case Bytes(2):
+          if (!reader.ReadBytes(field) || !ScopeSpans(field, row)) return false;
+          ++builder_.place.scope;
+          break;
+        case Bytes(3):
+          if (!reader.ReadBytes(schema_url)) return false;
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    if (!Resource(schema_url, batch_.resource_rows[row])) return false;
+    const std::uint32_t flags = builder_.TakeFlags();
+    if (batch_.size() == spans_begin) {
+      builder_.RollbackTo(mark);
+    } else {
+      builder_.FlagSpans(spans_begin, flags);
+    }
+    return true;
+  }
+
+  // A resource may come in several parts, which merge.
+  bool Resource(std::string_view schema_url, model::ResourceRow& row) {
+    std::uint64_t dropped = 0;
+    std::string entity_refs;
+    builder_.TakeFlags();
+    builder_.BeginOwner(Owner::kResource);
+    for (const std::string_view part : resource_parts_) {
+      WireReader reader(part, error_);
+      std::uint32_t tag = 0;
+      std::string_view field;
+      std::uint64_t number = 0;
+      while (!reader.done()) {
+        if (!reader.ReadTag(tag)) return false;
+        switch (tag) {
+          case Bytes(1):
+            if (!reader.ReadBytes(field) || !KeyValue(field)) return false;
+            break;
+          case Varint(2):
+            if (!reader.ReadVarint(number)) return false;
+            dropped = static_cast<std::uint32_t>(number);
+            break;
+          case Bytes(3):
+            if (!reader.ReadBytes(field)) return false;
+            if (entity_refs.size() + field.size() > limits_.value_bytes_max) {
+              builder_.NoteTruncated();
+            } else {
+              AppendField(3, field, entity_refs);
+            }
+            break;
+          default:
+            if (!reader.Skip(tag)) return false;
+        }
+      }
+    }
+    row.attributes = builder_.EndOwner(dropped);
+    builder_.FinishResource(row, schema_url, dropped, entity_refs);
+    return true;
+  }
+
+  bool ScopeSpans(std::string_view bytes, std::uint32_t resource) {
+    const auto mark = batch_.MarkHere();
+    const std::uint32_t row = batch_.AddScope({});
+    const std::size_t spans_begin = batch_.size();
+    scope_parts_.clear();
+    std::string_view schema_url;
+    builder_.place.span = 0;
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(1):
+          if (!reader.ReadBytes(field)) return false;
+          scope_parts_.push_back(field);
+          break;
+        case Bytes(2):
+          if (!reader.ReadBytes(field) || !Span(field, resource, row)) return false;
+          ++builder_.place.span;
+          break;
+        case Bytes(3):
+          if (!reader.ReadBytes(schema_url)) return false;
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    builder_.TakeFlags();
+    if (!Scope(schema_url, batch_.scope_rows[row])) return false;
+    const std::uint32_t flags = builder_.TakeFlags();
+    if (batch_.size() == spans_begin) {
+      builder_.RollbackTo(mark);
+    } else {
+      builder_.FlagSpans(spans_begin, flags);
+    }
+    return true;
+  }
+
+  bool Scope(std::string_view schema_url, model::ScopeRow& row) {
+    std::uint64_t dropped = 0;
+    std::string_view name;
+    std::string_view version;
+    builder_.BeginOwner(Owner::kScope);
+    for (const std::string_view part : scope_parts_) {
+      WireReader reader(part, error_);
+      std::uint32_t tag = 0;
+      std::string_view field;
+      std::uint64_t number = 0;
+      while (!reader.done()) {
+        if (!reader.ReadTag(tag)) return false;
+        switch (tag) {
+          case Bytes(1):
+            if (!reader.ReadBytes(name)) return false;
+            break;
+          case Bytes(2):
+            if (!reader.ReadBytes(version)) return false;
+            break;
+          case Bytes(3):
+            if (!reader.ReadBytes(field) || !KeyValue(field)) return false;
+            break;
+          case Varint(4):
+            if (!reader.ReadVarint(number)) return false;
+            dropped = static_cast<std::uint32_t>(number);
+            break;
+          default:
+            if (!reader.Skip(tag)) return false;
+        }
+      }
+    }
+    row.attributes = builder_.EndOwner(dropped);
+    row.name = builder_.Text(name, limits_.name_bytes_max);
+    row.version = builder_.Text(version, limits_.name_bytes_max);
+    row.schema_url = builder_.Text(schema_url, limits_.value_bytes_max);
+    row.dropped_attributes = Saturate(dropped);
+    return true;
+  }
+
+  bool Span(std::string_view bytes, std::uint32_t resource, std::uint32_t scope) {
+    builder_.BeginSpan();
+    builder_.BeginOwner(Owner::kSpan);
+    PendingSpan span;
+    StatusFields status;
+    events_.clear();
+    links_.clear();
+    std::string_view name;
+    std::string_view trace_state;
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    std::uint64_t number = 0;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(1):
+          if (!reader.ReadBytes(field)) return false;
+          span.trace_id_valid = CopyId(field, span.trace_id);
+          break;
+        case Bytes(2):
+          if (!reader.ReadBytes(field)) return false;
+          span.span_id_valid = CopyId(field, span.span_id);
+          break;
+        case Bytes(3):
+          if (!reader.ReadBytes(trace_state)) return false;
+          break;
+        case Bytes(4):
+          if (!reader.ReadBytes(field)) return false;
+          CopyId(field, span.parent_id);
+          break;
+        case Bytes(5):
+          if (!reader.ReadBytes(name)) return false;
+          break;
+        case Varint(6):
+          if (!reader.ReadVarint(number)) return false;
+          span.kind = KindFrom(number);
+          break;
+        case Fixed64(7):
+          if (!reader.ReadFixed64(span.start_ns)) return false;
+          break;
+        case Fixed64(8):
+          if (!reader.ReadFixed64(span.end_ns)) return false;
+          break;
+        case Bytes(9):
+          if (!reader.ReadBytes(field) || !KeyValue(field)) return false;
+          break;
+        case Varint(10):
+          if (!reader.ReadVarint(number)) return false;
+          span.sent_dropped_attributes = static_cast<std::uint32_t>(number);
+          break;
+        case Bytes(11):
+          if (!reader.ReadBytes(field)) return false;
+          if (builder_.TakesEvent(span, events_.size())) events_.push_back(field);
+          break;
+        case Varint(12):
+          if (!reader.ReadVarint(number)) return false;
+          span.sent_dropped_events = static_cast<std::uint32_t>(number);
+          break;
+        case Bytes(13):
+          if (!reader.ReadBytes(field)) return false;
+          if (builder_.TakesLink(span, links_.size())) links_.push_back(field);
+          break;
+        case Varint(14):
+          if (!reader.ReadVarint(number)) return false;
+          span.sent_dropped_links = static_cast<std::uint32_t>(number);
+          break;
+        case Bytes(15):
+          if (!reader.ReadBytes(field) || !Status(field, status)) return false;
+          break;
+        case Fixed32(16):
+          if (!reader.ReadFixed32(span.otel_flags)) return false;
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    span.attributes = builder_.EndOwner(span.dropped_attributes);
+    if (!builder_.CheckSpan(span)) return true;
+    builder_.RestoreView(span);
+    span.name = builder_.Text(name, limits_.name_bytes_max);
+    span.trace_state = builder_.Text(trace_state, limits_.value_bytes_max);
+    span.status = StatusFrom(status.code);
+    span.status_message = builder_.Text(status.message, limits_.value_bytes_max);
+    span.events.begin = static_cast<std::uint32_t>(batch_.events.size());
+    for (const std::string_view event : events_) {
+      if (!Event(event)) return false;
+    }
+    span.events.end = static_cast<std::uint32_t>(batch_.events.size());
+    span.links.begin = static_cast<std::uint32_t>(batch_.links.size());
+    for (const std::string_view link : links_) {
+      if (!Link(link)) return false;
+    }
+    span.links.end = static_cast<std::uint32_t>(batch_.links.size());
+    if (auto added = builder_.AddSpan(span, resource, scope); !added) {
+      failure_ = std::move(added).error();
+      return false;
+    }
+    return true;
+  }
+
+  struct StatusFields {
+    std::string_view message;
+    std::uint64_t code = 0;
+  };
+
+  bool Status(std::string_view bytes, StatusFields& status) {
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(2):
+          if (!reader.ReadBytes(status.message)) return false;
+          break;
+        case Varint(3):
+          if (!reader.ReadVarint(status.code)) return false;
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    return true;
+  }
+
+  bool Event(std::string_view bytes) {
+    builder_.BeginOwner(Owner::kEvent);
+    model::EventRow row;
+    std::string_view name;
+    std::uint64_t time = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t number = 0;
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Fixed64(1):
+          if (!reader.ReadFixed64(time)) return false;
+          break;
+        case Bytes(2):
+          if (!reader.ReadBytes(name)) return false;
+          break;
+        case Bytes(3):
+          if (!reader.ReadBytes(field) || !KeyValue(field)) return false;
+          break;
+        case Varint(4):
+          if (!reader.ReadVarint(number)) return false;
+          dropped = static_cast<std::uint32_t>(number);
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    row.attributes = builder_.EndOwner(dropped);
+    row.time_ns = TimeFrom(time);
+    row.name = builder_.Text(name, limits_.name_bytes_max);
+    row.dropped_attributes = Saturate(dropped);
+    batch_.events.push_back(row);
+    return true;
+  }
+
+  bool Link(std::string_view bytes) {
+    builder_.BeginOwner(Owner::kLink);
+    model::LinkRow row;
+    std::string_view trace_state;
+    std::uint64_t dropped = 0;
+    std::uint64_t number = 0;
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(1):
+          if (!reader.ReadBytes(field)) return false;
+          CopyId(field, row.trace_id);
+          break;
+        case Bytes(2):
+          if (!reader.ReadBytes(field)) return false;
+          CopyId(field, row.span_id);
+          break;
+        case Bytes(3):
+          if (!reader.ReadBytes(trace_state)) return false;
+          break;
+        case Bytes(4):
+          if (!reader.ReadBytes(field) || !KeyValue(field)) return false;
+          break;
+        case Varint(5):
+          if (!reader.ReadVarint(number)) return false;
+          dropped = static_cast<std::uint32_t>(number);
+          break;
+        case Fixed32(6):
+          if (!reader.ReadFixed32(row.otel_flags)) return false;
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    row.attributes = builder_.EndOwner(dropped);
+    row.trace_state = builder_.Text(trace_state, limits_.value_bytes_max);
+    row.dropped_attributes = Saturate(dropped);
+    batch_.links.push_back(row);
+    return true;
+  }
+
+  bool KeyValue(std::string_view bytes) {
+    WireReader reader(bytes, error_);
+    std::string_view key;
+    std::string_view value;
+    std::string merged;  // where `value` comes more than once
+    bool has_value = false;
+    std::uint32_t tag = 0;
+    std::string_view field;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      if (tag == Bytes(1)) {
+        if (!reader.ReadBytes(key)) return false;
+      } else if (tag == Bytes(2)) {
+        if (!reader.ReadBytes(field)) return false;
+        if (has_value) [[unlikely]] {
+          merged = std::string(value) + std::string(field);
+          value = merged;
+        } else {
+          value = field;
+          has_value = true;
+        }
+      } else if (!reader.Skip(tag)) {
+        return false;
+      }
+    }
+    AttributeCell* const cell = builder_.Cell(key);
+    if (cell == nullptr) return true;
+    if (AnyValue(value, *cell)) return true;
+    if (!merged.empty()) error_.at = bytes.data();  // not inside the body
+    return false;
+  }
+
+  bool AnyValue(std::string_view bytes, AttributeCell& cell) {
+    WireReader reader(bytes, error_);
+    std::uint32_t tag = 0;
+    std::string_view view;
+    std::uint64_t number = 0;
+    while (!reader.done()) {
+      if (!reader.ReadTag(tag)) return false;
+      switch (tag) {
+        case Bytes(kStringField):
+          if (!reader.ReadBytes(view)) return false;
+          builder_.SetString(cell, view);
+          break;
+        case Varint(kBoolField):
+          if (!reader.ReadVarint(number)) return false;
+          cell.type = AttributeType::kBool;
+          cell.payload = number != 0 ? 1 : 0;
+          break;
+        case Varint(kIntField):
+          if (!reader.ReadVarint(number)) return false;
+          cell.type = AttributeType::kInt;
+          cell.payload = number;
+          break;
+        case Fixed64(kDoubleField):
+          if (!reader.ReadFixed64(number)) return false;
+          cell.type = AttributeType::kDouble;
+          cell.payload = number;
+          break;
+        case Bytes(kArrayField):
+        case Bytes(kKvListField):
+          return NestedValue(bytes, cell);
+        case Bytes(kBytesField):
+          if (!reader.ReadBytes(view)) return false;
+          builder_.SetBytes(cell, view);
+          break;
+        default:
+          if (!reader.Skip(tag)) return false;
+      }
+    }
+    return true;
+  }
+
+  // A value in which an array or a list occurs, kept as the bytes of the whole AnyValue.
+  bool NestedValue(std::string_view bytes, AttributeCell& cell) {
+    bool canonical = true;
+    if (!ScanAnyValue(bytes, depth_max_, error_, canonical)) return false;
+    const std::size_t bytes_max = builder_.ValueBytesMax(cell);
+    std::string rewritten;
+    if (!canonical || bytes.size() > bytes_max) {
+      rewritten = RewriteAnyValue(bytes, bytes_max, builder_);
+      bytes = rewritten;
+    }
+    // Canonical bytes hold one member; only a list or an array is kept as bytes.
+    if (bytes.front() == Bytes(kArrayField) || bytes.front() == Bytes(kKvListField)) {
+      builder_.SetEncoded(
+          cell,
+          bytes.front() == Bytes(kArrayField) ? AttributeType::kArray : AttributeType::kKvList,
+          bytes);
+      return true;
+    }
+    return AnyValue(bytes, cell);
+  }
+
+  std::string_view body_;
+  const int depth_max_;
+  BatchBuilder builder_;
+  model::SpanBatch& batch_;
+  const model::Limits& limits_;
+  WireError error_;
+  Error failure_{.code = ErrorCode::kInternal, .message = {}};
+  // Parts of the messages being read, reused.
+  std::vector<std::string_view> resource_parts_;
+  std::vector<std::string_view> scope_parts_;
+  std::vector<std::string_view> events_;
+  std::vector<std::string_view> links_;
+};
+
+}  // namespace
+
+Result<Decoded> DecodeProtobuf(std::string_view body, const model::Limits& limits, bool unsampled) {
+  return ProtobufDecoder(body, limits, unsampled).Run();
+}
+
+}  // namespace fluoro::codec::otlp::internal
