@@ -12,7 +12,8 @@
 
 namespace fluoro::model {
 
-/// One distinct value of an annotation key with the services (indexes into AssembledTrace::services) it was seen on.
+/// One distinct value of an annotation key with the services (indexes into
+/// AssembledTrace::services) it was seen on.
 struct AnnotatedValue {
   AttributeValue value;  ///< string, bool, int or double
   std::vector<std::int32_t> services;
@@ -38,11 +39,11 @@ struct TraceSummary {
   HttpFields http;                          ///< of the root segment
   std::map<std::string, std::vector<AnnotatedValue>> annotations;
   std::vector<UserSeen> users;
-  std::vector<std::int32_t> services;       ///< every service but clients
+  std::vector<std::int32_t> services;  ///< every service but clients
   std::vector<std::string> resource_arns;
   std::vector<std::string> instance_ids;
   std::vector<std::string> availability_zones;
-  std::int32_t entry_point = -1;            ///< service
+  std::int32_t entry_point = -1;  ///< service
   std::int64_t revision = 1;
 };
 
