@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fluoro::net {
@@ -14,12 +15,12 @@ namespace fluoro::net {
 using Headers = std::map<std::string, std::string, std::less<>>;
 
 struct HttpRequest {
-  std::string method;   ///< upper-case
-  std::string path;     ///< undecoded, without query
-  std::string query;    ///< text after '?', undecoded
+  std::string method;  ///< upper-case
+  std::string path;    ///< undecoded, without query
+  std::string query;   ///< text after '?', undecoded
   Headers headers;
-  std::string body;     ///< inflated (Content-Encoding gzip, deflate, zstd are undone by the server)
-  std::string peer;     ///< "127.0.0.1:51234"
+  std::string body;  ///< inflated (Content-Encoding gzip, deflate, zstd are undone by the server)
+  std::string peer;  ///< "127.0.0.1:51234"
 
   [[nodiscard]] std::string_view Header(std::string_view lower_case_name) const;
   /// Media type in lower case without parameters: "application/json".
@@ -33,11 +34,14 @@ using StreamWriter = std::function<bool(std::string_view piece)>;
 
 struct HttpResponse {
   int status = 200;
-  Headers headers;
-  std::string body;
-  /// If set, the body is sent in chunks as it is written; runs on a thread of its own (bounded in number). Returns true when
-  /// the body is whole; after false the connection is closed without the last chunk, so that no reader takes a part for all.
-  std::function<bool(const StreamWriter&)> stream;
+  Headers headers = {};
+  std::string body = {};
+  /// If set, the body is sent in chunks as it is written; runs on a thread of its own (bounded in
+  /// number). An empty piece sends nothing and asks whether the client is still there. Returns true
+  /// when the body is whole; after false, and when the server stops, the connection is closed
+  /// without the last chunk, so that no reader takes a part for all. The connection closes after a
+  /// streamed answer.
+  std::function<bool(const StreamWriter&)> stream = {};
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);
@@ -46,10 +50,18 @@ struct HttpResponse {
 /// Runs on a worker thread and may block. Must not throw. Thread-safe.
 using HttpHandler = std::function<HttpResponse(HttpRequest&&)>;
 
-/// How one listener answers what never reaches a handler (bad framing, too large, unknown encoding, overload).
-using HttpErrorAnswer = std::function<HttpResponse(const HttpRequest& head, int status, std::string_view message)>;
+/// How one listener answers what never reaches a handler (bad framing, too large, unknown encoding,
+/// overload).
+using HttpErrorAnswer =
+    std::function<HttpResponse(const HttpRequest& head, int status, std::string_view message)>;
 
-/// Percent-decodes; '+' becomes a space where `form`.
+/// Percent-decodes; '+' becomes a space where `form`. A '%' without two hex digits stays as it is.
 std::string PercentDecode(std::string_view text, bool form);
+
+/// ASCII letters only.
+std::string LowerCase(std::string_view text);
+
+/// "OK" for 200; "Status" for numbers we never send.
+std::string_view StatusReason(int status);
 
 }  // namespace fluoro::net

@@ -15,7 +15,7 @@
 namespace fluoro::net {
 
 struct UdpReceiverOptions {
-  std::string address;
+  std::string address = {};
   std::size_t receive_buffer_bytes = std::size_t{4}
                                      << 20;  ///< SO_RCVBUF, as far as the system allows
   std::size_t batch_datagrams_max = 1'024;   ///< handed over together at most
