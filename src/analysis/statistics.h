@@ -10,9 +10,9 @@
 
 namespace fluoro::analysis {
 
-/// Log buckets of 4 % width over microseconds (index = floor(ln(us + 1) / ln 1.04)); weights may be
-/// fractions. Values that were added one by one stay exact (to the millisecond) until there are
-/// more than kExactMax distinct ones.
+/// Log buckets of 4 % width over whole microseconds (index = floor(ln(us + 1) / ln 1.04)); weights
+/// may be fractions. Values that were added one by one stay exact (to the millisecond) until there
+/// are more than kExactMax distinct ones.
 class DurationHistogram {
  public:
   static constexpr std::size_t kExactMax = 100;
@@ -24,7 +24,7 @@ class DurationHistogram {
   void Merge(const DurationHistogram& other);
   /// At most ~100 entries, ascending.
   [[nodiscard]] std::vector<Entry> Entries() const;
-  /// 0 < q < 1; 0 if empty. Relative error <= 2 %.
+  /// 0 < q < 1; 0 if empty. Differs from the exact quantile by at most 2 % and half a microsecond.
   [[nodiscard]] std::int64_t QuantileNs(double q) const;
   [[nodiscard]] bool empty() const { return exact_.empty() && buckets_.empty(); }
 
@@ -39,10 +39,12 @@ struct Statistics {
   double throttle = 0;
   double fault = 0;
   double response_seconds = 0;
-  std::int64_t response_ns = 0;  ///< sum, unweighted where all weights are 1
+  std::int64_t response_ns = 0;  ///< the same sum in whole ns: exact where all weights are 1
   DurationHistogram histogram;
   [[nodiscard]] double total() const { return ok + error + throttle + fault; }
   void Add(model::Outcome outcome, std::int64_t duration_ns, double weight);
+  /// One request whose response time says nothing (asynchronous).
+  void Count(model::Outcome outcome, double weight);
   void Merge(const Statistics& other);
 };
 
