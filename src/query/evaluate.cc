@@ -319,7 +319,7 @@ class Evaluator {
       node = &NodeAt(view_.summary().entry_point);
     }
     if (node == nullptr) return;
-    if (keyword == Keyword::kName) match.Add(std::string_view(node->key));
+    if (keyword == Keyword::kName) match.Add(std::string_view(node->key.name));
     if (keyword == Keyword::kType) match.Add(std::string_view(node->key.type));
     if (keyword == Keyword::kAccountId) match.AddUnlessEmpty(node->key.account_id);
   }
