@@ -1,4 +1,5 @@
-// The one seam between questions and storage. Its contract suite (trace_store_contract.h) runs on every implementation.
+// The one seam between questions and storage. Its contract suite (trace_store_contract.h) runs on
+// every implementation.
 #pragma once
 
 #include <cstdint>
@@ -35,15 +36,16 @@ struct SearchResult {
   double scanned_share = 1;           ///< examined / candidates in the window
   bool complete = true;               ///< false: stopped by visitor, scan_max, deadline or client
   std::optional<query::Cursor> last;  ///< position of the last trace examined: continue after it
-  std::vector<std::string> damaged;   ///< blocks that could not be read, with why: the answer is partial
+  std::vector<std::string>
+      damaged;  ///< blocks that could not be read, with why: the answer is partial
 };
 
 struct Usage {
-  std::uint64_t traces = 0;        ///< by fragments: a trace in two blocks counts twice
+  std::uint64_t traces = 0;  ///< by fragments: a trace in two blocks counts twice
   std::uint64_t spans = 0;
   std::uint64_t disk_bytes = 0;
   std::uint64_t head_bytes = 0;
-  std::int64_t oldest_ns = 0;      ///< earliest span start kept; 0 if empty
+  std::int64_t oldest_ns = 0;  ///< earliest span start kept; 0 if empty
 };
 
 /// Thread-safe.
@@ -52,11 +54,13 @@ class TraceStore {
   virtual ~TraceStore() = default;
 
   /// Takes one batch, whole or not at all. Visible to readers when it returns.
-  /// Errors: kUnavailable (overload, read-only, shutting down: retry later), kNoSpace, kTooLarge, kIo.
+  /// Errors: kUnavailable (overload, read-only, shutting down: retry later), kNoSpace, kTooLarge,
+  /// kIo.
   virtual Result<void> Append(model::SpanBatch batch, Durability durability) = 0;
 
   /// The traces that exist, in the order asked; unknown ids are left out. Errors: kIo, kCorruption.
-  virtual Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(std::span<const model::TraceId> ids) = 0;
+  virtual Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(
+      std::span<const model::TraceId> ids) = 0;
 
   /// Visits matching traces, newest start first (ties: larger id first).
   virtual Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) = 0;
@@ -69,7 +73,8 @@ class TraceStore {
     auto operator<=>(const Operation&) const = default;
   };
   /// Distinct span names of a service, sorted; at most `limit`.
-  virtual Result<std::vector<Operation>> Operations(std::string_view service, std::size_t limit) = 0;
+  virtual Result<std::vector<Operation>> Operations(std::string_view service,
+                                                    std::size_t limit) = 0;
 
   /// Deletes whole traces; returns how many were found.
   virtual Result<std::uint64_t> Delete(std::span<const model::TraceId> ids) = 0;
@@ -79,7 +84,8 @@ class TraceStore {
 
   virtual Usage GetUsage() = 0;
 
-  /// Called after each commit, on a store thread, with the batch just made visible. Must return at once.
+  /// Called after each commit, on a store thread, with the batch just made visible. Must return at
+  /// once.
   using CommitListener = std::function<void(const std::shared_ptr<const model::SpanBatch>&)>;
   virtual void SetCommitListener(CommitListener listener) = 0;
 

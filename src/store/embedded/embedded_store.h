@@ -30,6 +30,8 @@ struct EmbeddedOptions {
   bool read_only = false;  ///< no lock, no recovery writes: for `--data DIR` readers
   bool background_thread =
       true;  ///< off: seals and retention run only through RunMaintenance (tests)
+  std::uint64_t wal_file_bytes = std::uint64_t{64} << 20;  ///< a log file is followed by the next
+  std::uint64_t wal_allocate_bytes = std::uint64_t{4} << 20;  ///< reserved ahead of the log's end
 };
 
 /// The TraceStore with what only an owner of files can do.

@@ -1,0 +1,533 @@
+#include "store/embedded/batch_codec.h"
+
+#include <array>
+#include <type_traits>
+
+#include "model/any_value.h"
+#include "store/embedded/bytes.h"
+
+namespace fluoro::store {
+namespace {
+
+using model::AttributeCell;
+using model::AttributeType;
+using model::EventRow;
+using model::LinkRow;
+using model::Range;
+using model::ResourceRow;
+using model::ScopeRow;
+using model::SpanBatch;
+using model::TextRef;
+
+constexpr std::uint8_t kVersion = 1;
+
+bool IsTextType(AttributeType type) {
+  return type == AttributeType::kString || type == AttributeType::kBytes ||
+         type == AttributeType::kArray || type == AttributeType::kKvList;
+}
+
+// Writes columns. A column of n values of w bytes becomes w planes of n bytes: the high bytes,
+// mostly zero, stand together and cost LZ4 nearly nothing.
+class PlaneWriter {
+ public:
+  explicit PlaneWriter(std::string& out) : out_(out) {}
+
+  template <class Unsigned, class Get>
+  void Put(std::size_t count, Get&& get) {
+    static_assert(std::is_unsigned_v<Unsigned>);
+    const std::size_t begin = out_.size();
+    out_.resize(begin + count * sizeof(Unsigned));
+    char* to = out_.data() + begin;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Unsigned value = get(i);
+      for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane) {
+        to[plane * count + i] = static_cast<char>(value >> (8 * plane));
+      }
+    }
+  }
+
+  // A text usually stands right behind the one before: only the distance from there is kept.
+  template <class Rows, class Get>
+  void PutTexts(const Rows& rows, Get&& get) {
+    std::uint32_t expected = 0;
+    Put<std::uint32_t>(rows.size(), [&](std::size_t i) {
+      const TextRef ref = get(rows[i]);
+      const std::uint32_t distance = ref.offset - expected;
+      expected = ref.offset + ref.bytes;
+      return distance;
+    });
+    Put<std::uint32_t>(rows.size(), [&](std::size_t i) { return get(rows[i]).bytes; });
+  }
+
+  template <class Rows, class Get>
+  void PutRanges(const Rows& rows, Get&& get) {
+    std::uint32_t expected = 0;
+    Put<std::uint32_t>(rows.size(), [&](std::size_t i) {
+      const Range range = get(rows[i]);
+      const std::uint32_t distance = range.begin - expected;
+      expected = range.end;
+      return distance;
+    });
+    Put<std::uint32_t>(rows.size(), [&](std::size_t i) { return get(rows[i]).size(); });
+  }
+
+  template <class Rows, class Get>
+  void PutTimes(const Rows& rows, Get&& get) {
+    std::int64_t before = 0;
+    Put<std::uint64_t>(rows.size(), [&](std::size_t i) {
+      const std::int64_t time = get(rows[i]);
+      const std::uint64_t delta = ZigZag(WrapSub(time, before));
+      before = time;
+      return delta;
+    });
+  }
+
+  template <class Rows>
+  void PutRows(const Rows& rows) {
+    out_.append(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(rows[0]));
+  }
+
+ private:
+  std::string& out_;
+};
+
+class PlaneReader {
+ public:
+  explicit PlaneReader(std::string_view bytes) : at_(bytes.data()) {}
+
+  // The caller has checked that the bytes are there.
+  template <class Unsigned, class Set>
+  void Take(std::size_t count, Set&& set) {
+    const auto* from = reinterpret_cast<const std::uint8_t*>(at_);
+    for (std::size_t i = 0; i < count; ++i) {
+      Unsigned value = 0;
+      for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane) {
+        value = static_cast<Unsigned>(
+            value |
+            static_cast<Unsigned>(static_cast<Unsigned>(from[plane * count + i]) << (8 * plane)));
+      }
+      set(i, value);
+    }
+    at_ += count * sizeof(Unsigned);
+  }
+
+  template <class Rows, class At>
+  void TakeTexts(Rows& rows, At&& at) {
+    Take<std::uint32_t>(rows.size(),
+                        [&](std::size_t i, std::uint32_t v) { at(rows[i]).offset = v; });
+    std::uint32_t expected = 0;
+    Take<std::uint32_t>(rows.size(), [&](std::size_t i, std::uint32_t v) {
+      TextRef& ref = at(rows[i]);
+      ref.bytes = v;
+      ref.offset += expected;
+      expected = ref.offset + ref.bytes;
+    });
+  }
+
+  template <class Rows, class At>
+  void TakeRanges(Rows& rows, At&& at) {
+    Take<std::uint32_t>(rows.size(),
+                        [&](std::size_t i, std::uint32_t v) { at(rows[i]).begin = v; });
+    std::uint32_t expected = 0;
+    Take<std::uint32_t>(rows.size(), [&](std::size_t i, std::uint32_t v) {
+      Range& range = at(rows[i]);
+      range.begin += expected;
+      range.end = range.begin + v;
+      expected = range.end;
+    });
+  }
+
+  template <class Rows, class At>
+  void TakeTimes(Rows& rows, At&& at) {
+    std::int64_t before = 0;
+    Take<std::uint64_t>(rows.size(), [&](std::size_t i, std::uint64_t v) {
+      before = WrapAdd(before, UnZigZag(v));
+      at(rows[i]) = before;
+    });
+  }
+
+  template <class Rows>
+  void TakeRows(Rows& rows) {
+    if (!rows.empty()) std::memcpy(rows.data(), at_, rows.size() * sizeof(rows[0]));
+    at_ += rows.size() * sizeof(rows[0]);
+  }
+
+ private:
+  const char* at_;
+};
+
+// The one list of columns, walked alike by the writer, the reader and the size. `Io` has Texts,
+// Ranges, Times, Numbers<T>, Rows and Cells.
+template <class Batch, class Io>
+void ForEachColumn(Batch& b, Io&& io) {
+  const auto self = [](auto& row) -> auto& { return row; };
+  io.Raw(b.trace_ids);
+  io.Raw(b.span_ids);
+  io.Raw(b.parent_ids);
+  io.Times(b.start_ns, self);
+  io.Ends(b.start_ns, b.end_ns);
+  io.Texts(b.names, self);
+  io.template Numbers<std::uint32_t>(b.resources, self);
+  io.template Numbers<std::uint32_t>(b.scopes, self);
+  io.template Numbers<std::uint8_t>(b.kinds, self);
+  io.template Numbers<std::uint8_t>(b.statuses, self);
+  io.template Numbers<std::uint8_t>(b.sources, self);
+  io.template Numbers<std::uint32_t>(b.flags, self);
+  io.template Numbers<std::uint32_t>(b.otel_flags, self);
+  io.Texts(b.trace_states, self);
+  io.Texts(b.status_messages, self);
+  io.Ranges(b.span_attributes, self);
+  io.Ranges(b.span_events, self);
+  io.Ranges(b.span_links, self);
+  io.template Numbers<std::uint32_t>(b.dropped_attributes, self);
+  io.template Numbers<std::uint32_t>(b.dropped_events, self);
+  io.template Numbers<std::uint32_t>(b.dropped_links, self);
+  io.Texts(b.documents, self);
+
+  io.Ranges(b.resource_rows, [](auto& r) -> auto& { return r.attributes; });
+  io.template Numbers<std::uint32_t>(b.resource_rows,
+                                     [](auto& r) -> auto& { return r.dropped_attributes; });
+  io.Texts(b.resource_rows, [](auto& r) -> auto& { return r.service; });
+  io.Texts(b.resource_rows, [](auto& r) -> auto& { return r.schema_url; });
+  io.Texts(b.resource_rows, [](auto& r) -> auto& { return r.entity_refs; });
+
+  io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.name; });
+  io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.version; });
+  io.Ranges(b.scope_rows, [](auto& r) -> auto& { return r.attributes; });
+  io.template Numbers<std::uint32_t>(b.scope_rows,
+                                     [](auto& r) -> auto& { return r.dropped_attributes; });
+  io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.schema_url; });
+
+  io.Times(b.events, [](auto& r) -> auto& { return r.time_ns; });
+  io.Texts(b.events, [](auto& r) -> auto& { return r.name; });
+  io.Ranges(b.events, [](auto& r) -> auto& { return r.attributes; });
+  io.template Numbers<std::uint32_t>(b.events,
+                                     [](auto& r) -> auto& { return r.dropped_attributes; });
+
+  io.Ids(b.links);
+  io.Texts(b.links, [](auto& r) -> auto& { return r.trace_state; });
+  io.Ranges(b.links, [](auto& r) -> auto& { return r.attributes; });
+  io.template Numbers<std::uint32_t>(b.links,
+                                     [](auto& r) -> auto& { return r.dropped_attributes; });
+  io.template Numbers<std::uint32_t>(b.links, [](auto& r) -> auto& { return r.otel_flags; });
+
+  io.Cells(b.attributes);
+  io.Texts(b.keys, self);
+}
+
+struct Encoder {
+  PlaneWriter writer;
+  std::string& out;
+
+  template <class Rows, class At>
+  void Texts(const Rows& rows, At&& at) {
+    writer.PutTexts(rows, at);
+  }
+  template <class Rows, class At>
+  void Ranges(const Rows& rows, At&& at) {
+    writer.PutRanges(rows, at);
+  }
+  template <class Rows, class At>
+  void Times(const Rows& rows, At&& at) {
+    writer.PutTimes(rows, at);
+  }
+  template <class T, class Rows, class At>
+  void Numbers(const Rows& rows, At&& at) {
+    writer.Put<T>(rows.size(), [&](std::size_t i) { return static_cast<T>(at(rows[i])); });
+  }
+  template <class Rows>
+  void Raw(const Rows& rows) {
+    writer.PutRows(rows);
+  }
+  void Ends(const std::vector<std::int64_t>& starts, const std::vector<std::int64_t>& ends) {
+    writer.Put<std::uint64_t>(ends.size(),
+                              [&](std::size_t i) { return ZigZag(WrapSub(ends[i], starts[i])); });
+  }
+  void Ids(const std::vector<LinkRow>& links) {
+    for (const LinkRow& link : links) {
+      out.append(reinterpret_cast<const char*>(link.trace_id.bytes.data()), 16);
+      out.append(reinterpret_cast<const char*>(link.span_id.bytes.data()), 8);
+    }
+  }
+  void Cells(const std::vector<AttributeCell>& cells) {
+    const std::size_t n = cells.size();
+    writer.Put<std::uint32_t>(n, [&](std::size_t i) { return cells[i].key; });
+    writer.Put<std::uint8_t>(
+        n, [&](std::size_t i) { return static_cast<std::uint8_t>(cells[i].type); });
+    writer.Put<std::uint8_t>(
+        n, [&](std::size_t i) { return static_cast<std::uint8_t>(cells[i].role); });
+    writer.Put<std::uint32_t>(
+        n, [&](std::size_t i) { return static_cast<std::uint32_t>(cells[i].payload); });
+    std::uint32_t expected = 0;
+    writer.Put<std::uint32_t>(n, [&](std::size_t i) {
+      const auto high = static_cast<std::uint32_t>(cells[i].payload >> 32);
+      if (!IsTextType(cells[i].type)) return high;
+      const std::uint32_t distance = high - expected;
+      expected = high + static_cast<std::uint32_t>(cells[i].payload);
+      return distance;
+    });
+  }
+};
+
+struct Decoder {
+  PlaneReader reader;
+  std::string_view bytes;
+
+  template <class Rows, class At>
+  void Texts(Rows& rows, At&& at) {
+    reader.TakeTexts(rows, at);
+  }
+  template <class Rows, class At>
+  void Ranges(Rows& rows, At&& at) {
+    reader.TakeRanges(rows, at);
+  }
+  template <class Rows, class At>
+  void Times(Rows& rows, At&& at) {
+    reader.TakeTimes(rows, at);
+  }
+  template <class T, class Rows, class At>
+  void Numbers(Rows& rows, At&& at) {
+    reader.Take<T>(rows.size(), [&](std::size_t i, T v) {
+      auto& field = at(rows[i]);
+      field = static_cast<std::remove_reference_t<decltype(field)>>(v);
+    });
+  }
+  template <class Rows>
+  void Raw(Rows& rows) {
+    reader.TakeRows(rows);
+  }
+  void Ends(const std::vector<std::int64_t>& starts, std::vector<std::int64_t>& ends) {
+    reader.Take<std::uint64_t>(ends.size(), [&](std::size_t i, std::uint64_t v) {
+      ends[i] = WrapAdd(starts[i], UnZigZag(v));
+    });
+  }
+  void Ids(std::vector<LinkRow>& links) {
+    std::vector<std::array<std::uint8_t, 24>> ids(links.size());
+    reader.TakeRows(ids);
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      std::memcpy(links[i].trace_id.bytes.data(), ids[i].data(), 16);
+      std::memcpy(links[i].span_id.bytes.data(), ids[i].data() + 16, 8);
+    }
+  }
+  void Cells(std::vector<AttributeCell>& cells) {
+    const std::size_t n = cells.size();
+    reader.Take<std::uint32_t>(n, [&](std::size_t i, std::uint32_t v) { cells[i].key = v; });
+    reader.Take<std::uint8_t>(
+        n, [&](std::size_t i, std::uint8_t v) { cells[i].type = static_cast<AttributeType>(v); });
+    reader.Take<std::uint8_t>(n, [&](std::size_t i, std::uint8_t v) {
+      cells[i].role = static_cast<model::AttributeRole>(v);
+    });
+    reader.Take<std::uint32_t>(n, [&](std::size_t i, std::uint32_t v) { cells[i].payload = v; });
+    std::uint32_t expected = 0;
+    reader.Take<std::uint32_t>(n, [&](std::size_t i, std::uint32_t v) {
+      if (IsTextType(cells[i].type)) {
+        v += expected;
+        expected = v + static_cast<std::uint32_t>(cells[i].payload);
+      }
+      cells[i].payload |= static_cast<std::uint64_t>(v) << 32;
+    });
+  }
+};
+
+// Adds up the bytes that the columns of given counts take.
+struct Sizer {
+  std::uint64_t bytes = 0;
+
+  template <class Rows, class At>
+  void Texts(const Rows& rows, At&&) {
+    bytes += 8 * rows.count;
+  }
+  template <class Rows, class At>
+  void Ranges(const Rows& rows, At&&) {
+    bytes += 8 * rows.count;
+  }
+  template <class Rows, class At>
+  void Times(const Rows& rows, At&&) {
+    bytes += 8 * rows.count;
+  }
+  template <class T, class Rows, class At>
+  void Numbers(const Rows& rows, At&&) {
+    bytes += sizeof(T) * rows.count;
+  }
+  template <class Rows>
+  void Raw(const Rows& rows) {
+    bytes += rows.row_bytes * rows.count;
+  }
+  template <class A, class B>
+  void Ends(const A&, const B& ends) {
+    bytes += 8 * ends.count;
+  }
+  template <class Rows>
+  void Ids(const Rows& rows) {
+    bytes += 24 * rows.count;
+  }
+  template <class Rows>
+  void Cells(const Rows& rows) {
+    bytes += 14 * rows.count;
+  }
+};
+
+// Stands for a batch of which only the counts are known.
+struct CountedColumn {
+  std::uint64_t count = 0;
+  std::uint64_t row_bytes = 8;
+};
+struct CountedBatch {
+  CountedColumn trace_ids, span_ids, parent_ids, start_ns, end_ns, names, resources, scopes, kinds,
+      statuses, sources, flags, otel_flags, trace_states, status_messages, span_attributes,
+      span_events, span_links, dropped_attributes, dropped_events, dropped_links, documents;
+  CountedColumn resource_rows, scope_rows, events, links, attributes, keys;
+
+  CountedBatch(const std::array<std::uint64_t, 8>& counts) {
+    for (CountedColumn* column : {&trace_ids,          &span_ids,       &parent_ids,
+                                  &start_ns,           &end_ns,         &names,
+                                  &resources,          &scopes,         &kinds,
+                                  &statuses,           &sources,        &flags,
+                                  &otel_flags,         &trace_states,   &status_messages,
+                                  &span_attributes,    &span_events,    &span_links,
+                                  &dropped_attributes, &dropped_events, &dropped_links,
+                                  &documents}) {
+      column->count = counts[0];
+    }
+    trace_ids.row_bytes = 16;
+    resource_rows.count = counts[1];
+    scope_rows.count = counts[2];
+    events.count = counts[3];
+    links.count = counts[4];
+    attributes.count = counts[5];
+    keys.count = counts[6];
+  }
+};
+
+std::unexpected<Error> Bad(std::string what) {
+  return Fail(ErrorCode::kCorruption, "batch: " + std::move(what));
+}
+
+}  // namespace
+
+void EncodeBatch(const SpanBatch& batch, std::int64_t arrival_ns, std::string& out) {
+  ByteWriter head(out);
+  head.PutU8(kVersion);
+  head.PutFixed64(static_cast<std::uint64_t>(arrival_ns));
+  for (const std::size_t count :
+       {batch.size(), batch.resource_rows.size(), batch.scope_rows.size(), batch.events.size(),
+        batch.links.size(), batch.attributes.size(), batch.keys.size(), batch.arena.size()}) {
+    head.PutVarint(count);
+  }
+  ForEachColumn(batch, Encoder{PlaneWriter(out), out});
+  out.append(batch.arena);
+}
+
+Result<DecodedBatch> DecodeBatch(std::string_view payload) {
+  ByteReader in(payload);
+  FLUORO_TRY(const std::uint8_t version, in.TakeU8());
+  if (version != kVersion) {
+    return Fail(ErrorCode::kUnsupported, "batch: version " + std::to_string(version) +
+                                             " is unknown, this program reads version 1");
+  }
+  DecodedBatch decoded;
+  FLUORO_TRY(const std::uint64_t arrival, in.TakeFixed64());
+  decoded.arrival_ns = static_cast<std::int64_t>(arrival);
+  std::array<std::uint64_t, 8> counts{};
+  // A row of any kind takes at least eight bytes, so that no count can exceed the payload.
+  for (std::uint64_t& count : counts) {
+    FLUORO_TRY(count, in.TakeCount(payload.size()));
+  }
+  CountedBatch counted(counts);
+  Sizer sizer;
+  ForEachColumn(counted, sizer);
+  if (sizer.bytes + counts[7] != in.left()) {
+    return Bad(std::to_string(sizer.bytes + counts[7]) + " bytes of columns wanted, " +
+               std::to_string(in.left()) + " left");
+  }
+  SpanBatch& b = decoded.batch;
+  const auto spans = static_cast<std::size_t>(counts[0]);
+  const auto resize_all = [spans](auto&... columns) { (columns.resize(spans), ...); };
+  resize_all(b.trace_ids, b.span_ids, b.parent_ids, b.start_ns, b.end_ns, b.names, b.resources,
+             b.scopes, b.kinds, b.statuses, b.sources, b.flags, b.otel_flags, b.trace_states,
+             b.status_messages, b.span_attributes, b.span_events, b.span_links,
+             b.dropped_attributes, b.dropped_events, b.dropped_links, b.documents);
+  b.resource_rows.resize(counts[1]);
+  b.scope_rows.resize(counts[2]);
+  b.events.resize(counts[3]);
+  b.links.resize(counts[4]);
+  b.attributes.resize(counts[5]);
+  b.keys.resize(counts[6]);
+  FLUORO_TRY(const std::string_view columns, in.Take(sizer.bytes));
+  ForEachColumn(b, Decoder{PlaneReader(columns), columns});
+  FLUORO_TRY(const std::string_view arena, in.Take(counts[7]));
+  b.arena.assign(arena);
+  FLUORO_CHECK_OK(CheckBatch(b));
+  return decoded;
+}
+
+Result<void> CheckBatch(const SpanBatch& b) {
+  const std::uint64_t arena_bytes = b.arena.size();
+  const auto text_fits = [&](TextRef ref) {
+    return std::uint64_t{ref.offset} + ref.bytes <= arena_bytes;
+  };
+  const auto range_fits = [](Range range, std::size_t pool) {
+    return range.begin <= range.end && range.end <= pool;
+  };
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (!text_fits(b.names[i]) || !text_fits(b.trace_states[i]) ||
+        !text_fits(b.status_messages[i]) || !text_fits(b.documents[i])) {
+      return Bad("span " + std::to_string(i) + ": text lies outside the arena");
+    }
+    if (b.resources[i] >= b.resource_rows.size() || b.scopes[i] >= b.scope_rows.size()) {
+      return Bad("span " + std::to_string(i) + ": no such resource or scope");
+    }
+    if (!range_fits(b.span_attributes[i], b.attributes.size()) ||
+        !range_fits(b.span_events[i], b.events.size()) ||
+        !range_fits(b.span_links[i], b.links.size())) {
+      return Bad("span " + std::to_string(i) + ": range lies outside its pool");
+    }
+    if (b.kinds[i] > model::SpanKind::kConsumer || b.statuses[i] > model::StatusCode::kError ||
+        b.sources[i] > model::SpanSource::kCsv) {
+      return Bad("span " + std::to_string(i) + ": unknown kind, status or source");
+    }
+  }
+  for (const ResourceRow& row : b.resource_rows) {
+    if (!range_fits(row.attributes, b.attributes.size()) || !text_fits(row.service) ||
+        !text_fits(row.schema_url) || !text_fits(row.entity_refs)) {
+      return Bad("a resource points outside its pools");
+    }
+  }
+  for (const ScopeRow& row : b.scope_rows) {
+    if (!range_fits(row.attributes, b.attributes.size()) || !text_fits(row.name) ||
+        !text_fits(row.version) || !text_fits(row.schema_url)) {
+      return Bad("a scope points outside its pools");
+    }
+  }
+  for (const EventRow& row : b.events) {
+    if (!range_fits(row.attributes, b.attributes.size()) || !text_fits(row.name)) {
+      return Bad("an event points outside its pools");
+    }
+  }
+  for (const LinkRow& row : b.links) {
+    if (!range_fits(row.attributes, b.attributes.size()) || !text_fits(row.trace_state)) {
+      return Bad("a link points outside its pools");
+    }
+  }
+  for (const TextRef key : b.keys) {
+    if (!text_fits(key)) return Bad("a key lies outside the arena");
+  }
+  for (const AttributeCell& cell : b.attributes) {
+    if (cell.key >= b.keys.size()) return Bad("an attribute has no key");
+    if (cell.type > AttributeType::kKvList || cell.role > model::AttributeRole::kAnnotation) {
+      return Bad("an attribute has an unknown type or role");
+    }
+    if (!IsTextType(cell.type)) continue;
+    const TextRef ref{.offset = static_cast<std::uint32_t>(cell.payload >> 32),
+                      .bytes = static_cast<std::uint32_t>(cell.payload)};
+    if (!text_fits(ref)) return Bad("an attribute's value lies outside the arena");
+    if (cell.type == AttributeType::kArray || cell.type == AttributeType::kKvList) {
+      if (auto value = model::DecodeAnyValue(b.Text(ref)); !value) {
+        return std::unexpected(std::move(value).error().With("batch: an attribute's value"));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace fluoro::store

@@ -1,0 +1,277 @@
+#include "store/embedded/block.h"
+
+#include <xxhash.h>
+#include <zstd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::uint64_t kTailBytes = std::uint64_t{64} << 10;
+
+Result<std::string> Inflate(std::string stored, const Section& section) {
+  if (section.codec == SectionCodec::kNone) {
+    if (section.raw != stored.size()) return Fail(ErrorCode::kCorruption, "section length differs");
+    return stored;
+  }
+  if (section.codec != SectionCodec::kZstd) {
+    return Fail(ErrorCode::kUnsupported, "section codec is unknown");
+  }
+  // The frame says its size itself; both must agree before memory is taken.
+  if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != section.raw ||
+      section.raw > kSectionRawBytesMax) {
+    return Fail(ErrorCode::kCorruption, "section length differs");
+  }
+  std::string raw(section.raw, '\0');
+  const std::size_t got = ZSTD_decompress(raw.data(), raw.size(), stored.data(), stored.size());
+  if (ZSTD_isError(got) != 0 || got != section.raw) {
+    return Fail(ErrorCode::kCorruption, "section does not decompress");
+  }
+  return raw;
+}
+
+}  // namespace
+
+const TraceEntry* TraceTable::Find(const model::TraceId& id) const {
+  const auto at = std::lower_bound(by_id.begin(), by_id.end(), id,
+                                   [this](std::uint32_t place, const model::TraceId& wanted) {
+                                     return traces[place].id < wanted;
+                                   });
+  return at != by_id.end() && traces[*at].id == id ? &traces[*at] : nullptr;
+}
+
+Error Block::Named(Error error) const {
+  // A file that vanished under a reader is an I/O error, not an unknown trace.
+  if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kIo;
+  return std::move(error).With(path_);
+}
+
+Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::string path,
+                                           std::uint64_t id) {
+  FLUORO_TRY(const auto file, fs.Open(path, Fs::OpenMode::kRead));
+  std::shared_ptr<Block> block(new Block(fs, cache, std::move(path)));
+  const auto load = [&]() -> Result<void> {
+    FLUORO_TRY(block->file_bytes_, file->Size());
+    const std::uint64_t bytes = block->file_bytes_;
+    if (bytes < kBlockHeaderBytes + kBlockTrailerBytes) {
+      return Fail(ErrorCode::kCorruption, "the file is too short for a block");
+    }
+    const std::uint64_t tail_bytes = std::min(bytes, kTailBytes);
+    FLUORO_TRY(std::string tail, file->ReadAt(bytes - tail_bytes, tail_bytes));
+    FLUORO_TRY(
+        const Trailer trailer,
+        DecodeTrailer(std::string_view(tail).substr(tail.size() - kBlockTrailerBytes), bytes));
+    std::string footer;
+    if (trailer.bytes + kBlockTrailerBytes <= tail_bytes) {
+      footer = tail.substr(tail.size() - kBlockTrailerBytes - trailer.bytes, trailer.bytes);
+    } else {
+      FLUORO_TRY(footer, file->ReadAt(trailer.offset, trailer.bytes));
+    }
+    if (FooterSum(footer, trailer) != trailer.sum) {
+      return Fail(ErrorCode::kCorruption, "the footer's sum is wrong");
+    }
+    FLUORO_TRY(block->meta_, DecodeFooter(footer, trailer.offset));
+    if (block->meta_.id != id) return Fail(ErrorCode::kCorruption, "it is another block's file");
+    FLUORO_TRY(std::string filter, block->ReadOnly(*file, SectionType::kTraceFilter));
+    FLUORO_TRY(block->filter_, TraceFilter::Decode(std::move(filter)));
+    return {};
+  };
+  if (auto loaded = load(); !loaded)
+    return std::unexpected(block->Named(std::move(loaded).error()));
+  return block;
+}
+
+Block::~Block() {
+  if (!dropped_.load(std::memory_order_relaxed)) return;
+  if (auto removed = fs_.Remove(path_); !removed) {
+    log::Warn("store: a dropped block stays on disk", {{"why", removed.error().message}});
+    return;
+  }
+  const std::string deletions = path_.substr(0, path_.size() - 4) + ".del";
+  if (fs_.Exists(deletions)) (void)fs_.Remove(deletions);
+}
+
+bool Block::MayContain(const model::TraceId& id) const {
+  return !(id < meta_.id_min) && !(meta_.id_max < id) && filter_.MayContain(id);
+}
+
+Result<std::string> Block::ReadSection(const File& file, const Section& section) const {
+  FLUORO_TRY(std::string stored, file.ReadAt(section.offset, section.stored));
+  if (SectionSum(stored, meta_.id, section.offset) != section.sum) {
+    return Fail(ErrorCode::kCorruption,
+                "section type " + std::to_string(static_cast<int>(section.type)) + ", row group " +
+                    std::to_string(section.row_group) + ", column " +
+                    std::to_string(section.column) + ": wrong sum");
+  }
+  return Inflate(std::move(stored), section);
+}
+
+Result<std::string> Block::ReadOnly(const File& file, SectionType type) const {
+  for (const Section& section : meta_.sections) {
+    if (section.type == type) return ReadSection(file, section);
+  }
+  return Fail(ErrorCode::kCorruption,
+              "section type " + std::to_string(static_cast<int>(type)) + " is missing");
+}
+
+Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
+  auto table = std::make_shared<TraceTable>();
+  FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kTraces));
+  FLUORO_TRY(table->traces, DecodeTraces(traces, meta_.traces, meta_.spans));
+  FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
+  FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
+  return table;
+}
+
+Result<std::shared_ptr<const TraceTable>> Block::Table() const {
+  const BlockCache::Key key{.block = meta_.id, .part = BlockCache::kTablePart};
+  if (auto known = cache_.Get(key)) return std::static_pointer_cast<const TraceTable>(known);
+  const auto load = [&]() -> Result<std::shared_ptr<TraceTable>> {
+    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    return DecodeTable(*file);
+  };
+  auto table = load();
+  if (!table) return std::unexpected(Named(std::move(table).error()));
+  cache_.Put(key, *table, (*table)->traces.size() * (sizeof(TraceEntry) + 4) + 64);
+  return std::shared_ptr<const TraceTable>(*std::move(table));
+}
+
+Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() const {
+  using Operations = RowGroupBuilder::Operations;
+  const BlockCache::Key key{.block = meta_.id, .part = BlockCache::kServicesPart};
+  if (auto known = cache_.Get(key)) return std::static_pointer_cast<const Operations>(known);
+  std::uint64_t bytes = 0;
+  const auto load = [&]() -> Result<std::shared_ptr<Operations>> {
+    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    FLUORO_TRY(const std::string raw, ReadOnly(*file, SectionType::kServices));
+    bytes = raw.size() * 4 + 64;
+    FLUORO_TRY(auto operations, DecodeServices(raw));
+    return std::make_shared<Operations>(std::move(operations));
+  };
+  auto operations = load();
+  if (!operations) return std::unexpected(Named(std::move(operations).error()));
+  cache_.Put(key, *operations, bytes);
+  return std::shared_ptr<const Operations>(*std::move(operations));
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& file,
+                                                                   const TraceTable& table,
+                                                                   std::uint32_t group) const {
+  std::uint64_t first_row = 0;
+  for (std::uint32_t i = 0; i < group; ++i) first_row += meta_.row_groups[i];
+  const std::uint64_t end_row = first_row + meta_.row_groups[group];
+  std::vector<TraceRun> runs;
+  auto trace = std::upper_bound(
+      table.traces.begin(), table.traces.end(), first_row,
+      [](std::uint64_t row, const TraceEntry& entry) { return row < entry.first_row; });
+  if (trace != table.traces.begin()) --trace;
+  for (; trace != table.traces.end() && trace->first_row < end_row; ++trace) {
+    const std::uint64_t begin = std::max(trace->first_row, first_row);
+    const std::uint64_t end = std::min(trace->first_row + trace->rows, end_row);
+    runs.push_back({.id = trace->id,
+                    .start_ns = trace->start_ns,
+                    .rows = static_cast<std::uint32_t>(end - begin)});
+  }
+  std::map<std::uint32_t, std::string_view> columns;
+  std::vector<std::unique_ptr<std::string>> held;
+  for (const Section& section : meta_.sections) {
+    if (section.row_group != group ||
+        (section.type != SectionType::kColumn && section.type != SectionType::kPack)) {
+      continue;
+    }
+    FLUORO_TRY(std::string raw, ReadSection(file, section));
+    held.push_back(std::make_unique<std::string>(std::move(raw)));
+    if (section.type == SectionType::kColumn) {
+      columns[section.column] = *held.back();
+      continue;
+    }
+    ByteReader pack(*held.back());
+    while (!pack.done()) {
+      FLUORO_TRY(const std::uint64_t column, pack.TakeCount(UINT32_MAX));
+      FLUORO_TRY(const std::string_view bytes, pack.TakeText());
+      columns[static_cast<std::uint32_t>(column)] = bytes;
+    }
+  }
+  FLUORO_TRY(model::SpanBatch batch, DecodeRowGroup(columns, runs));
+  return std::make_shared<const model::SpanBatch>(std::move(batch));
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable& table,
+                                                                std::uint32_t group) const {
+  const BlockCache::Key key{.block = meta_.id, .part = group};
+  if (auto known = cache_.Get(key)) return std::static_pointer_cast<const model::SpanBatch>(known);
+  const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
+    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    return DecodeGroup(*file, table, group);
+  };
+  auto batch = load();
+  if (!batch) {
+    return std::unexpected(
+        Named(std::move(batch).error().With("row group " + std::to_string(group))));
+  }
+  cache_.Put(key, *batch, (*batch)->MemoryBytes());
+  return batch;
+}
+
+Result<std::vector<Block::Rows>> Block::Read(const TraceTable& table,
+                                             const TraceEntry& trace) const {
+  std::vector<Rows> rows;
+  std::uint64_t first_row = 0;
+  const std::uint64_t end_row = trace.first_row + trace.rows;
+  for (std::uint32_t group = 0; group < meta_.row_groups.size(); ++group) {
+    const std::uint64_t group_end = first_row + meta_.row_groups[group];
+    if (trace.first_row < group_end && first_row < end_row) {
+      FLUORO_TRY(auto batch, RowGroup(table, group));
+      rows.push_back(
+          {.batch = std::move(batch),
+           .begin = static_cast<std::uint32_t>(std::max(trace.first_row, first_row) - first_row),
+           .end = static_cast<std::uint32_t>(std::min(end_row, group_end) - first_row)});
+    }
+    first_row = group_end;
+  }
+  return rows;
+}
+
+std::shared_ptr<const std::vector<model::TraceId>> Block::deleted() const {
+  MutexLock lock(mutex_);
+  return deleted_;
+}
+
+void Block::SetDeleted(std::vector<model::TraceId> sorted_ids) {
+  auto list = std::make_shared<const std::vector<model::TraceId>>(std::move(sorted_ids));
+  MutexLock lock(mutex_);
+  deleted_ = std::move(list);
+}
+
+bool Block::IsDeleted(const model::TraceId& id) const {
+  const auto list = deleted();
+  return list && std::binary_search(list->begin(), list->end(), id);
+}
+
+Result<void> Block::Verify(const std::function<void(std::string)>& problem) const {
+  FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+  FLUORO_TRY(const std::string header, file->ReadAt(0, kBlockHeaderBytes));
+  if (auto checked = CheckBlockHeader(header, meta_.id); !checked) problem(checked.error().message);
+  std::uint64_t end = kBlockHeaderBytes;
+  for (const Section& section : meta_.sections) {
+    if (auto raw = ReadSection(*file, section); !raw) problem(raw.error().message);
+    if (section.offset != end) problem("bytes between sections belong to nothing");
+    end = section.offset + section.stored;
+  }
+  auto table = DecodeTable(*file);
+  if (!table) {
+    problem(table.error().message);
+    return {};
+  }
+  for (std::uint32_t group = 0; group < meta_.row_groups.size(); ++group) {
+    if (auto batch = DecodeGroup(*file, **table, group); !batch) {
+      problem("row group " + std::to_string(group) + ": " + batch.error().message);
+    }
+  }
+  return {};
+}
+
+}  // namespace fluoro::store

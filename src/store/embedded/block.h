@@ -1,0 +1,90 @@
+// One block file, read.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/mutex.h"
+#include "store/embedded/block_cache.h"
+#include "store/embedded/block_format.h"
+
+namespace fluoro::store {
+
+/// The trace table of one block.
+struct TraceTable {
+  std::vector<TraceEntry> traces;    ///< in order of (start, id)
+  std::vector<std::uint32_t> by_id;  ///< places in `traces` in order of id
+  /// Null if absent.
+  [[nodiscard]] const TraceEntry* Find(const model::TraceId& id) const;
+};
+
+/// Immutable but for its deletions. Thread-safe. Opens its file for each read, so that thousands of
+/// blocks need no descriptors; the file lives until the last reader lets go.
+class Block {
+ public:
+  /// Reads footer and filter. Errors: kCorruption, kUnsupported, kIo, kNotFound.
+  static Result<std::shared_ptr<Block>> Open(Fs& fs, BlockCache& cache, std::string path,
+                                             std::uint64_t id);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  [[nodiscard]] const BlockMeta& meta() const { return meta_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
+  [[nodiscard]] bool MayContain(const model::TraceId& id) const;
+
+  /// Every error below names the block. Errors: kCorruption, kIo.
+  Result<std::shared_ptr<const TraceTable>> Table() const;
+  Result<std::shared_ptr<const RowGroupBuilder::Operations>> Services() const;
+  /// The rows of one trace: batches with the row range in each, in order.
+  struct Rows {
+    std::shared_ptr<const model::SpanBatch> batch;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  Result<std::vector<Rows>> Read(const TraceTable& table, const TraceEntry& trace) const;
+
+  /// Traces that were deleted from it, sorted by id.
+  [[nodiscard]] std::shared_ptr<const std::vector<model::TraceId>> deleted() const;
+  void SetDeleted(std::vector<model::TraceId> sorted_ids);
+  [[nodiscard]] bool IsDeleted(const model::TraceId& id) const;
+
+  /// The file goes when the last reader does.
+  void Drop() { dropped_.store(true, std::memory_order_relaxed); }
+
+  /// Reads and checks every byte. `problem` gets one line each.
+  Result<void> Verify(const std::function<void(std::string)>& problem) const;
+
+ private:
+  Block(Fs& fs, BlockCache& cache, std::string path)
+      : fs_(fs), cache_(cache), path_(std::move(path)) {}
+  Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
+                                                           std::uint32_t group) const;
+  Result<std::string> ReadSection(const File& file, const Section& section) const;
+  Result<std::string> ReadOnly(const File& file, SectionType type) const;
+  Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
+                                                              const TraceTable& table,
+                                                              std::uint32_t group) const;
+  Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
+  [[nodiscard]] Error Named(Error error) const;
+
+  Fs& fs_;
+  BlockCache& cache_;
+  const std::string path_;
+  std::uint64_t file_bytes_ = 0;
+  BlockMeta meta_;
+  TraceFilter filter_;
+  std::atomic<bool> dropped_ = false;
+  mutable Mutex mutex_;
+  std::shared_ptr<const std::vector<model::TraceId>> deleted_ FLUORO_GUARDED_BY(mutex_);
+};
+
+using BlockList = std::vector<std::shared_ptr<Block>>;
+
+}  // namespace fluoro::store

@@ -1,0 +1,141 @@
+// Bytes of a block file. docs/formats/block.md.
+//
+// block   := header (64 bytes) section* footer trailer (40 bytes)
+// header  := magic:8 major:2 minor:2 zero:4 id:8 zero:40
+// footer  := field*            field := tag:varint length:varint bytes
+// trailer := offset:8 length:8 footer_sum:8 major:2 minor:2 zero:4 magic:8
+// Sections and fields of unknown type are skipped, so that later versions add without breaking.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "model/ids.h"
+#include "store/embedded/row_group.h"
+
+namespace fluoro::store {
+
+inline constexpr std::size_t kBlockHeaderBytes = 64;
+inline constexpr std::size_t kBlockTrailerBytes = 40;
+inline constexpr std::uint16_t kBlockMajor = 1;
+inline constexpr std::uint16_t kBlockMinor = 0;
+/// A section after decompression.
+inline constexpr std::uint64_t kSectionRawBytesMax = std::uint64_t{2} << 30;
+
+/// Stored: never renumber.
+enum class SectionType : std::uint8_t {
+  kColumn = 1,       ///< one column of a row group
+  kPack = 2,         ///< several small columns: (id:varint length:varint bytes)*
+  kTraces = 3,       ///< trace table in order of start
+  kTraceIndex = 4,   ///< places in the trace table in order of id
+  kTraceFilter = 5,  ///< which ids may be here
+  kServices = 6,     ///< services and their span names
+};
+enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
+
+struct Section {
+  SectionType type = SectionType::kColumn;
+  SectionCodec codec = SectionCodec::kNone;
+  std::uint32_t row_group = 0;
+  std::uint32_t column = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t stored = 0;
+  std::uint64_t raw = 0;
+  std::uint64_t sum = 0;  ///< XXH3-64 of the stored bytes, seeded with the offset
+};
+
+/// XXH3-64 of the stored bytes, seeded so that sections cannot change places or files.
+std::uint64_t SectionSum(std::string_view stored, std::uint64_t block_id, std::uint64_t offset);
+
+/// What a footer says.
+struct BlockMeta {
+  std::uint64_t id = 0;
+  std::uint32_t level = 0;  ///< 0: sealed from the head
+  std::int64_t created_ns = 0;
+  /// Rows of this block's traces with LSN <= sealed_lsn are in blocks: replay skips them.
+  std::uint64_t sealed_lsn = 0;
+  std::uint64_t spans = 0;
+  std::uint64_t traces = 0;
+  std::int64_t start_ns_min = 0;  ///< of traces
+  std::int64_t start_ns_max = 0;
+  std::int64_t end_ns_max = 0;
+  std::int64_t arrival_ns_min = 0;
+  std::int64_t arrival_ns_max = 0;
+  model::TraceId id_min;
+  model::TraceId id_max;
+  std::vector<std::uint64_t> replaces;    ///< blocks merged into this one
+  std::vector<std::uint64_t> row_groups;  ///< spans of each
+  std::vector<Section> sections;
+};
+
+std::string EncodeBlockHeader(std::uint64_t id);
+Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id);
+std::string EncodeFooter(const BlockMeta& meta);
+/// Checks counts and that every section lies between header and footer. Errors: kCorruption.
+Result<BlockMeta> DecodeFooter(std::string_view bytes, std::uint64_t footer_offset);
+
+struct Trailer {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t sum = 0;
+  std::uint16_t minor = kBlockMinor;
+};
+std::string EncodeTrailer(const Trailer& trailer);
+/// Sum of a footer: covers the trailer's own numbers too.
+std::uint64_t FooterSum(std::string_view footer, const Trailer& trailer);
+/// Errors: kCorruption; kUnsupported for a newer major version.
+Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes);
+
+/// One trace (or its part in this block).
+struct TraceEntry {
+  model::TraceId id;
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  std::int64_t first_arrival_ns = 0;
+  std::int64_t last_arrival_ns = 0;
+  std::uint64_t first_row = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t appends = 0;
+  std::uint32_t flags = 0;  ///< TraceFlag
+};
+enum TraceFlag : std::uint32_t { kTraceLimitExceeded = 1U << 0 };
+
+/// Entries in order of (start, id).
+std::string EncodeTraces(const std::vector<TraceEntry>& traces);
+/// Errors: kCorruption, also when the rows do not add up to `spans`.
+Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
+                                             std::uint64_t spans);
+std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces);
+/// Errors: kCorruption, also when the ids are not in order.
+Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
+                                                    const std::vector<TraceEntry>& traces);
+
+/// A split-block Bloom filter: 12 bits an id, about 0.5 % false hits, one cache line a probe.
+class TraceFilter {
+ public:
+  static std::string Encode(const std::vector<TraceEntry>& traces);
+  /// Errors: kCorruption.
+  static Result<TraceFilter> Decode(std::string bytes);
+  [[nodiscard]] bool MayContain(const model::TraceId& id) const;
+  [[nodiscard]] std::size_t bytes() const { return words_.size(); }
+
+ private:
+  std::string words_;
+};
+
+std::string EncodeServices(const RowGroupBuilder::Operations& operations);
+Result<RowGroupBuilder::Operations> DecodeServices(std::string_view bytes);
+
+std::string BlockFileName(std::uint64_t id);
+/// False: not the name of a block.
+bool ParseBlockFileName(std::string_view name, std::uint64_t& id);
+
+/// The deleted traces of one block: <id>.del beside it.
+/// del := magic:8 major:2 minor:2 count:4 id:16* sum:8
+std::string EncodeDeletions(const std::vector<model::TraceId>& sorted_ids);
+Result<std::vector<model::TraceId>> DecodeDeletions(std::string_view bytes);
+
+}  // namespace fluoro::store

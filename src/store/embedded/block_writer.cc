@@ -1,0 +1,167 @@
+#include "store/embedded/block_writer.h"
+
+#include <xxhash.h>
+#include <zstd.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace fluoro::store {
+namespace {
+
+// A trace is read by decoding its row group: small enough for milliseconds, large enough that the
+// dictionaries pay (docs/decisions/).
+constexpr std::size_t kTargetSpans = 8'192;
+constexpr std::size_t kTargetBytes = std::size_t{8} << 20;
+// Columns below this share a section.
+constexpr std::size_t kPackedColumnBytes = 4'096;
+constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
+constexpr int kZstdLevel = 1;
+
+}  // namespace
+
+struct BlockWriter::Compressor {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  std::string out;
+  ~Compressor() { ZSTD_freeCCtx(context); }
+};
+
+BlockWriter::BlockWriter(File& file, BlockMeta meta)
+    : file_(file), meta_(std::move(meta)), compressor_(std::make_unique<Compressor>()) {
+  buffer_ = EncodeBlockHeader(meta_.id);
+  offset_ = buffer_.size();
+}
+
+BlockWriter::~BlockWriter() = default;
+
+Result<void> BlockWriter::FlushBuffer() {
+  FLUORO_CHECK_OK(file_.WriteAt(offset_ - buffer_.size(), buffer_));
+  buffer_.clear();
+  return {};
+}
+
+Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
+                                     std::uint32_t column, std::string_view raw) {
+  Section section{.type = type,
+                  .codec = SectionCodec::kNone,
+                  .row_group = row_group,
+                  .column = column,
+                  .offset = offset_,
+                  .stored = raw.size(),
+                  .raw = raw.size(),
+                  .sum = 0};
+  std::string_view stored = raw;
+  if (raw.size() >= 64) {
+    std::string& out = compressor_->out;
+    out.resize(ZSTD_compressBound(raw.size()));
+    const std::size_t got = ZSTD_compressCCtx(compressor_->context, out.data(), out.size(),
+                                              raw.data(), raw.size(), kZstdLevel);
+    // Below a tenth saved the reader's time is worth more.
+    if (ZSTD_isError(got) == 0 && got < raw.size() - raw.size() / 10) {
+      section.codec = SectionCodec::kZstd;
+      section.stored = got;
+      stored = std::string_view(out).substr(0, got);
+    }
+  }
+  section.sum = SectionSum(stored, meta_.id, section.offset);
+  buffer_.append(stored);
+  offset_ += stored.size();
+  meta_.sections.push_back(section);
+  if (buffer_.size() >= kWriteBytes) return FlushBuffer();
+  return {};
+}
+
+Result<void> BlockWriter::FlushRowGroup() {
+  if (rows_.spans() == 0) return {};
+  const auto group = static_cast<std::uint32_t>(meta_.row_groups.size());
+  meta_.row_groups.push_back(rows_.spans());
+  rows_.CollectOperations(operations_);
+  std::string pack;
+  for (const EncodedColumn& column : rows_.Finish()) {
+    if (column.bytes.empty()) continue;
+    if (column.bytes.size() < kPackedColumnBytes) {
+      ByteWriter out(pack);
+      out.PutVarint(column.id);
+      out.PutText(column.bytes);
+      continue;
+    }
+    FLUORO_CHECK_OK(PutSection(SectionType::kColumn, group, column.id, column.bytes));
+  }
+  held_.clear();
+  return PutSection(SectionType::kPack, group, 0, pack);
+}
+
+Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
+  FLUORO_ASSERT(!trace.rows.empty());
+  FLUORO_ASSERT(traces_.empty() || traces_.back().start_ns <= trace.start_ns);
+  traces_.push_back({.id = trace.id,
+                     .start_ns = trace.start_ns,
+                     .end_ns = trace.end_ns,
+                     .first_arrival_ns = trace.first_arrival_ns,
+                     .last_arrival_ns = trace.last_arrival_ns,
+                     .first_row = 0,
+                     .rows = static_cast<std::uint32_t>(trace.rows.size()),
+                     .appends = trace.appends,
+                     .flags = trace.limit_exceeded ? std::uint32_t{kTraceLimitExceeded} : 0U});
+  if (rows_.spans() > 0 && rows_.spans() + trace.rows.size() > kTargetSpans) {
+    FLUORO_CHECK_OK(FlushRowGroup());
+  }
+  held_.insert(held_.end(), trace.batches.begin(), trace.batches.end());
+  std::span<const RowRef> left = trace.rows;
+  while (!left.empty()) {
+    // A trace larger than a row group is chained over several. Within one that is smaller, the text
+    // is looked at every few spans, since few spans can hold much of it.
+    std::size_t count = 0;
+    std::size_t bytes = rows_.bytes();
+    while (count < left.size() && rows_.spans() + count < kTargetSpans && bytes < kTargetBytes) {
+      const RowRef& row = left[count];
+      bytes += 256 + row.batch->documents[row.row].bytes +
+               row.batch->span_attributes[row.row].size() * 32;
+      ++count;
+    }
+    rows_.AddTrace(trace.start_ns, left.first(count));
+    left = left.subspan(count);
+    if (!left.empty() || rows_.bytes() >= kTargetBytes || rows_.spans() >= kTargetSpans) {
+      FLUORO_CHECK_OK(FlushRowGroup());
+      if (!left.empty()) held_.insert(held_.end(), trace.batches.begin(), trace.batches.end());
+    }
+  }
+  return {};
+}
+
+Result<BlockMeta> BlockWriter::Finish() {
+  FLUORO_CHECK_OK(FlushRowGroup());
+  FLUORO_ASSERT(!traces_.empty());
+  meta_.traces = traces_.size();
+  meta_.start_ns_min = traces_.front().start_ns;
+  meta_.start_ns_max = traces_.back().start_ns;
+  meta_.end_ns_max = INT64_MIN;
+  meta_.arrival_ns_min = INT64_MAX;
+  meta_.arrival_ns_max = INT64_MIN;
+  meta_.id_min = traces_.front().id;
+  meta_.id_max = traces_.front().id;
+  for (const TraceEntry& trace : traces_) {
+    meta_.spans += trace.rows;
+    meta_.end_ns_max = std::max(meta_.end_ns_max, trace.end_ns);
+    meta_.arrival_ns_min = std::min(meta_.arrival_ns_min, trace.first_arrival_ns);
+    meta_.arrival_ns_max = std::max(meta_.arrival_ns_max, trace.last_arrival_ns);
+    meta_.id_min = std::min(meta_.id_min, trace.id);
+    meta_.id_max = std::max(meta_.id_max, trace.id);
+  }
+  FLUORO_CHECK_OK(PutSection(SectionType::kServices, 0, 0, EncodeServices(operations_)));
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex(traces_)));
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_)));
+  const std::string footer = EncodeFooter(meta_);
+  Trailer trailer{.offset = offset_, .bytes = footer.size(), .sum = 0, .minor = kBlockMinor};
+  trailer.sum = FooterSum(footer, trailer);
+  buffer_ += footer;
+  buffer_ += EncodeTrailer(trailer);
+  offset_ += footer.size() + kBlockTrailerBytes;
+  FLUORO_CHECK_OK(FlushBuffer());
+  FLUORO_CHECK_OK(file_.Sync());
+  return std::move(meta_);
+}
+
+}  // namespace fluoro::store

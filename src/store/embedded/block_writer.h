@@ -1,0 +1,45 @@
+// Writes one block file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "store/embedded/block_format.h"
+#include "store/embedded/head.h"
+
+namespace fluoro::store {
+
+/// Not thread-safe. Memory: one row group and the trace table.
+class BlockWriter {
+ public:
+  /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
+  BlockWriter(File& file, BlockMeta meta);
+  ~BlockWriter();
+  /// Traces in order of (start, id). The rows' batches need to live only during the call.
+  Result<void> AddTrace(const TraceRows& trace);
+  /// Writes the rest and syncs the file.
+  Result<BlockMeta> Finish();
+  [[nodiscard]] std::uint64_t bytes() const { return offset_; }
+
+ private:
+  struct Compressor;
+  Result<void> FlushRowGroup();
+  Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
+                          std::string_view raw);
+  Result<void> FlushBuffer();
+
+  File& file_;
+  BlockMeta meta_;
+  std::unique_ptr<Compressor> compressor_;
+  RowGroupBuilder rows_;
+  RowGroupBuilder::Operations operations_;
+  std::vector<TraceEntry> traces_;
+  std::vector<std::shared_ptr<const model::SpanBatch>> held_;  ///< of the open row group
+  std::string buffer_;
+  std::uint64_t offset_ = 0;  ///< of the end of buffer_
+};
+
+}  // namespace fluoro::store

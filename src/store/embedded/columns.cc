@@ -1,0 +1,243 @@
+#include "store/embedded/columns.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::uint8_t kConstant = 0;
+constexpr std::uint8_t kPacked = 1;
+constexpr std::uint8_t kScaled = 2;
+constexpr std::uint8_t kPlain = 0;
+constexpr std::uint8_t kDictionary = 1;
+constexpr std::size_t kGroup = 128;
+
+void PackGroup(std::span<const std::uint64_t> values, std::uint64_t factor, std::string& out) {
+  std::uint64_t low = UINT64_MAX;
+  std::uint64_t high = 0;
+  for (const std::uint64_t value : values) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  low /= factor;
+  high /= factor;
+  const auto width = static_cast<unsigned>(std::bit_width(high - low));
+  ByteWriter writer(out);
+  writer.PutVarint(low);
+  writer.PutU8(static_cast<std::uint8_t>(width));
+  if (width == 0) return;
+  const std::size_t begin = out.size();
+  const std::size_t bytes = (values.size() * width + 7) / 8;
+  out.resize(begin + bytes + 8, '\0');  // room for whole words; cut below
+  char* to = out.data() + begin;
+  std::size_t bit = 0;
+  for (const std::uint64_t value : values) {
+    const std::uint64_t rest = value / factor - low;
+    std::uint64_t word = 0;
+    const std::size_t byte = bit / 8;
+    const unsigned shift = bit % 8;
+    std::memcpy(&word, to + byte, 8);
+    word |= rest << shift;
+    std::memcpy(to + byte, &word, 8);
+    if (shift + width > 64) to[byte + 8] = static_cast<char>(rest >> (64 - shift));
+    bit += width;
+  }
+  out.resize(begin + bytes);
+}
+
+Result<void> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
+  FLUORO_TRY(const std::uint64_t low, in.TakeVarint());
+  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
+  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
+  FLUORO_TRY(const std::string_view bits, in.Take((values.size() * width + 7) / 8));
+  if (width == 0) {
+    std::fill(values.begin(), values.end(), low);
+    return {};
+  }
+  char padded[kGroup * 8 + 16] = {};
+  std::memcpy(padded, bits.data(), bits.size());
+  const std::uint64_t mask = width == 64 ? UINT64_MAX : (std::uint64_t{1} << width) - 1;
+  std::size_t bit = 0;
+  for (std::uint64_t& value : values) {
+    std::uint64_t word = 0;
+    const std::size_t byte = bit / 8;
+    const unsigned shift = bit % 8;
+    std::memcpy(&word, padded + byte, 8);
+    word >>= shift;
+    if (shift + width > 64) {
+      word |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(padded[byte + 8]))
+              << (64 - shift);
+    }
+    value = low + (word & mask);
+    bit += width;
+  }
+  return {};
+}
+
+// The largest usual unit that divides every value: times often come in whole micro- or
+// milliseconds.
+std::uint64_t CommonFactor(std::span<const std::uint64_t> values) {
+  for (const std::uint64_t factor : {std::uint64_t{1'000'000}, std::uint64_t{1'000}}) {
+    if (std::all_of(values.begin(), values.end(),
+                    [factor](std::uint64_t value) { return value % factor == 0; })) {
+      return factor;
+    }
+  }
+  return 1;
+}
+
+}  // namespace
+
+void EncodeInts(std::span<const std::uint64_t> values, std::string& out) {
+  ByteWriter writer(out);
+  const bool constant = std::all_of(values.begin(), values.end(),
+                                    [&](std::uint64_t value) { return value == values.front(); });
+  if (constant) {
+    writer.PutU8(kConstant);
+    writer.PutVarint(values.empty() ? 0 : values.front());
+    return;
+  }
+  const std::uint64_t factor = CommonFactor(values);
+  writer.PutU8(factor == 1 ? kPacked : kScaled);
+  if (factor != 1) writer.PutVarint(factor);
+  for (std::size_t i = 0; i < values.size(); i += kGroup) {
+    PackGroup(values.subspan(i, std::min(kGroup, values.size() - i)), factor, out);
+  }
+}
+
+Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
+  FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
+  std::uint64_t factor = 1;
+  switch (kind) {
+    case kConstant: {
+      FLUORO_TRY(const std::uint64_t value, in.TakeVarint());
+      std::fill(values.begin(), values.end(), value);
+      return {};
+    }
+    case kPacked:
+      break;
+    case kScaled: {
+      FLUORO_TRY(factor, in.TakeVarint());
+      break;
+    }
+    default:
+      return Fail(ErrorCode::kUnsupported, "ints: unknown encoding " + std::to_string(kind));
+  }
+  for (std::size_t i = 0; i < values.size(); i += kGroup) {
+    const auto group = values.subspan(i, std::min(kGroup, values.size() - i));
+    FLUORO_CHECK_OK(UnpackGroup(in, group));
+    if (factor != 1) {
+      for (std::uint64_t& value : group) value *= factor;
+    }
+  }
+  return {};
+}
+
+Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values) {
+  FLUORO_CHECK_OK(DecodeInts(in, values));
+  for (const std::uint64_t value : values) {
+    if (value >= limit) {
+      return Fail(ErrorCode::kCorruption, "ints: value " + std::to_string(value) +
+                                              " is not below " + std::to_string(limit));
+    }
+  }
+  return {};
+}
+
+std::string_view TextColumn::Entry(std::uint32_t code) const {
+  const std::uint64_t begin = code == 0 ? 0 : ends_[code - 1];
+  return std::string_view(bytes_).substr(begin, ends_[code] - begin);
+}
+
+std::uint32_t TextColumn::Add(std::string_view text) {
+  const std::uint64_t hash = XXH3_64bits(text.data(), text.size());
+  if (slots_.empty()) slots_.resize(16);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const std::uint32_t slot = slots_[at];
+    if (slot == 0) {
+      const auto code = static_cast<std::uint32_t>(ends_.size());
+      slots_[at] = code + 1;
+      bytes_.append(text);
+      ends_.push_back(bytes_.size());
+      hashes_.push_back(hash);
+      codes_.push_back(code);
+      if (ends_.size() * 2 > slots_.size()) Grow();
+      return code;
+    }
+    if (hashes_[slot - 1] == hash && Entry(slot - 1) == text) {
+      codes_.push_back(slot - 1);
+      return slot - 1;
+    }
+  }
+}
+
+void TextColumn::Grow() {
+  std::vector<std::uint32_t> slots(slots_.size() * 4);
+  const std::size_t mask = slots.size() - 1;
+  for (std::uint32_t code = 0; code < hashes_.size(); ++code) {
+    std::size_t at = hashes_[code] & mask;
+    while (slots[at] != 0) at = (at + 1) & mask;
+    slots[at] = code + 1;
+  }
+  slots_.swap(slots);
+}
+
+void TextColumn::Encode(std::string& out) const {
+  ByteWriter writer(out);
+  std::vector<std::uint64_t> lengths(ends_.size());
+  for (std::size_t i = 0; i < ends_.size(); ++i)
+    lengths[i] = ends_[i] - (i == 0 ? 0 : ends_[i - 1]);
+  std::uint64_t plain_bytes = 0;
+  for (const std::uint64_t code : codes_) plain_bytes += lengths[code];
+  const auto code_bits = static_cast<std::uint64_t>(std::bit_width(ends_.size()));
+  if (plain_bytes <= bytes_.size() + codes_.size() * code_bits / 8) {  // nearly all distinct
+    writer.PutU8(kPlain);
+    std::vector<std::uint64_t> all(codes_.size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = lengths[codes_[i]];
+    EncodeInts(all, out);
+    for (const std::uint64_t code : codes_) out.append(Entry(static_cast<std::uint32_t>(code)));
+    return;
+  }
+  writer.PutU8(kDictionary);
+  writer.PutVarint(ends_.size());
+  EncodeInts(lengths, out);
+  out.append(bytes_);
+  EncodeInts(codes_, out);
+}
+
+Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
+  FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
+  if (kind > kDictionary) {
+    return Fail(ErrorCode::kUnsupported, "texts: unknown encoding " + std::to_string(kind));
+  }
+  std::size_t entries = count;
+  if (kind == kDictionary) {
+    FLUORO_TRY(entries, in.TakeCount(count));
+  }
+  std::vector<std::uint64_t> numbers(entries);
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, in.left() + 1, numbers));
+  DecodedTexts texts;
+  std::vector<DecodedTexts::Piece> pieces(entries);
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < entries; ++i) {
+    pieces[i] = {.offset = total, .bytes = numbers[i]};
+    total += numbers[i];
+    if (total > in.left()) return Fail(ErrorCode::kCorruption, "texts: longer than their column");
+  }
+  FLUORO_TRY(texts.bytes, in.Take(total));
+  if (kind == kPlain) {
+    texts.values = std::move(pieces);
+    return texts;
+  }
+  numbers.resize(count);
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, entries, numbers));
+  texts.values.resize(count);
+  for (std::size_t i = 0; i < count; ++i) texts.values[i] = pieces[numbers[i]];
+  return texts;
+}
+
+}  // namespace fluoro::store

@@ -1,0 +1,66 @@
+// Encodings of one column of a block: integers and texts. docs/formats/block.md.
+//
+// ints  := kind:u8 rest
+//   0 constant: value:varint
+//   1 packed:   (min:varint width:u8 bits)* a group of 128 values
+//   2 scaled:   factor:varint, then as packed of value / factor
+// texts := kind:u8 rest
+//   0 plain: lengths:ints(count) bytes
+//   1 dictionary: entries:varint lengths:ints(entries) bytes codes:ints(count)
+// The number of values is known to the reader.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "store/embedded/bytes.h"
+
+namespace fluoro::store {
+
+void EncodeInts(std::span<const std::uint64_t> values, std::string& out);
+/// Fills `values`, whose size says how many are wanted. Errors: kCorruption.
+Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values);
+/// As DecodeInts, refusing values above `max`.
+Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values);
+
+/// Collects texts and interns them.
+class TextColumn {
+ public:
+  /// Returns the code: equal texts have equal codes, counted up from 0.
+  std::uint32_t Add(std::string_view text);
+  [[nodiscard]] std::size_t size() const { return codes_.size(); }
+  [[nodiscard]] std::size_t entries() const { return ends_.size(); }
+  [[nodiscard]] std::string_view Entry(std::uint32_t code) const;
+  [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
+  [[nodiscard]] const std::vector<std::uint64_t>& codes() const { return codes_; }
+  void Encode(std::string& out) const;
+
+ private:
+  void Grow();
+  std::vector<std::uint64_t> codes_;
+  std::vector<std::uint64_t> ends_;    ///< of each entry in bytes_
+  std::vector<std::uint64_t> hashes_;  ///< of each entry
+  std::vector<std::uint32_t> slots_;   ///< code + 1; 0: free
+  std::string bytes_;
+};
+
+/// Texts of a decoded column: pieces of one string.
+struct DecodedTexts {
+  struct Piece {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::string_view bytes;
+  std::vector<Piece> values;
+  [[nodiscard]] std::string_view At(std::size_t i) const {
+    return bytes.substr(values[i].offset, values[i].bytes);
+  }
+};
+/// `count` values; the result borrows from the reader's bytes. Errors: kCorruption.
+Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count);
+
+}  // namespace fluoro::store

@@ -1,0 +1,211 @@
+#include "store/embedded/embedded_store.h"
+
+#include <algorithm>
+
+#include "store/embedded/batch_codec.h"
+#include "store/embedded/store_impl.h"
+
+namespace fluoro::store {
+
+EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metrics,
+                                     EmbeddedOptions options)
+    : fs_(fs),
+      clock_(clock),
+      metrics_(metrics),
+      options_(std::move(options)),
+      layout_(options_.folder),
+      cache_(metrics, options_.memory_bytes / 5),
+      blocks_(std::make_shared<const BlockList>()),
+      appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
+      appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),
+      refused_head_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
+                                       {{"reason", "head_full"}})),
+      dropped_spans_(metrics.GetCounter("fluoro_store_dropped_spans_total",
+                                        "Spans beyond the size a trace may have.")),
+      sealed_blocks_(metrics.GetCounter("fluoro_store_sealed_blocks_total", "Blocks written.")),
+      sealed_spans_(
+          metrics.GetCounter("fluoro_store_sealed_spans_total", "Spans moved to blocks.")),
+      seal_failures_(metrics.GetCounter("fluoro_store_seal_failures_total", "Seals that failed.")),
+      dropped_blocks_(
+          metrics.GetCounter("fluoro_store_dropped_blocks_total", "Blocks dropped by retention.")),
+      deleted_traces_(metrics.GetCounter("fluoro_store_deleted_traces_total", "Traces deleted.")),
+      replayed_records_(
+          metrics.GetCounter("fluoro_store_replayed_records_total", "Log records read at start.")),
+      head_bytes_gauge_(metrics.GetGauge("fluoro_store_head_bytes", "Memory of the head.")),
+      head_spans_gauge_(metrics.GetGauge("fluoro_store_head_spans", "Spans in the head.")),
+      head_traces_gauge_(metrics.GetGauge("fluoro_store_head_traces", "Traces in the head.")),
+      blocks_gauge_(metrics.GetGauge("fluoro_store_blocks", "Blocks on disk.")),
+      block_bytes_gauge_(metrics.GetGauge("fluoro_store_block_bytes", "Bytes of all blocks.")),
+      damaged_gauge_(metrics.GetGauge("fluoro_store_damaged", "Damaged files and gaps known.")) {}
+
+EmbeddedStoreImpl::~EmbeddedStoreImpl() { (void)Close(); }
+
+Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durability) {
+  if (options_.read_only)
+    return Fail(ErrorCode::kUnavailable, "the store is open for reading only");
+  if (closed_.load(std::memory_order_relaxed)) {
+    return Fail(ErrorCode::kUnavailable, "the store is shutting down");
+  }
+  if (batch.empty()) return {};
+  if (auto checked = CheckBatch(batch); !checked) {
+    return Fail(ErrorCode::kInternal, "refused: " + checked.error().message);
+  }
+  const std::uint64_t bytes = batch.MemoryBytes();
+  const std::uint64_t bound = HeadLimit() / 10 * 9;
+  if (bytes > bound) {
+    return Fail(ErrorCode::kTooLarge, "a batch of " + std::to_string(bytes) +
+                                          " bytes does not fit the memory for unsealed spans, " +
+                                          std::to_string(bound) + " bytes");
+  }
+  const std::uint64_t in_flight =
+      in_flight_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const auto submit = [&]() -> Result<void> {
+    if (head_bytes_.load(std::memory_order_relaxed) + in_flight > bound) {
+      refused_head_.Add();
+      return Fail(ErrorCode::kUnavailable, "the memory for unsealed spans is full: try again");
+    }
+    Commit commit;
+    commit.arrival_ns = clock_.UnixNs();
+    std::string raw;
+    EncodeBatch(batch, commit.arrival_ns, raw);
+    FLUORO_TRY(EncodedRecord record, EncodeRecord(FrameType::kSpans, raw));
+    raw = {};
+    commit.batch = std::make_shared<const model::SpanBatch>(std::move(batch));
+    return log_->Submit(std::move(record), std::move(commit), durability == Durability::kSynced);
+  };
+  auto result = submit();
+  in_flight_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (head_bytes_.load(std::memory_order_relaxed) > HeadLimit() / 4 * 3) {
+    MutexLock lock(wake_mutex_);
+    wanted_ = true;
+    wake_.notify_one();
+  }
+  return result;
+}
+
+void EmbeddedStoreImpl::Apply(const std::vector<Commit>& commits) {
+  std::shared_ptr<const CommitListener> listener;
+  {
+    MutexLock lock(state_mutex_);
+    for (const Commit& commit : commits) {
+      applied_lsn_ = commit.lsn;
+      if (commit.batch) {
+        dropped_spans_.Add(static_cast<double>(head_.Add(commit, nullptr)));
+        appended_batches_.Add();
+        appended_spans_.Add(static_cast<double>(commit.batch->size()));
+        continue;
+      }
+      const std::uint64_t upto =
+          commit.tombstone->upto_lsn == 0 ? commit.lsn : commit.tombstone->upto_lsn;
+      for (const model::TraceId& id : commit.tombstone->ids) head_.Remove(id, upto);
+      tombstones_.push_back(commit);
+    }
+    UpdateGauges();
+    listener = listener_;
+  }
+  if (!listener) return;
+  for (const Commit& commit : commits) {
+    if (commit.batch) (*listener)(commit.batch);
+  }
+}
+
+void EmbeddedStoreImpl::UpdateGauges() {
+  head_bytes_.store(head_.bytes(), std::memory_order_relaxed);
+  head_bytes_gauge_.Set(static_cast<double>(head_.bytes()));
+  head_spans_gauge_.Set(static_cast<double>(head_.spans()));
+  head_traces_gauge_.Set(static_cast<double>(head_.traces()));
+}
+
+std::vector<Commit> EmbeddedStoreImpl::Unsealed(std::uint64_t wal_file) {
+  MutexLock lock(state_mutex_);
+  std::vector<Commit> commits = head_.BatchesIn(wal_file);
+  for (const Commit& tombstone : tombstones_) {
+    if (tombstone.wal_file == wal_file) commits.push_back(tombstone);
+  }
+  std::sort(commits.begin(), commits.end(),
+            [](const Commit& a, const Commit& b) { return a.lsn < b.lsn; });
+  return commits;
+}
+
+void EmbeddedStoreImpl::Moved(const std::vector<Commit>& commits, std::uint64_t wal_file) {
+  MutexLock lock(state_mutex_);
+  for (const Commit& commit : commits) head_.Move(commit.lsn, wal_file);
+  for (Commit& tombstone : tombstones_) {
+    for (const Commit& commit : commits) {
+      if (commit.lsn == tombstone.lsn) tombstone.wal_file = wal_file;
+    }
+  }
+}
+
+void EmbeddedStoreImpl::SetCommitListener(CommitListener listener) {
+  auto shared = listener ? std::make_shared<const CommitListener>(std::move(listener)) : nullptr;
+  MutexLock lock(state_mutex_);
+  listener_ = std::move(shared);
+}
+
+void EmbeddedStoreImpl::AddDamage(std::string what) {
+  MutexLock lock(state_mutex_);
+  damaged_.push_back(std::move(what));
+  damaged_gauge_.Set(static_cast<double>(damaged_.size()));
+}
+
+Usage EmbeddedStoreImpl::GetUsage() {
+  Usage usage;
+  std::shared_ptr<const BlockList> list;
+  std::int64_t oldest = INT64_MAX;
+  {
+    MutexLock lock(state_mutex_);
+    list = blocks_;
+    usage.traces = head_.traces();
+    usage.spans = head_.spans();
+    usage.head_bytes = head_.bytes();
+    oldest = head_.OldestStart();
+  }
+  for (const auto& block : *list) {
+    const BlockMeta& meta = block->meta();
+    usage.traces += meta.traces;
+    usage.spans += meta.spans;
+    usage.disk_bytes += block->file_bytes();
+    oldest = std::min(oldest, meta.start_ns_min);
+    const auto deleted = block->deleted();
+    if (!deleted) continue;
+    usage.traces -= std::min<std::uint64_t>(meta.traces, deleted->size());
+    const auto table = block->Table();
+    if (!table) continue;
+    for (const model::TraceId& id : *deleted) {
+      if (const TraceEntry* entry = (*table)->Find(id)) usage.spans -= entry->rows;
+    }
+  }
+  if (log_) usage.disk_bytes += log_->DiskBytes();
+  usage.oldest_ns = oldest == INT64_MAX ? 0 : oldest;
+  return usage;
+}
+
+Result<void> EmbeddedStoreImpl::Close() {
+  if (closed_.exchange(true) || !log_) return {};
+  if (background_.joinable()) {
+    background_.request_stop();
+    {
+      MutexLock lock(wake_mutex_);
+      wanted_ = true;
+    }
+    wake_.notify_all();
+    background_.join();
+  }
+  // The log first: what it still holds must be in the head before the head is sealed. Its files go
+  // with the next start, which finds every batch in a block.
+  auto stopped = log_->Stop();
+  auto sealed = SealAll();
+  if (!stopped) return stopped;
+  return sealed;
+}
+
+Result<std::unique_ptr<EmbeddedStore>> OpenEmbeddedStore(Fs& fs, const Clock& clock,
+                                                         Metrics& metrics,
+                                                         const EmbeddedOptions& options) {
+  auto store = std::make_unique<EmbeddedStoreImpl>(fs, clock, metrics, options);
+  FLUORO_CHECK_OK(store->Open());
+  return store;
+}
+
+}  // namespace fluoro::store

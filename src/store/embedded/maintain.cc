@@ -1,0 +1,356 @@
+// Sealing, retention, deletion: what moves data on or away. All of it under maintenance_mutex_.
+#include <algorithm>
+#include <chrono>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "model/assembly.h"
+#include "store/embedded/block_writer.h"
+#include "store/embedded/store_impl.h"
+
+namespace fluoro::store {
+namespace {
+
+// A block holds at most about this many spans, so that the writer's memory stays bounded.
+constexpr std::uint64_t kBlockSpansMax = 1'000'000;
+// The background thread waits for a worthwhile block, but not longer than this.
+constexpr std::uint64_t kBlockSpansWorthwhile = 65'536;
+constexpr std::int64_t kSealEveryNs = 60 * kNsPerSecond;
+
+bool HasDuplicates(const TraceRows& trace) {
+  if (trace.rows.size() < 2) return false;
+  std::vector<model::SpanId> ids;
+  ids.reserve(trace.rows.size());
+  for (const RowRef& row : trace.rows) ids.push_back(row.batch->span_ids[row.row]);
+  std::sort(ids.begin(), ids.end());
+  return std::adjacent_find(ids.begin(), ids.end()) != ids.end();
+}
+
+// Applies the replacement rules. Only a span id that occurs twice can change anything, so that the
+// spans of most traces never become objects.
+void DeduplicateRows(TraceRows& trace) {
+  if (!HasDuplicates(trace)) return;
+  std::vector<model::Span> spans;
+  spans.reserve(trace.rows.size());
+  for (const RowRef& row : trace.rows) spans.push_back(row.batch->MakeSpan(row.row));
+  model::Deduplicate(spans);
+  if (spans.empty()) return;
+  auto batch = std::make_shared<model::SpanBatch>();
+  trace.rows.clear();
+  trace.start_ns = INT64_MAX;
+  trace.end_ns = INT64_MIN;
+  for (std::uint32_t i = 0; i < spans.size(); ++i) {
+    batch->AppendSpan(spans[i]);
+    trace.rows.push_back({batch.get(), i});
+    trace.start_ns = std::min(trace.start_ns, spans[i].start_ns);
+    trace.end_ns = std::max(trace.end_ns, spans[i].end_ns);
+  }
+  trace.batches.assign(1, std::move(batch));
+}
+
+}  // namespace
+
+Result<void> EmbeddedStoreImpl::Seal(std::vector<model::TraceId> ids) {
+  if (ids.empty()) return {};
+  std::vector<TraceRows> traces;
+  std::uint64_t sealed_lsn = 0;
+  {
+    MutexLock lock(state_mutex_);
+    sealed_lsn = applied_lsn_;
+    traces.reserve(ids.size());
+    for (const model::TraceId& id : ids) {
+      if (auto rows = head_.Find(id)) traces.push_back(std::move(*rows));
+    }
+  }
+  for (TraceRows& trace : traces) DeduplicateRows(trace);
+  std::sort(traces.begin(), traces.end(), [](const TraceRows& a, const TraceRows& b) {
+    return std::tie(a.start_ns, a.id) < std::tie(b.start_ns, b.id);
+  });
+  std::vector<TraceRows> chunk;
+  std::uint64_t spans = 0;
+  for (TraceRows& trace : traces) {
+    if (spans > 0 && spans + trace.rows.size() > kBlockSpansMax) {
+      FLUORO_CHECK_OK(SealChunk(chunk, sealed_lsn));
+      chunk.clear();
+      spans = 0;
+    }
+    spans += trace.rows.size();
+    chunk.push_back(std::move(trace));
+  }
+  if (!chunk.empty()) FLUORO_CHECK_OK(SealChunk(chunk, sealed_lsn));
+  FreeLog();
+  return {};
+}
+
+Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
+                                          std::uint64_t sealed_lsn) {
+  const std::uint64_t id = next_block_id_++;
+  const std::string name = BlockFileName(id);
+  const std::string tmp = layout_.tmp + "/" + name;
+  const std::string path = layout_.blocks + "/" + name;
+  const auto write = [&]() -> Result<std::shared_ptr<Block>> {
+    FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
+    BlockMeta meta;
+    meta.id = id;
+    meta.created_ns = clock_.UnixNs();
+    meta.sealed_lsn = sealed_lsn;
+    BlockWriter writer(*file, std::move(meta));
+    for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
+    FLUORO_CHECK_OK(writer.Finish());
+    FLUORO_CHECK_OK(fs_.Rename(tmp, path));
+    FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+    return Block::Open(fs_, cache_, path, id);
+  };
+  auto block = write();
+  if (!block) {
+    seal_failures_.Add();
+    // The rows stay in the head and the log. A file left behind would only repeat them.
+    if (fs_.Exists(tmp)) (void)fs_.Remove(tmp);
+    if (fs_.Exists(path)) (void)fs_.Remove(path);
+    return std::unexpected(std::move(block).error().With("sealing a block"));
+  }
+  sealed_blocks_.Add();
+  sealed_spans_.Add(static_cast<double>((*block)->meta().spans));
+  MutexLock lock(state_mutex_);
+  auto list = std::make_shared<BlockList>(*blocks_);
+  list->push_back(*std::move(block));
+  blocks_ = std::move(list);
+  for (const TraceRows& trace : traces) head_.Remove(trace.id, sealed_lsn);
+  blocks_gauge_.Set(static_cast<double>(blocks_->size()));
+  block_bytes_gauge_.Add(static_cast<double>(blocks_->back()->file_bytes()));
+  UpdateGauges();
+  return {};
+}
+
+void EmbeddedStoreImpl::FreeLog() {
+  if (!log_) return;
+  std::uint64_t oldest = UINT64_MAX;
+  {
+    MutexLock lock(state_mutex_);
+    oldest = head_.OldestWalFile();
+    if (!unsaved_deletions_.empty()) {
+      // The tombstones are all that keeps these deletions.
+      for (const Commit& tombstone : tombstones_) oldest = std::min(oldest, tombstone.wal_file);
+    }
+    std::erase_if(tombstones_,
+                  [&](const Commit& t) { return t.wal_file < oldest && oldest != UINT64_MAX; });
+  }
+  log_->FreeBefore(oldest);
+}
+
+Result<void> EmbeddedStoreImpl::SealWhatIsDue(bool everything_due) {
+  std::vector<model::TraceId> ids;
+  {
+    const std::int64_t now = clock_.UnixNs();
+    MutexLock lock(state_mutex_);
+    ids = head_.Due(WrapSub(now, options_.seal_idle_ns), WrapSub(now, options_.seal_age_ns));
+    const bool full = head_.bytes() > HeadLimit() / 4 * 3;
+    if (full) {
+      // Whole batches go, oldest first, until half of the limit is free again.
+      const auto oldest = head_.Oldest(head_.bytes() - HeadLimit() / 2);
+      std::unordered_set<model::TraceId> all(ids.begin(), ids.end());
+      all.insert(oldest.begin(), oldest.end());
+      ids.assign(all.begin(), all.end());
+    } else if (!everything_due && head_.CountRows(ids) < kBlockSpansWorthwhile &&
+               clock_.MonotonicNs() - last_seal_ns_ < kSealEveryNs) {
+      return {};
+    }
+  }
+  last_seal_ns_ = clock_.MonotonicNs();
+  return Seal(std::move(ids));
+}
+
+Result<void> EmbeddedStoreImpl::RunMaintenance() {
+  if (options_.read_only) return {};
+  MutexLock lock(maintenance_mutex_);
+  FLUORO_CHECK_OK(SealWhatIsDue(true));
+  return EnforceRetention();
+}
+
+Result<void> EmbeddedStoreImpl::SealAll() {
+  if (options_.read_only) return {};
+  MutexLock lock(maintenance_mutex_);
+  std::vector<model::TraceId> ids;
+  {
+    MutexLock state(state_mutex_);
+    ids = head_.All();
+  }
+  return Seal(std::move(ids));
+}
+
+void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
+    FLUORO_NO_THREAD_SAFETY_ANALYSIS {
+  while (!stop.stop_requested()) {
+    {
+      MutexLock lock(wake_mutex_);
+      wake_.wait_for(lock, std::chrono::seconds(1),
+                     [this]() FLUORO_NO_THREAD_SAFETY_ANALYSIS { return wanted_; });
+      wanted_ = false;
+    }
+    if (stop.stop_requested()) return;
+    MutexLock lock(maintenance_mutex_);
+    auto done = SealWhatIsDue(false);
+    if (auto kept = EnforceRetention(); done && !kept) done = kept;
+    if (!done)
+      log::Error("store: maintenance failed, it will be tried again",
+                 {{"why", done.error().message}});
+  }
+}
+
+Result<void> EmbeddedStoreImpl::EnforceRetention() {
+  for (auto pending = std::exchange(unsaved_deletions_, {}); auto& [block, ids] : pending) {
+    FLUORO_CHECK_OK(SaveDeletions(*block, std::move(ids)));
+  }
+  const auto list = blocks();
+  const std::int64_t oldest_ns = WrapSub(clock_.UnixNs(), options_.retention_ns);
+  std::uint64_t bytes = log_->DiskBytes();
+  for (const auto& block : *list) bytes += block->file_bytes();
+  const bool too_many = bytes > options_.retention_bytes;
+  const std::uint64_t wanted_bytes = options_.retention_bytes / 100 * 95;
+  BlockList drop;
+  // By arrival, oldest first. The newest block and the head are the current data: they stay.
+  BlockList by_arrival(*list);
+  std::stable_sort(by_arrival.begin(), by_arrival.end(), [](const auto& a, const auto& b) {
+    return a->meta().arrival_ns_max < b->meta().arrival_ns_max;
+  });
+  for (const auto& block : by_arrival) {
+    const bool expired = block->meta().arrival_ns_max < oldest_ns;
+    const bool surplus = too_many && bytes > wanted_bytes && block != by_arrival.back();
+    if (!expired && !surplus) break;
+    bytes -= block->file_bytes();
+    drop.push_back(block);
+  }
+  return DropBlocks(drop);
+}
+
+Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
+  if (drop.empty()) return {};
+  for (const auto& block : drop) {
+    // Replay must not bring back what the log still holds of it.
+    if (block->meta().sealed_lsn < log_->FirstLsn()) continue;
+    const auto table = block->Table();
+    if (!table) continue;
+    auto tombstone = std::make_shared<Tombstone>();
+    tombstone->upto_lsn = block->meta().sealed_lsn;
+    tombstone->head_only = true;
+    for (const TraceEntry& trace : (*table)->traces) tombstone->ids.push_back(trace.id);
+    FLUORO_TRY(EncodedRecord record,
+               EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
+    Commit commit;
+    commit.arrival_ns = clock_.UnixNs();
+    commit.tombstone = std::move(tombstone);
+    // On a full disk space comes first: at worst expired spans return after a crash and expire
+    // again.
+    if (auto written = log_->Submit(std::move(record), std::move(commit), true);
+        !written && written.error().code != ErrorCode::kNoSpace) {
+      return written;
+    }
+  }
+  MutexLock lock(state_mutex_);
+  auto list = std::make_shared<BlockList>();
+  double bytes = 0;
+  for (const auto& block : *blocks_) {
+    if (std::find(drop.begin(), drop.end(), block) != drop.end()) continue;
+    list->push_back(block);
+    bytes += static_cast<double>(block->file_bytes());
+  }
+  blocks_ = std::move(list);
+  for (const auto& block : drop) {
+    block->Drop();
+    dropped_blocks_.Add();
+  }
+  blocks_gauge_.Set(static_cast<double>(blocks_->size()));
+  block_bytes_gauge_.Set(bytes);
+  return {};
+}
+
+Result<void> EmbeddedStoreImpl::DropBefore(std::int64_t arrival_ns) {
+  if (options_.read_only)
+    return Fail(ErrorCode::kUnavailable, "the store is open for reading only");
+  MutexLock lock(maintenance_mutex_);
+  BlockList drop;
+  for (const auto& block : *blocks()) {
+    if (block->meta().arrival_ns_max < arrival_ns) drop.push_back(block);
+  }
+  FLUORO_CHECK_OK(DropBlocks(drop));
+  auto tombstone = std::make_shared<Tombstone>();
+  tombstone->head_only = true;
+  {
+    MutexLock state(state_mutex_);
+    tombstone->upto_lsn = applied_lsn_;
+    tombstone->ids = head_.Due(WrapSub(arrival_ns, 1), INT64_MIN);
+  }
+  if (tombstone->ids.empty()) return {};
+  FLUORO_TRY(EncodedRecord record,
+             EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
+  Commit commit;
+  commit.tombstone = std::move(tombstone);
+  FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+  FreeLog();
+  return {};
+}
+
+Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> ids) {
+  if (options_.read_only)
+    return Fail(ErrorCode::kUnavailable, "the store is open for reading only");
+  MutexLock lock(maintenance_mutex_);
+  auto tombstone = std::make_shared<Tombstone>();
+  std::vector<model::TraceId> sorted(ids.begin(), ids.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  for (const model::TraceId& id : sorted) {
+    const auto fragments = Find(id);  // unreadable: it may be there, so it is named
+    if (!fragments || !fragments->empty()) tombstone->ids.push_back(id);
+  }
+  if (tombstone->ids.empty()) return 0;
+  const std::vector<model::TraceId> found = tombstone->ids;
+  FLUORO_TRY(EncodedRecord record,
+             EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
+  Commit commit;
+  commit.arrival_ns = clock_.UnixNs();
+  commit.tombstone = std::move(tombstone);
+  FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+  deleted_traces_.Add(static_cast<double>(found.size()));
+  // Durable from here on. A .del file that cannot be written now is written by a later maintenance;
+  // until then the log keeps the tombstone.
+  if (auto saved = DeleteFromBlocks(found, UINT64_MAX); !saved) {
+    log::Warn("store: deletions are kept in the log for now", {{"why", saved.error().message}});
+  }
+  FreeLog();
+  return found.size();
+}
+
+Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
+                                                 std::uint64_t below_lsn) {
+  Result<void> result;
+  for (const auto& block : *blocks()) {
+    if (block->meta().sealed_lsn >= below_lsn) continue;
+    std::vector<model::TraceId> gone;
+    for (const model::TraceId& id : sorted_ids) {
+      if (!block->MayContain(id) || block->IsDeleted(id)) continue;
+      const auto table = block->Table();
+      // Unreadable: the name is kept all the same, in case the block becomes readable again.
+      if (!table || (*table)->Find(id) != nullptr) gone.push_back(id);
+    }
+    if (gone.empty()) continue;
+    if (const auto before = block->deleted())
+      gone.insert(gone.end(), before->begin(), before->end());
+    std::sort(gone.begin(), gone.end());
+    block->SetDeleted(gone);
+    if (options_.read_only) continue;
+    if (auto saved = SaveDeletions(*block, gone); !saved) {
+      unsaved_deletions_.emplace_back(block, std::move(gone));
+      result = std::move(saved);
+    }
+  }
+  return result;
+}
+
+Result<void> EmbeddedStoreImpl::SaveDeletions(Block& block,
+                                              std::vector<model::TraceId> sorted_ids) {
+  std::string name = BlockFileName(block.meta().id);
+  name.replace(name.size() - 4, 4, ".del");
+  return WriteWhole(fs_, layout_, layout_.blocks, name, EncodeDeletions(sorted_ids));
+}
+
+}  // namespace fluoro::store

@@ -1,0 +1,406 @@
+// Opening a folder: lock, format, blocks, replay of the log. docs/formats/wal.md says what is
+// believed.
+#include <xxhash.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "store/embedded/batch_codec.h"
+#include "store/embedded/store_impl.h"
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::uint64_t kFormatVersion = 1;
+constexpr std::string_view kFormatWord = "fluoro-store ";
+
+std::string SumText(std::string_view text) {
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx",
+                static_cast<unsigned long long>(XXH3_64bits(text.data(), text.size())));
+  return digits;
+}
+
+}  // namespace
+
+std::string EncodeFormat() {
+  const std::string text = std::string(kFormatWord) + std::to_string(kFormatVersion);
+  return text + " " + SumText(text) + "\n";
+}
+
+Result<void> CheckFormat(std::string_view content) {
+  const std::size_t last = content.rfind(' ');
+  if (last == std::string_view::npos || !content.starts_with(kFormatWord) ||
+      content.substr(last + 1) != SumText(content.substr(0, last)) + "\n") {
+    return Fail(ErrorCode::kCorruption, "FORMAT: its words and its sum do not agree");
+  }
+  const std::string version(content.substr(kFormatWord.size(), last - kFormatWord.size()));
+  if (version != std::to_string(kFormatVersion)) {
+    return Fail(ErrorCode::kUnsupported,
+                "FORMAT: version " + version +
+                    " was written by a newer program, this one reads version " +
+                    std::to_string(kFormatVersion));
+  }
+  return {};
+}
+
+Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
+                        const std::string& name, std::string_view content) {
+  const std::string tmp = layout.tmp + "/" + name;
+  if (fs.Exists(tmp)) FLUORO_CHECK_OK(fs.Remove(tmp));
+  {
+    FLUORO_TRY(const auto file, fs.Open(tmp, Fs::OpenMode::kCreate));
+    FLUORO_CHECK_OK(file->WriteAt(0, content));
+    FLUORO_CHECK_OK(file->Sync());
+  }
+  FLUORO_CHECK_OK(fs.Rename(tmp, folder + "/" + name));
+  return fs.SyncDir(folder);
+}
+
+/// What replay has learnt so far.
+struct EmbeddedStoreImpl::Replay {
+  std::unordered_set<std::uint64_t> seen;  ///< LSNs applied
+  std::uint64_t max_lsn = 0;
+  std::uint64_t max_synced_lsn = 0;
+  std::uint64_t first_lsn = UINT64_MAX;  ///< of the first file: older records are freed
+  /// LSNs in (first, second) were given to records that failed and were never acknowledged.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> voids;
+  bool has_rewritten = false;
+  bool gaps_unknown = false;  ///< a whole file is unreadable
+};
+
+Result<void> EmbeddedStoreImpl::PrepareFolder() {
+  if (options_.read_only) {
+    if (!fs_.Exists(layout_.format)) {
+      return Fail(ErrorCode::kNotFound, layout_.root + ": no store is in this folder");
+    }
+  } else {
+    for (const std::string& folder :
+         {layout_.root, layout_.wal, layout_.blocks, layout_.tmp, layout_.quarantine}) {
+      FLUORO_CHECK_OK(fs_.MakeDirs(folder));
+    }
+    FLUORO_TRY(lock_, fs_.Lock(layout_.lock));
+    FLUORO_CHECK_OK(fs_.SyncDir(layout_.root));
+    FLUORO_CHECK_OK(fs_.SyncDir(ParentPath(layout_.root)));
+  }
+  bool write_format = !fs_.Exists(layout_.format);
+  if (!write_format) {
+    const auto content = ReadFile(fs_, layout_.format);
+    const auto checked = content ? CheckFormat(*content) : std::unexpected(content.error());
+    if (!checked && checked.error().code == ErrorCode::kUnsupported) return checked;
+    if (!checked) {
+      AddDamage(checked.error().message);
+      write_format = checked.error().code == ErrorCode::kCorruption;
+    }
+  }
+  if (options_.read_only) return {};
+  FLUORO_TRY(const auto leftovers, fs_.List(layout_.tmp));
+  for (const std::string& name : leftovers) (void)fs_.Remove(layout_.tmp + "/" + name);
+  if (write_format) return WriteWhole(fs_, layout_, layout_.root, "FORMAT", EncodeFormat());
+  return {};
+}
+
+void EmbeddedStoreImpl::NameQuarantined() {
+  const auto names = fs_.List(layout_.quarantine);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    std::uint64_t id = 0;
+    if (ParseBlockFileName(name, id)) next_block_id_ = std::max(next_block_id_, id + 1);
+    AddDamage("quarantine/" + name + ": set aside earlier");
+  }
+}
+
+void EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
+  const std::string path = layout_.blocks + "/" + name;
+  auto block = Block::Open(fs_, cache_, path, id);
+  if (!block) {
+    // A file that is sound but unreadable now, or of a newer version, is left where it is.
+    AddDamage(block.error().message);
+    log::Error("store: a block is damaged and set aside", {{"why", block.error().message}});
+    if (block.error().code == ErrorCode::kCorruption && !options_.read_only) {
+      if (fs_.Rename(path, layout_.quarantine + "/" + name)) {
+        (void)fs_.SyncDir(layout_.quarantine);
+        (void)fs_.SyncDir(layout_.blocks);
+      }
+    }
+    return;
+  }
+  LoadDeletions(**block);
+  MutexLock lock(state_mutex_);
+  auto list = std::make_shared<BlockList>(*blocks_);
+  list->push_back(*std::move(block));
+  blocks_ = std::move(list);
+}
+
+void EmbeddedStoreImpl::LoadDeletions(Block& block) {
+  const std::string name = block.path().substr(block.path().find_last_of('/') + 1, 16) + ".del";
+  const std::string path = layout_.blocks + "/" + name;
+  if (!fs_.Exists(path)) return;
+  const auto content = ReadFile(fs_, path);
+  auto ids = content ? DecodeDeletions(*content) : std::unexpected(content.error());
+  if (ids) return block.SetDeleted(*std::move(ids));
+  AddDamage(path + ": deleted traces may show again: " + ids.error().message);
+  log::Error("store: a list of deleted traces is damaged",
+             {{"file", path}, {"why", ids.error().message}});
+  if (ids.error().code == ErrorCode::kCorruption && !options_.read_only) {
+    (void)fs_.Rename(path, layout_.quarantine + "/" + name);
+  }
+}
+
+void EmbeddedStoreImpl::LoadBlocks() {
+  const auto names = fs_.List(layout_.blocks);
+  if (!names) {
+    AddDamage(layout_.blocks + ": " + names.error().message);
+    return;
+  }
+  std::unordered_set<std::uint64_t> known;
+  for (const auto& block : *blocks()) known.insert(block->meta().id);
+  for (const std::string& name : *names) {
+    std::uint64_t id = 0;
+    if (!ParseBlockFileName(name, id)) continue;
+    next_block_id_ = std::max(next_block_id_, id + 1);
+    if (!known.contains(id)) LoadBlock(name, id);
+  }
+  // A complete block makes those it was merged from superfluous.
+  std::unordered_set<std::uint64_t> replaced;
+  for (const auto& block : *blocks())
+    replaced.insert(block->meta().replaces.begin(), block->meta().replaces.end());
+  std::unordered_set<std::uint64_t> kept;
+  MutexLock lock(state_mutex_);
+  auto list = std::make_shared<BlockList>();
+  double bytes = 0;
+  for (const auto& block : *blocks_) {
+    if (replaced.contains(block->meta().id)) {
+      if (!options_.read_only) block->Drop();
+      continue;
+    }
+    kept.insert(block->meta().id);
+    bytes += static_cast<double>(block->file_bytes());
+    list->push_back(block);
+  }
+  blocks_ = std::move(list);
+  blocks_gauge_.Set(static_cast<double>(blocks_->size()));
+  block_bytes_gauge_.Set(bytes);
+  if (options_.read_only) return;
+  for (const std::string& name : *names) {
+    std::uint64_t id = 0;
+    if (name.ends_with(".del") && ParseBlockFileName(name.substr(0, 16) + ".flb", id) &&
+        !kept.contains(id) && !fs_.Exists(layout_.blocks + "/" + BlockFileName(id))) {
+      (void)fs_.Remove(layout_.blocks + "/" + name);  // its block is gone
+    }
+  }
+}
+
+// A trace moves into a block with all rows the head has of it: those up to sealed_lsn.
+bool EmbeddedStoreImpl::IsSealed(const BlockList& blocks, const model::TraceId& id,
+                                 std::uint64_t lsn) {
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    if ((*block)->meta().sealed_lsn < lsn || !(*block)->MayContain(id)) continue;
+    // Unreadable: its rows count as missing, and those of the log come back.
+    if (const auto table = (*block)->Table(); table && (*table)->Find(id) != nullptr) return true;
+  }
+  return false;
+}
+
+void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record) {
+  const std::uint64_t lsn = record.header.lsn;
+  if (!replay.seen.insert(lsn).second) return;  // rewritten, and the first copy was good
+  const auto bad = [&](const Error& error) {
+    AddDamage("wal/" + WalFileName(file_number) + ": record " + std::to_string(lsn) + ": " +
+              error.message);
+  };
+  replayed_records_.Add();
+  replay.max_lsn = std::max(replay.max_lsn, lsn);
+  Commit commit;
+  commit.lsn = lsn;
+  commit.wal_file = file_number;
+  if (record.header.type == FrameType::kSpans) {
+    auto decoded = DecodeBatch(record.body);
+    if (!decoded) return bad(decoded.error());
+    commit.arrival_ns = decoded->arrival_ns;
+    commit.batch = std::make_shared<const model::SpanBatch>(std::move(decoded->batch));
+    const auto list = blocks();
+    std::unordered_set<model::TraceId> deleted;
+    MutexLock lock(state_mutex_);
+    for (const Commit& tombstone : tombstones_) {
+      const std::uint64_t upto =
+          tombstone.tombstone->upto_lsn == 0 ? tombstone.lsn : tombstone.tombstone->upto_lsn;
+      if (upto >= lsn)
+        deleted.insert(tombstone.tombstone->ids.begin(), tombstone.tombstone->ids.end());
+    }
+    dropped_spans_.Add(static_cast<double>(head_.Add(commit, [&](const model::TraceId& id) {
+      return deleted.contains(id) || IsSealed(*list, id, lsn);
+    })));
+    applied_lsn_ = std::max(applied_lsn_, lsn);
+    return;
+  }
+  if (record.header.type != FrameType::kTombstone) return;  // of a later minor version
+  auto decoded = DecodeTombstone(record.body);
+  if (!decoded) return bad(decoded.error());
+  commit.tombstone = std::make_shared<const Tombstone>(*std::move(decoded));
+  const Tombstone& tombstone = *commit.tombstone;
+  {
+    MutexLock lock(state_mutex_);
+    for (const model::TraceId& id : tombstone.ids) {
+      head_.Remove(id, tombstone.upto_lsn == 0 ? lsn : tombstone.upto_lsn);
+    }
+    tombstones_.push_back(commit);
+    applied_lsn_ = std::max(applied_lsn_, lsn);
+  }
+  if (tombstone.head_only) return;
+  if (auto saved = DeleteFromBlocks(tombstone.ids, lsn); !saved) {
+    log::Warn("store: deletions are kept in the log for now", {{"why", saved.error().message}});
+  }
+}
+
+void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last) {
+  const std::string name = WalFileName(file_number);
+  const std::string path = layout_.wal + "/" + name;
+  auto content = ReadFile(fs_, path);
+  const auto set_aside = [&](const std::string& why) {
+    AddDamage("wal/" + name + ": " + why);
+    log::Error("store: a log file is damaged", {{"file", name}, {"why", why}});
+    replay.gaps_unknown = true;
+  };
+  if (!content) {
+    // Gone between the listing and now: sealed meanwhile by the process that owns the folder.
+    if (options_.read_only && content.error().code == ErrorCode::kNotFound) return;
+    return set_aside(content.error().message);
+  }
+  const auto header = DecodeWalHeader(*content);
+  if (!header) {
+    const bool blank = content->size() <= kWalHeaderBytes ||
+                       content->find_first_not_of('\0', kWalHeaderBytes) == std::string::npos;
+    if (blank) {
+      if (!options_.read_only) (void)fs_.Remove(path);  // cut off while it was made
+      return;
+    }
+    set_aside(header.error().message);
+    if (!options_.read_only && header.error().code == ErrorCode::kCorruption) {
+      (void)fs_.Rename(path, layout_.quarantine + "/" + name);
+    }
+    return;
+  }
+  replay.first_lsn = std::min(replay.first_lsn, header->first_lsn);
+  replay.max_lsn = std::max(replay.max_lsn, header->first_lsn - 1);
+  replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
+  const auto walk =
+      WalkFrames(*content, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
+        replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
+        ReplayRecord(replay, file_number, record);
+        bool full = false;
+        {
+          MutexLock lock(state_mutex_);
+          full = head_.bytes() > HeadLimit() / 4 * 3;
+        }
+        // A log larger than memory: blocks are written on the way. Not where records may still come
+        // that are older than what was applied, since a block's sealed_lsn would cover them.
+        if (full && !options_.read_only && !replay.has_rewritten) {
+          MutexLock lock(maintenance_mutex_);
+          (void)SealWhatIsDue(true);
+        }
+        return {};
+      });
+  replay.max_synced_lsn = std::max(replay.max_synced_lsn, walk->max_synced_lsn);
+  log_->AdoptFile(file_number, content->size(), header->first_lsn);
+  if (walk->garbage_bytes == 0) return;
+  log::Warn("store: bytes in a log file are not records",
+            {{"file", name}, {"bytes", std::to_string(walk->garbage_bytes)}});
+  if (options_.read_only || !is_last) return;
+  // The torn end of the last file: what was being written when the power went.
+  if (const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite)) {
+    if ((*file)->Truncate(walk->end_offset)) (void)(*file)->Sync();
+  }
+}
+
+void EmbeddedStoreImpl::ReportGaps(const Replay& replay) {
+  if (replay.gaps_unknown) return;
+  std::uint64_t begin = 0;
+  const auto report = [&](std::uint64_t end) {
+    if (begin == 0) return;
+    AddDamage("wal: records " + std::to_string(begin) + " to " + std::to_string(end) +
+              " are missing");
+    log::Error("store: acknowledged log records are missing",
+               {{"from", std::to_string(begin)}, {"to", std::to_string(end)}});
+    begin = 0;
+  };
+  for (std::uint64_t lsn = replay.first_lsn; lsn <= replay.max_synced_lsn; ++lsn) {
+    const bool is_void =
+        std::any_of(replay.voids.begin(), replay.voids.end(),
+                    [lsn](const auto& range) { return lsn > range.first && lsn < range.second; });
+    if (replay.seen.contains(lsn) || is_void) {
+      report(lsn - 1);
+    } else if (begin == 0) {
+      begin = lsn;
+    }
+  }
+  report(replay.max_synced_lsn);
+}
+
+Result<void> EmbeddedStoreImpl::ReplayLog() {
+  std::vector<std::uint64_t> files;
+  const auto names = fs_.List(layout_.wal);
+  if (!names) {
+    AddDamage(layout_.wal + ": " + names.error().message);
+  } else {
+    for (const std::string& name : *names) {
+      if (const std::uint64_t number = ParseWalFileName(name)) files.push_back(number);
+    }
+  }
+  Replay replay;
+  for (const std::uint64_t number : files) ReplayFile(replay, number, number == files.back());
+  if (replay.first_lsn != UINT64_MAX) ReportGaps(replay);
+  std::uint64_t max_lsn = replay.max_lsn;
+  for (const auto& block : *blocks()) max_lsn = std::max(max_lsn, block->meta().sealed_lsn);
+  MutexLock lock(state_mutex_);
+  applied_lsn_ = max_lsn;
+  log_->Continue(max_lsn + 1, files.empty() ? 1 : files.back() + 1);
+  UpdateGauges();
+  return {};
+}
+
+// For readers beside a running server: what it sealed while we read the log.
+void EmbeddedStoreImpl::RefreshReadOnly() {
+  LoadBlocks();
+  const auto list = blocks();
+  MutexLock lock(state_mutex_);
+  for (const auto& block : *list) {
+    const auto table = block->Table();
+    if (!table) continue;
+    for (const TraceEntry& trace : (*table)->traces)
+      head_.Remove(trace.id, block->meta().sealed_lsn);
+  }
+}
+
+Result<void> EmbeddedStoreImpl::Open() {
+  FLUORO_CHECK_OK(PrepareFolder());
+  LogOptions log_options;
+  log_options.folder = layout_.wal;
+  log_options.sync_each = options_.sync == SyncPolicy::kAlways;
+  log_options.sync_ever = options_.sync != SyncPolicy::kOff;
+  log_options.file_bytes = options_.wal_file_bytes;
+  log_options.allocate_bytes = options_.wal_allocate_bytes;
+  log_options.queue_bytes_max = options_.memory_bytes / 100 * 15;
+  log_ = std::make_unique<Log>(fs_, clock_, metrics_, std::move(log_options),
+                               static_cast<LogOwner&>(*this));
+  NameQuarantined();
+  LoadBlocks();
+  FLUORO_CHECK_OK(ReplayLog());
+  if (options_.read_only) {
+    RefreshReadOnly();
+    return {};
+  }
+  log_->Start();
+  {
+    MutexLock lock(maintenance_mutex_);
+    FreeLog();
+  }
+  if (options_.background_thread) {
+    background_ = std::jthread([this](const std::stop_token& stop) { RunBackground(stop); });
+  }
+  return {};
+}
+
+}  // namespace fluoro::store

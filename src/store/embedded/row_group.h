@@ -1,0 +1,111 @@
+// A row group: up to 64 Ki spans of whole traces as columns. docs/formats/block.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "model/span_batch.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/head.h"
+#include "store/trace_store.h"
+
+namespace fluoro::store {
+
+/// Bounds of one row group; the reader refuses more.
+inline constexpr std::size_t kRowGroupSpansMax = 65'536;
+inline constexpr std::size_t kRowGroupRowsMax = std::size_t{16}
+                                                << 20;  ///< events, links, attributes
+
+/// Ids of a row group's columns. Stored: never renumber.
+enum class RowColumn : std::uint32_t {
+  kCounts = 1,
+  kSpanIds = 2,
+  kParents = 3,
+  kParentIds = 4,
+  kStarts = 5,
+  kDurations = 6,
+  kNames = 7,
+  kResources = 8,
+  kScopes = 9,
+  kKinds = 10,
+  kStatuses = 11,
+  kSources = 12,
+  kFlags = 13,
+  kOtelFlags = 14,
+  kTraceStates = 15,
+  kStatusMessages = 16,
+  kDroppedAttributes = 17,
+  kDroppedEvents = 18,
+  kDroppedLinks = 19,
+  kDocuments = 20,
+  kResourceRows = 21,
+  kScopeRows = 22,
+  kEventCounts = 23,
+  kEventTimes = 24,
+  kEventNames = 25,
+  kEventDropped = 26,
+  kLinkCounts = 27,
+  kLinkIds = 28,
+  kLinkRows = 29,
+  kAttributeKeys = 30,
+  kShapes = 32,      ///< + owner kind
+  kOverflow = 40,    ///< + owner kind
+  kAttributes = 64,  ///< + index in kAttributeKeys
+};
+
+/// Whose attributes a column holds. Stored: never renumber.
+enum class AttributeOwner : std::uint8_t { kResource, kScope, kSpan, kEvent, kLink };
+inline constexpr std::size_t kAttributeOwners = 5;
+
+/// A column's bytes before compression.
+struct EncodedColumn {
+  std::uint32_t id = 0;
+  std::string bytes;
+};
+
+/// Collects traces and encodes them. Not thread-safe.
+class RowGroupBuilder {
+ public:
+  RowGroupBuilder();
+  ~RowGroupBuilder();
+  /// Appends spans of one trace; `start_ns` is the trace's earliest start. The batches must live
+  /// until Finish.
+  void AddTrace(std::int64_t start_ns, std::span<const RowRef> rows);
+  [[nodiscard]] std::size_t spans() const;
+  /// Rough bytes of text and numbers so far, to cut by.
+  [[nodiscard]] std::size_t bytes() const;
+  /// Services with the span names seen under them.
+  using Operations = std::map<std::string, std::set<TraceStore::Operation>, std::less<>>;
+  /// Adds what this row group saw. Call before Finish.
+  void CollectOperations(Operations& operations) const;
+  /// The columns in order of id. The builder is empty afterwards.
+  std::vector<EncodedColumn> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Rows of one trace inside a row group.
+struct TraceRun {
+  model::TraceId id;
+  std::int64_t start_ns = 0;
+  std::uint32_t rows = 0;
+};
+
+/// Decodes columns into a batch that is safe to read whatever the bytes were.
+/// @param columns  by id; borrowed for the call.
+/// Errors: kCorruption, kUnsupported (an encoding of a newer version). Pure.
+Result<model::SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
+                                        std::span<const TraceRun> traces);
+
+}  // namespace fluoro::store

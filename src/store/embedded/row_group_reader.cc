@@ -1,0 +1,455 @@
+#include <limits>
+
+#include "store/embedded/batch_codec.h"
+#include "store/embedded/row_group.h"
+
+namespace fluoro::store {
+namespace {
+
+using model::AttributeCell;
+using model::AttributeType;
+using model::Range;
+using model::SpanBatch;
+using model::TextRef;
+
+bool IsText(AttributeType type) {
+  return type == AttributeType::kString || type == AttributeType::kBytes ||
+         type == AttributeType::kArray || type == AttributeType::kKvList;
+}
+
+std::uint64_t Pack(TextRef ref) {
+  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
+}
+
+std::unexpected<Error> Bad(std::string what) {
+  return Fail(ErrorCode::kCorruption, "row group: " + std::move(what));
+}
+
+class Reader {
+ public:
+  Reader(const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces)
+      : columns_(columns), traces_(traces) {}
+
+  Result<SpanBatch> Read() {
+    FLUORO_CHECK_OK(ReadCounts());
+    FLUORO_CHECK_OK(ReadIds());
+    FLUORO_CHECK_OK(ReadTimes());
+    FLUORO_CHECK_OK(ReadSpanColumns());
+    FLUORO_CHECK_OK(ReadResourcesAndScopes());
+    FLUORO_CHECK_OK(ReadEvents());
+    FLUORO_CHECK_OK(ReadLinks());
+    FLUORO_CHECK_OK(ReadDirectory());
+    FLUORO_CHECK_OK(ReadAttributes());
+    FLUORO_CHECK_OK(CheckBatch(batch_));
+    return std::move(batch_);
+  }
+
+ private:
+  struct AttributeColumn {
+    std::size_t owner = 0;
+    AttributeType type = AttributeType::kNull;
+    model::AttributeRole role = model::AttributeRole::kPlain;
+    std::uint32_t key = 0;
+    std::uint64_t values = 0;  // wanted by the shapes
+    std::size_t next = 0;
+    std::vector<TextRef> texts;
+    std::vector<std::uint64_t> numbers;
+  };
+  struct OwnerShapes {
+    std::vector<std::vector<std::uint32_t>> shapes;
+    std::vector<std::uint32_t> codes;  // one an owner
+  };
+
+  [[nodiscard]] ByteReader Column(RowColumn id, std::size_t index = 0) const {
+    const auto at =
+        columns_.find(static_cast<std::uint32_t>(id) + static_cast<std::uint32_t>(index));
+    return ByteReader(at == columns_.end() ? std::string_view() : at->second);
+  }
+
+  Result<std::vector<std::uint64_t>> Ints(ByteReader& in, std::size_t count,
+                                          std::uint64_t limit = UINT64_MAX) {
+    std::vector<std::uint64_t> values(count);
+    if (limit == UINT64_MAX) {
+      FLUORO_CHECK_OK(DecodeInts(in, values));
+    } else {
+      FLUORO_CHECK_OK(DecodeIntsBelow(in, limit, values));
+    }
+    return values;
+  }
+
+  // Decodes integers straight into a column of the batch.
+  template <class T>
+  Result<void> Fill(RowColumn id, std::uint64_t limit, std::vector<T>& to) {
+    ByteReader in = Column(id);
+    FLUORO_TRY(const auto values, Ints(in, spans_, limit));
+    to.resize(spans_);
+    for (std::size_t i = 0; i < spans_; ++i) to[i] = static_cast<T>(values[i]);
+    return {};
+  }
+
+  Result<std::vector<TextRef>> Texts(ByteReader& in, std::size_t count) {
+    FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, count));
+    if (batch_.arena.size() + texts.bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
+      return Bad("more than 4 GiB of text");
+    }
+    const auto base = static_cast<std::uint32_t>(batch_.arena.size());
+    batch_.arena.append(texts.bytes);
+    std::vector<TextRef> refs(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (texts.values[i].bytes == 0) continue;  // an empty text is {0, 0}
+      refs[i] = {.offset = base + static_cast<std::uint32_t>(texts.values[i].offset),
+                 .bytes = static_cast<std::uint32_t>(texts.values[i].bytes)};
+    }
+    return refs;
+  }
+
+  Result<void> FillTexts(RowColumn id, std::vector<TextRef>& to) {
+    ByteReader in = Column(id);
+    FLUORO_TRY(to, Texts(in, spans_));
+    return {};
+  }
+
+  Result<void> ReadCounts() {
+    ByteReader in = Column(RowColumn::kCounts);
+    FLUORO_TRY(spans_, in.TakeCount(kRowGroupSpansMax));
+    FLUORO_TRY(resources_, in.TakeCount(spans_));
+    FLUORO_TRY(scopes_, in.TakeCount(spans_));
+    FLUORO_TRY(events_, in.TakeCount(kRowGroupRowsMax));
+    FLUORO_TRY(links_, in.TakeCount(kRowGroupRowsMax));
+    std::uint64_t rows = 0;
+    for (const TraceRun& trace : traces_) rows += trace.rows;
+    if (rows != spans_) {
+      return Bad("the trace table says " + std::to_string(rows) + " spans, the columns " +
+                 std::to_string(spans_));
+    }
+    return {};
+  }
+
+  Result<void> ReadIds() {
+    ByteReader ids = Column(RowColumn::kSpanIds);
+    FLUORO_TRY(const std::string_view raw, ids.Take(spans_ * 8));
+    batch_.span_ids.resize(spans_);
+    for (std::size_t i = 0; i < spans_; ++i) {
+      std::memcpy(batch_.span_ids[i].bytes.data(), raw.data() + i * 8, 8);
+    }
+    ByteReader in = Column(RowColumn::kParents);
+    FLUORO_TRY(const auto parents, Ints(in, spans_));
+    ByteReader explicit_ids = Column(RowColumn::kParentIds);
+    batch_.trace_ids.resize(spans_);
+    batch_.parent_ids.resize(spans_);
+    std::size_t row = 0;
+    for (const TraceRun& trace : traces_) {
+      for (std::int64_t i = 0; i < trace.rows; ++i, ++row) {
+        batch_.trace_ids[row] = trace.id;
+        if (parents[row] == 0) continue;
+        if (parents[row] == 1) {
+          FLUORO_TRY(const std::string_view id, explicit_ids.Take(8));
+          std::memcpy(batch_.parent_ids[row].bytes.data(), id.data(), 8);
+          continue;
+        }
+        const std::int64_t at = WrapAdd(i, UnZigZag(parents[row] - 2));
+        if (at < 0 || at >= trace.rows) return Bad("a parent lies outside its trace");
+        const auto first = row - static_cast<std::size_t>(i);
+        batch_.parent_ids[row] = batch_.span_ids[first + static_cast<std::size_t>(at)];
+      }
+    }
+    return {};
+  }
+
+  Result<void> ReadTimes() {
+    ByteReader start_column = Column(RowColumn::kStarts);
+    FLUORO_TRY(const auto starts, Ints(start_column, spans_));
+    ByteReader duration_column = Column(RowColumn::kDurations);
+    FLUORO_TRY(const auto durations, Ints(duration_column, spans_));
+    batch_.start_ns.resize(spans_);
+    batch_.end_ns.resize(spans_);
+    std::size_t row = 0;
+    for (const TraceRun& trace : traces_) {
+      for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
+        batch_.start_ns[row] = WrapAdd(trace.start_ns, static_cast<std::int64_t>(starts[row]));
+        batch_.end_ns[row] =
+            WrapAdd(batch_.start_ns[row], static_cast<std::int64_t>(durations[row]));
+      }
+    }
+    return {};
+  }
+
+  Result<void> ReadSpanColumns() {
+    constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
+    FLUORO_CHECK_OK(FillTexts(RowColumn::kNames, batch_.names));
+    FLUORO_CHECK_OK(Fill(RowColumn::kResources, resources_, batch_.resources));
+    FLUORO_CHECK_OK(Fill(RowColumn::kScopes, scopes_, batch_.scopes));
+    FLUORO_CHECK_OK(Fill(RowColumn::kKinds, 256, batch_.kinds));
+    FLUORO_CHECK_OK(Fill(RowColumn::kStatuses, 256, batch_.statuses));
+    FLUORO_CHECK_OK(Fill(RowColumn::kSources, 256, batch_.sources));
+    FLUORO_CHECK_OK(Fill(RowColumn::kFlags, kU32, batch_.flags));
+    FLUORO_CHECK_OK(Fill(RowColumn::kOtelFlags, kU32, batch_.otel_flags));
+    FLUORO_CHECK_OK(FillTexts(RowColumn::kTraceStates, batch_.trace_states));
+    FLUORO_CHECK_OK(FillTexts(RowColumn::kStatusMessages, batch_.status_messages));
+    FLUORO_CHECK_OK(Fill(RowColumn::kDroppedAttributes, kU32, batch_.dropped_attributes));
+    FLUORO_CHECK_OK(Fill(RowColumn::kDroppedEvents, kU32, batch_.dropped_events));
+    FLUORO_CHECK_OK(Fill(RowColumn::kDroppedLinks, kU32, batch_.dropped_links));
+    FLUORO_CHECK_OK(FillTexts(RowColumn::kDocuments, batch_.documents));
+    batch_.span_attributes.resize(spans_);
+    batch_.span_events.resize(spans_);
+    batch_.span_links.resize(spans_);
+    return {};
+  }
+
+  Result<void> ReadResourcesAndScopes() {
+    constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
+    ByteReader in = Column(RowColumn::kResourceRows);
+    FLUORO_TRY(const auto dropped, Ints(in, resources_, kU32));
+    FLUORO_TRY(const auto services, Texts(in, resources_));
+    FLUORO_TRY(const auto schemas, Texts(in, resources_));
+    FLUORO_TRY(const auto entities, Texts(in, resources_));
+    batch_.resource_rows.resize(resources_);
+    for (std::size_t i = 0; i < resources_; ++i) {
+      batch_.resource_rows[i] = {.attributes = {},
+                                 .dropped_attributes = static_cast<std::uint32_t>(dropped[i]),
+                                 .service = services[i],
+                                 .schema_url = schemas[i],
+                                 .entity_refs = entities[i]};
+    }
+    ByteReader scope = Column(RowColumn::kScopeRows);
+    FLUORO_TRY(const auto scope_dropped, Ints(scope, scopes_, kU32));
+    FLUORO_TRY(const auto names, Texts(scope, scopes_));
+    FLUORO_TRY(const auto versions, Texts(scope, scopes_));
+    FLUORO_TRY(const auto scope_schemas, Texts(scope, scopes_));
+    batch_.scope_rows.resize(scopes_);
+    for (std::size_t i = 0; i < scopes_; ++i) {
+      batch_.scope_rows[i] = {.name = names[i],
+                              .version = versions[i],
+                              .attributes = {},
+                              .dropped_attributes = static_cast<std::uint32_t>(scope_dropped[i]),
+                              .schema_url = scope_schemas[i]};
+    }
+    return {};
+  }
+
+  // Turns counts a span into ranges; together they must be `total`.
+  Result<void> ReadRanges(RowColumn id, std::size_t total, std::vector<Range>& ranges) {
+    ByteReader in = Column(id);
+    FLUORO_TRY(const auto counts, Ints(in, spans_, total + 1));
+    std::uint64_t end = 0;
+    for (std::size_t i = 0; i < spans_; ++i) {
+      const std::uint64_t begin = end;
+      end += counts[i];
+      if (end > total) return Bad("more events or links than their columns hold");
+      ranges[i] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+    }
+    if (end != total) return Bad("fewer events or links than their columns hold");
+    return {};
+  }
+
+  Result<void> ReadEvents() {
+    FLUORO_CHECK_OK(ReadRanges(RowColumn::kEventCounts, events_, batch_.span_events));
+    ByteReader time_column = Column(RowColumn::kEventTimes);
+    FLUORO_TRY(const auto times, Ints(time_column, events_));
+    ByteReader name_column = Column(RowColumn::kEventNames);
+    FLUORO_TRY(const auto names, Texts(name_column, events_));
+    ByteReader dropped_column = Column(RowColumn::kEventDropped);
+    FLUORO_TRY(const auto dropped, Ints(dropped_column, events_, std::uint64_t{1} << 32));
+    batch_.events.resize(events_);
+    for (std::size_t span = 0; span < spans_; ++span) {
+      const Range range = batch_.span_events[span];
+      for (std::uint32_t i = range.begin; i < range.end; ++i) {
+        batch_.events[i] = {.time_ns = WrapAdd(batch_.start_ns[span], UnZigZag(times[i])),
+                            .name = names[i],
+                            .attributes = {},
+                            .dropped_attributes = static_cast<std::uint32_t>(dropped[i])};
+      }
+    }
+    return {};
+  }
+
+  Result<void> ReadLinks() {
+    FLUORO_CHECK_OK(ReadRanges(RowColumn::kLinkCounts, links_, batch_.span_links));
+    ByteReader id_column = Column(RowColumn::kLinkIds);
+    FLUORO_TRY(const std::string_view ids, id_column.Take(std::uint64_t{24} * links_));
+    ByteReader in = Column(RowColumn::kLinkRows);
+    FLUORO_TRY(const auto states, Texts(in, links_));
+    FLUORO_TRY(const auto dropped, Ints(in, links_, std::uint64_t{1} << 32));
+    FLUORO_TRY(const auto flags, Ints(in, links_, std::uint64_t{1} << 32));
+    batch_.links.resize(links_);
+    for (std::size_t i = 0; i < links_; ++i) {
+      model::LinkRow& link = batch_.links[i];
+      std::memcpy(link.trace_id.bytes.data(), ids.data() + i * 24, 16);
+      std::memcpy(link.span_id.bytes.data(), ids.data() + i * 24 + 16, 8);
+      link.trace_state = states[i];
+      link.dropped_attributes = static_cast<std::uint32_t>(dropped[i]);
+      link.otel_flags = static_cast<std::uint32_t>(flags[i]);
+    }
+    return {};
+  }
+
+  std::uint32_t AddKey(std::string_view key) {
+    const auto [at, is_new] =
+        key_ids_.try_emplace(std::string(key), static_cast<std::uint32_t>(batch_.keys.size()));
+    if (is_new) batch_.keys.push_back(batch_.AddText(key));
+    return at->second;
+  }
+
+  Result<void> ReadDirectory() {
+    ByteReader in = Column(RowColumn::kAttributeKeys);
+    FLUORO_TRY(const std::uint64_t count, in.TakeCount(in.left() / 4 + 1));
+    attribute_columns_.resize(count);
+    for (AttributeColumn& column : attribute_columns_) {
+      FLUORO_TRY(const std::uint8_t owner, in.TakeU8());
+      FLUORO_TRY(const std::uint8_t type, in.TakeU8());
+      FLUORO_TRY(const std::uint8_t role, in.TakeU8());
+      FLUORO_TRY(const std::string_view key, in.TakeText());
+      if (owner >= kAttributeOwners || type > static_cast<std::uint8_t>(AttributeType::kKvList)) {
+        return Bad("an attribute column has an unknown owner or type");
+      }
+      column.owner = owner;
+      column.type = static_cast<AttributeType>(type);
+      column.role = static_cast<model::AttributeRole>(role);
+      column.key = AddKey(key);
+    }
+    return {};
+  }
+
+  Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, std::uint64_t& cells) {
+    ByteReader in = Column(RowColumn::kShapes, owner);
+    FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, owners_count));
+    OwnerShapes& to = shapes_[owner];
+    std::unordered_map<std::uint64_t, std::uint32_t> known;  // by place in the column's bytes
+    std::vector<std::uint64_t> uses;
+    to.codes.reserve(owners_count);
+    for (const DecodedTexts::Piece piece : texts.values) {
+      if (piece.bytes % 4 != 0) return Bad("a shape is cut");
+      const std::uint64_t place = piece.bytes == 0 ? UINT64_MAX : piece.offset;
+      const auto [at, is_new] =
+          known.try_emplace(place, static_cast<std::uint32_t>(to.shapes.size()));
+      if (is_new) {
+        std::vector<std::uint32_t> shape(piece.bytes / 4);
+        if (!shape.empty())
+          std::memcpy(shape.data(), texts.bytes.data() + piece.offset, piece.bytes);
+        for (const std::uint32_t column : shape) {
+          if (column > attribute_columns_.size() ||
+              (column > 0 && attribute_columns_[column - 1].owner != owner)) {
+            return Bad("a shape names no column of its owner");
+          }
+        }
+        to.shapes.push_back(std::move(shape));
+        uses.push_back(0);
+      }
+      ++uses[at->second];
+      to.codes.push_back(at->second);
+      cells += to.shapes[at->second].size();
+      if (cells > kRowGroupRowsMax) return Bad("too many attributes");
+    }
+    for (std::size_t shape = 0; shape < uses.size(); ++shape) {
+      for (const std::uint32_t column : to.shapes[shape]) {
+        if (column > 0) attribute_columns_[column - 1].values += uses[shape];
+      }
+    }
+    return {};
+  }
+
+  Result<AttributeCell> TakeOverflow(ByteReader& in) {
+    AttributeCell cell;
+    FLUORO_TRY(const std::string_view key, in.TakeText());
+    FLUORO_TRY(const std::uint8_t type, in.TakeU8());
+    FLUORO_TRY(const std::uint8_t role, in.TakeU8());
+    cell.key = AddKey(key);
+    cell.type = static_cast<AttributeType>(type);
+    cell.role = static_cast<model::AttributeRole>(role);
+    if (!IsText(cell.type)) {
+      FLUORO_TRY(cell.payload, in.TakeFixed64());
+      return cell;
+    }
+    FLUORO_TRY(const std::string_view text, in.TakeText());
+    if (batch_.arena.size() + text.size() > std::numeric_limits<std::uint32_t>::max()) {
+      return Bad("more than 4 GiB of text");
+    }
+    cell.payload = Pack(batch_.AddText(text));
+    return cell;
+  }
+
+  Result<void> FillCells(std::size_t owner, std::size_t index, Range& range, ByteReader& overflow) {
+    const OwnerShapes& shapes = shapes_[owner];
+    const auto begin = static_cast<std::uint32_t>(batch_.attributes.size());
+    for (const std::uint32_t place : shapes.shapes[shapes.codes[index]]) {
+      if (place == 0) {
+        FLUORO_TRY(const AttributeCell cell, TakeOverflow(overflow));
+        batch_.attributes.push_back(cell);
+        continue;
+      }
+      AttributeColumn& column = attribute_columns_[place - 1];
+      AttributeCell cell{
+          .key = column.key, .type = column.type, .role = column.role, .reserved = 0, .payload = 0};
+      const std::size_t at = column.next++;
+      if (IsText(column.type)) {
+        cell.payload = Pack(column.texts[at]);
+      } else if (column.type == AttributeType::kInt) {
+        cell.payload = static_cast<std::uint64_t>(UnZigZag(column.numbers[at]));
+      } else if (column.type != AttributeType::kNull) {
+        cell.payload = column.numbers[at];
+      }
+      batch_.attributes.push_back(cell);
+    }
+    range = {begin, static_cast<std::uint32_t>(batch_.attributes.size())};
+    return {};
+  }
+
+  Result<void> ReadAttributes() {
+    const std::array<std::size_t, kAttributeOwners> owners{resources_, scopes_, spans_, events_,
+                                                           links_};
+    std::uint64_t cells = 0;
+    for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
+      FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], cells));
+    }
+    for (std::size_t i = 0; i < attribute_columns_.size(); ++i) {
+      AttributeColumn& column = attribute_columns_[i];
+      ByteReader in = Column(RowColumn::kAttributes, i);
+      if (IsText(column.type)) {
+        FLUORO_TRY(column.texts, Texts(in, column.values));
+      } else if (column.type != AttributeType::kNull) {
+        FLUORO_TRY(column.numbers, Ints(in, column.values));
+      }
+    }
+    batch_.attributes.reserve(cells);
+    for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
+      ByteReader overflow = Column(RowColumn::kOverflow, owner);
+      for (std::size_t i = 0; i < owners[owner]; ++i) {
+        FLUORO_CHECK_OK(FillCells(owner, i, RangeOf(owner, i), overflow));
+      }
+    }
+    return {};
+  }
+
+  Range& RangeOf(std::size_t owner, std::size_t i) {
+    switch (static_cast<AttributeOwner>(owner)) {
+      case AttributeOwner::kResource:
+        return batch_.resource_rows[i].attributes;
+      case AttributeOwner::kScope:
+        return batch_.scope_rows[i].attributes;
+      case AttributeOwner::kSpan:
+        return batch_.span_attributes[i];
+      case AttributeOwner::kEvent:
+        return batch_.events[i].attributes;
+      case AttributeOwner::kLink:
+        break;
+    }
+    return batch_.links[i].attributes;
+  }
+
+  const std::map<std::uint32_t, std::string_view>& columns_;
+  const std::span<const TraceRun> traces_;
+  SpanBatch batch_;
+  std::size_t spans_ = 0, resources_ = 0, scopes_ = 0, events_ = 0, links_ = 0;
+  std::vector<AttributeColumn> attribute_columns_;
+  std::array<OwnerShapes, kAttributeOwners> shapes_;
+  std::unordered_map<std::string, std::uint32_t> key_ids_;
+};
+
+}  // namespace
+
+Result<SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
+                                 std::span<const TraceRun> traces) {
+  return Reader(columns, traces).Read();
+}
+
+}  // namespace fluoro::store

@@ -1,0 +1,173 @@
+// The embedded store's inside: who owns what, and under which lock.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "store/embedded/block.h"
+#include "store/embedded/block_cache.h"
+#include "store/embedded/embedded_store.h"
+#include "store/embedded/head.h"
+#include "store/embedded/log.h"
+
+namespace fluoro::store {
+
+/// Names inside the data folder.
+struct Layout {
+  explicit Layout(const std::string& folder)
+      : root(folder),
+        wal(folder + "/wal"),
+        blocks(folder + "/blocks"),
+        tmp(folder + "/tmp"),
+        quarantine(folder + "/quarantine"),
+        lock(folder + "/LOCK"),
+        format(folder + "/FORMAT") {}
+  std::string root, wal, blocks, tmp, quarantine, lock, format;
+};
+
+/// Content of the FORMAT file: "fluoro-store <version> <sum>\n".
+std::string EncodeFormat();
+/// Errors: kUnsupported (a newer program's folder), kCorruption.
+Result<void> CheckFormat(std::string_view content);
+
+/// Writes a small file so that after a crash it is there whole or not at all.
+Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
+                        const std::string& name, std::string_view content);
+
+class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
+ public:
+  EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metrics, EmbeddedOptions options);
+  ~EmbeddedStoreImpl() override;
+
+  /// recovery.cc: what is on disk becomes this store; starts the threads.
+  Result<void> Open();
+
+  // embedded_store.cc
+  Result<void> Append(model::SpanBatch batch, Durability durability) override;
+  void SetCommitListener(CommitListener listener) override;
+  Usage GetUsage() override;
+  Result<void> Close() override;
+
+  // read.cc
+  Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(
+      std::span<const model::TraceId> ids) override;
+  Result<std::vector<std::string>> Services(std::size_t limit) override;
+  Result<std::vector<Operation>> Operations(std::string_view service, std::size_t limit) override;
+
+  // search.cc
+  Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) override;
+
+  // maintain.cc
+  Result<std::uint64_t> Delete(std::span<const model::TraceId> ids) override;
+  Result<void> DropBefore(std::int64_t arrival_ns) override;
+  Result<void> RunMaintenance() override;
+  Result<void> SealAll() override;
+
+ private:
+  friend class SearchRun;
+
+  /// Where the pieces of a trace are. Empty: no such trace.
+  struct Fragments {
+    struct InBlock {
+      std::shared_ptr<Block> block;
+      std::shared_ptr<const TraceTable> table;
+      const TraceEntry* entry = nullptr;
+    };
+    std::vector<InBlock> blocks;  ///< in order of sealing
+    std::unique_ptr<TraceRows> head;
+    std::int64_t start_ns = INT64_MAX;
+    [[nodiscard]] bool empty() const { return blocks.empty() && !head; }
+  };
+
+  // LogOwner
+  void Apply(const std::vector<Commit>& commits) override;
+  std::vector<Commit> Unsealed(std::uint64_t wal_file) override;
+  void Moved(const std::vector<Commit>& commits, std::uint64_t wal_file) override;
+
+  // recovery.cc
+  struct Replay;
+  Result<void> PrepareFolder();
+  void LoadBlocks();
+  void LoadBlock(const std::string& name, std::uint64_t id);
+  void LoadDeletions(Block& block);
+  void NameQuarantined();
+  Result<void> ReplayLog();
+  void ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last);
+  void ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record);
+  void ReportGaps(const Replay& replay);
+  bool IsSealed(const BlockList& blocks, const model::TraceId& id, std::uint64_t lsn);
+  void RefreshReadOnly();
+
+  // maintain.cc
+  Result<void> Seal(std::vector<model::TraceId> ids);
+  Result<void> SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn);
+  Result<void> SealWhatIsDue(bool everything_due);
+  Result<void> EnforceRetention();
+  Result<void> DropBlocks(const BlockList& blocks);
+  Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
+                                std::uint64_t below_lsn);
+  Result<void> SaveDeletions(Block& block, std::vector<model::TraceId> sorted_ids);
+  void FreeLog();
+  void RunBackground(const std::stop_token& stop);
+  void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
+
+  // read.cc
+  Result<Fragments> Find(const model::TraceId& id);
+  Result<std::shared_ptr<const model::Trace>> Load(const model::TraceId& id, Fragments& fragments);
+
+  std::shared_ptr<const BlockList> blocks() {
+    MutexLock lock(state_mutex_);
+    return blocks_;
+  }
+  void AddDamage(std::string what);
+  [[nodiscard]] std::uint64_t HeadLimit() const { return options_.memory_bytes / 4; }
+
+  Fs& fs_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  const EmbeddedOptions options_;
+  const Layout layout_;
+  std::unique_ptr<FileLock> lock_;
+  BlockCache cache_;
+
+  /// Order of locks: maintenance_mutex_, then the log's own, then state_mutex_. The first
+  /// serialises seals, retention and deletes, which do I/O; the last is held for memory work only.
+  Mutex maintenance_mutex_;
+  std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
+  std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
+  std::vector<std::pair<std::shared_ptr<Block>, std::vector<model::TraceId>>>
+      unsaved_deletions_;  ///< under maintenance_mutex_
+
+  Mutex state_mutex_;
+  Head head_ FLUORO_GUARDED_BY(state_mutex_);
+  std::shared_ptr<const BlockList> blocks_ FLUORO_GUARDED_BY(state_mutex_);  ///< by id
+  std::uint64_t applied_lsn_ FLUORO_GUARDED_BY(state_mutex_) = 0;
+  std::vector<Commit> tombstones_ FLUORO_GUARDED_BY(state_mutex_);  ///< in WAL files that remain
+  std::vector<std::string> damaged_ FLUORO_GUARDED_BY(state_mutex_);
+  std::shared_ptr<const CommitListener> listener_ FLUORO_GUARDED_BY(state_mutex_);
+
+  std::atomic<std::uint64_t> head_bytes_ = 0;       ///< copy of head_.bytes(), read by Append
+  std::atomic<std::uint64_t> in_flight_bytes_ = 0;  ///< of batches between Append and the head
+  std::atomic<bool> closed_ = false;
+
+  std::unique_ptr<Log> log_;
+  std::condition_variable_any wake_;
+  Mutex wake_mutex_;
+  bool wanted_ FLUORO_GUARDED_BY(wake_mutex_) = false;
+
+  Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
+      sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;
+  Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
+      damaged_gauge_;
+  std::jthread background_;
+};
+
+}  // namespace fluoro::store

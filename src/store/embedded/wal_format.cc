@@ -1,0 +1,294 @@
+#include "store/embedded/wal_format.h"
+
+#include <lz4.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/assert.h"
+#include "store/embedded/bytes.h"
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::uint64_t kHeaderMagic = 0x314c4157'524f4c46ULL;  // "FLORWAL1"
+constexpr std::uint32_t kFrameMagic = 0x4d415246U;              // "FRAM"
+constexpr std::uint16_t kMajor = 1;
+constexpr std::uint16_t kMinor = 0;
+constexpr std::size_t kRecordBytes = 88;
+constexpr std::size_t kSecondCopy = 2048;
+constexpr std::uint8_t kTombstoneVersion = 1;
+
+std::size_t Padded(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
+
+Result<WalHeader> DecodeCopy(std::string_view bytes) {
+  ByteReader in(bytes);
+  FLUORO_TRY(const std::uint64_t magic, in.TakeFixed64());
+  FLUORO_TRY(const std::uint16_t major, in.TakeFixed16());
+  FLUORO_CHECK_OK(in.Take(6));
+  const std::uint64_t wanted = XXH3_64bits(bytes.data(), kRecordBytes - 8);
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, bytes.data() + kRecordBytes - 8, 8);
+  if (magic != kHeaderMagic || sum != wanted) {
+    return Fail(ErrorCode::kCorruption, "WAL header: magic or sum is wrong");
+  }
+  if (major > kMajor) {
+    return Fail(ErrorCode::kUnsupported,
+                "WAL header: version " + std::to_string(major) + " was written by a newer program");
+  }
+  WalHeader header;
+  FLUORO_TRY(header.file_number, in.TakeFixed64());
+  FLUORO_TRY(const std::string_view salt, in.Take(16));
+  std::memcpy(header.salt.data(), salt.data(), 16);
+  FLUORO_TRY(header.first_lsn, in.TakeFixed64());
+  FLUORO_TRY(header.last_good_lsn, in.TakeFixed64());
+  FLUORO_TRY(const std::uint64_t created, in.TakeFixed64());
+  header.created_ns = static_cast<std::int64_t>(created);
+  return header;
+}
+
+FrameHeader LoadFrameHeader(const char* at) {
+  FrameHeader header;
+  std::memcpy(&header.type, at + 12, 1);
+  std::memcpy(&header.codec, at + 13, 1);
+  std::memcpy(&header.flags, at + 14, 2);
+  std::memcpy(&header.stored, at + 16, 4);
+  std::memcpy(&header.raw, at + 20, 4);
+  std::memcpy(&header.lsn, at + 24, 8);
+  std::memcpy(&header.synced_lsn, at + 32, 8);
+  return header;
+}
+
+// The frame at `offset` if its bytes verify.
+bool VerifyFrame(std::string_view file, std::size_t offset, std::uint64_t seed,
+                 FrameHeader& header) {
+  if (file.size() - offset < kFrameHeaderBytes) return false;
+  const char* at = file.data() + offset;
+  std::uint32_t magic = 0;
+  std::memcpy(&magic, at + 8, 4);
+  if (magic != kFrameMagic) return false;
+  header = LoadFrameHeader(at);
+  if (header.stored > file.size() - offset - kFrameHeaderBytes) return false;
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, at, 8);
+  return sum == XXH3_64bits_withSeed(at + 8, kFrameHeaderBytes - 8 + header.stored, seed);
+}
+
+Result<std::string> Decompress(const FrameHeader& header, std::string body) {
+  if (header.codec == FrameCodec::kNone) {
+    if (body.size() != header.raw) return Fail(ErrorCode::kCorruption, "WAL frame: length differs");
+    return body;
+  }
+  if (header.codec != FrameCodec::kLz4) {
+    return Fail(ErrorCode::kUnsupported, "WAL frame: unknown codec");
+  }
+  // LZ4 expands at most 255 times: a larger promise is a lie, refused before memory is taken.
+  if (header.raw > kRecordRawBytesMax || header.raw / 255 > body.size()) {
+    return Fail(ErrorCode::kCorruption, "WAL frame: raw length is impossible");
+  }
+  std::string raw(header.raw, '\0');
+  const int got = LZ4_decompress_safe(body.data(), raw.data(), static_cast<int>(body.size()),
+                                      static_cast<int>(raw.size()));
+  if (got < 0 || static_cast<std::uint32_t>(got) != header.raw) {
+    return Fail(ErrorCode::kCorruption, "WAL frame: LZ4 data is broken");
+  }
+  return raw;
+}
+
+}  // namespace
+
+std::string EncodeWalHeader(const WalHeader& header) {
+  std::string record;
+  ByteWriter out(record);
+  out.PutFixed64(kHeaderMagic);
+  out.PutFixed16(kMajor);
+  out.PutFixed16(kMinor);
+  out.PutFixed32(0);
+  out.PutFixed64(header.file_number);
+  out.PutRaw(header.salt.data(), header.salt.size());
+  out.PutFixed64(header.first_lsn);
+  out.PutFixed64(header.last_good_lsn);
+  out.PutFixed64(static_cast<std::uint64_t>(header.created_ns));
+  record.resize(kRecordBytes - 8, '\0');
+  out.PutFixed64(XXH3_64bits(record.data(), record.size()));
+  FLUORO_ASSERT(record.size() == kRecordBytes);
+  std::string bytes(kWalHeaderBytes, '\0');
+  record.copy(bytes.data(), record.size());
+  record.copy(bytes.data() + kSecondCopy, record.size());
+  return bytes;
+}
+
+Result<WalHeader> DecodeWalHeader(std::string_view bytes) {
+  if (bytes.size() < kWalHeaderBytes) {
+    return Fail(ErrorCode::kCorruption,
+                "WAL header: 4096 bytes wanted, " + std::to_string(bytes.size()) + " there");
+  }
+  auto first = DecodeCopy(bytes.substr(0, kRecordBytes));
+  if (first || first.error().code == ErrorCode::kUnsupported) return first;
+  return DecodeCopy(bytes.substr(kSecondCopy, kRecordBytes));
+}
+
+std::uint64_t FrameSeed(const WalHeader& header) {
+  char bytes[24];
+  std::memcpy(bytes, header.salt.data(), 16);
+  std::memcpy(bytes + 16, &header.file_number, 8);
+  return XXH3_64bits(bytes, sizeof(bytes));
+}
+
+Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw) {
+  if (raw.size() > kRecordRawBytesMax) {
+    return Fail(ErrorCode::kTooLarge, "a batch of " + std::to_string(raw.size()) +
+                                          " bytes is above the log's limit of " +
+                                          std::to_string(kRecordRawBytesMax));
+  }
+  EncodedRecord record;
+  record.type = type;
+  record.raw = static_cast<std::uint32_t>(raw.size());
+  const int size = static_cast<int>(raw.size());
+  record.body.resize(static_cast<std::size_t>(LZ4_compressBound(size)));
+  const int stored = LZ4_compress_default(raw.data(), record.body.data(), size,
+                                          static_cast<int>(record.body.size()));
+  if (stored > 0 && static_cast<std::size_t>(stored) < raw.size()) {
+    record.codec = FrameCodec::kLz4;
+    record.body.resize(static_cast<std::size_t>(stored));
+  } else {
+    record.body.assign(raw);
+  }
+  return record;
+}
+
+std::size_t FramesBytes(const EncodedRecord& record) {
+  const std::size_t whole = record.body.size() / kFrameBodyBytesMax;
+  const std::size_t rest = record.body.size() % kFrameBodyBytesMax;
+  std::size_t bytes = whole * Padded(kFrameHeaderBytes + kFrameBodyBytesMax);
+  if (rest > 0 || whole == 0) bytes += Padded(kFrameHeaderBytes + rest);
+  return bytes;
+}
+
+void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
+                  std::uint16_t flags, std::uint64_t seed, std::string& out) {
+  std::string_view left = record.body;
+  do {
+    const std::string_view part = left.substr(0, kFrameBodyBytesMax);
+    left.remove_prefix(part.size());
+    const auto part_flags =
+        static_cast<std::uint16_t>(flags | (left.empty() ? 0U : unsigned{kFrameContinued}) |
+                                   (part.data() == record.body.data() ? 0U : unsigned{kFrameTail}));
+    const std::size_t begin = out.size();
+    ByteWriter writer(out);
+    writer.PutFixed64(0);
+    writer.PutFixed32(kFrameMagic);
+    writer.PutU8(static_cast<std::uint8_t>(record.type));
+    writer.PutU8(static_cast<std::uint8_t>(record.codec));
+    writer.PutFixed16(part_flags);
+    writer.PutFixed32(static_cast<std::uint32_t>(part.size()));
+    writer.PutFixed32(record.raw);
+    writer.PutFixed64(lsn);
+    writer.PutFixed64(synced_lsn);
+    writer.PutBytes(part);
+    const std::uint64_t sum =
+        XXH3_64bits_withSeed(out.data() + begin + 8, out.size() - begin - 8, seed);
+    std::memcpy(out.data() + begin, &sum, 8);
+    out.resize(begin + Padded(out.size() - begin), '\0');
+  } while (!left.empty());
+}
+
+Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
+                           const std::function<Result<void>(WalRecord&)>& visit) {
+  WalWalk walk;
+  WalRecord open;  // a record whose last frame has not come yet
+  bool is_open = false;
+  std::size_t offset = kWalHeaderBytes;
+  while (offset < file.size()) {
+    FrameHeader header;
+    if (!VerifyFrame(file, offset, seed, header)) {
+      // Frames begin at multiples of 8: look at each for the next that verifies.
+      const std::size_t word = std::min<std::size_t>(8, file.size() - offset);
+      const std::string_view bytes = file.substr(offset, word);
+      if (bytes.find_first_not_of('\0') != std::string_view::npos) walk.garbage_bytes += word;
+      offset += word;
+      continue;
+    }
+    const std::string_view body = file.substr(offset + kFrameHeaderBytes, header.stored);
+    walk.max_synced_lsn = std::max(walk.max_synced_lsn, header.synced_lsn);
+    walk.has_rewritten = walk.has_rewritten || (header.flags & kFrameRewritten) != 0;
+    const std::size_t frame_bytes = kFrameHeaderBytes + header.stored;
+    for (std::size_t i = offset + frame_bytes;
+         i < std::min(offset + Padded(frame_bytes), file.size()); ++i) {
+      if (file[i] != '\0') ++walk.garbage_bytes;
+    }
+    if ((header.flags & kFrameTail) != 0 && (!is_open || open.header.lsn != header.lsn)) {
+      walk.garbage_bytes += header.stored;  // its beginning is lost
+      is_open = false;
+      offset += Padded(frame_bytes);
+      continue;
+    }
+    if ((header.flags & kFrameTail) == 0) {
+      open.header = header;
+      open.offset = offset;
+      open.body.clear();
+      is_open = true;
+    }
+    open.body.append(body);
+    offset += Padded(frame_bytes);
+    if ((header.flags & kFrameContinued) != 0) continue;
+    is_open = false;
+    auto raw = Decompress(open.header, std::move(open.body));
+    open.body.clear();
+    if (!raw) {
+      walk.garbage_bytes += header.stored;
+      continue;
+    }
+    open.body = *std::move(raw);
+    walk.end_offset = std::min(offset, file.size());
+    walk.max_lsn = std::max(walk.max_lsn, header.lsn);
+    FLUORO_CHECK_OK(visit(open));
+  }
+  return walk;
+}
+
+std::string EncodeTombstone(const Tombstone& tombstone) {
+  std::string body;
+  ByteWriter out(body);
+  out.PutU8(kTombstoneVersion);
+  out.PutU8(tombstone.head_only ? 1 : 0);
+  out.PutFixed64(tombstone.upto_lsn);
+  out.PutVarint(tombstone.ids.size());
+  for (const model::TraceId& id : tombstone.ids) out.PutRaw(id.bytes.data(), id.bytes.size());
+  return body;
+}
+
+Result<Tombstone> DecodeTombstone(std::string_view body) {
+  ByteReader in(body);
+  Tombstone tombstone;
+  FLUORO_TRY(const std::uint8_t version, in.TakeU8());
+  if (version != kTombstoneVersion) {
+    return Fail(ErrorCode::kUnsupported, "tombstone: unknown version");
+  }
+  FLUORO_TRY(const std::uint8_t head_only, in.TakeU8());
+  tombstone.head_only = head_only != 0;
+  FLUORO_TRY(tombstone.upto_lsn, in.TakeFixed64());
+  FLUORO_TRY(const std::uint64_t count, in.TakeCount(in.left() / 16));
+  tombstone.ids.resize(count);
+  for (model::TraceId& id : tombstone.ids) {
+    FLUORO_TRY(const std::string_view bytes, in.Take(16));
+    std::memcpy(id.bytes.data(), bytes.data(), 16);
+  }
+  return tombstone;
+}
+
+std::string WalFileName(std::uint64_t file_number) {
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(file_number));
+  return std::string(digits) + ".wal";
+}
+
+std::uint64_t ParseWalFileName(std::string_view name) {
+  if (name.size() != 20 || !name.ends_with(".wal")) return 0;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + 16, number, 16);
+  return error == std::errc() && end == name.data() + 16 ? number : 0;
+}
+
+}  // namespace fluoro::store

@@ -1,0 +1,347 @@
+// What every TraceStore must do. Include it in a test of an implementation and instantiate:
+//   INSTANTIATE_TEST_SUITE_P(Embedded, TraceStoreContract, ::testing::Values(MakeHarness));
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "store/testing.h"
+#include "store/trace_store.h"
+
+namespace fluoro::store::testing {
+
+/// One empty store under test.
+class StoreHarness {
+ public:
+  virtual ~StoreHarness() = default;
+  virtual TraceStore& store() = 0;
+  /// Moves time on.
+  virtual void Advance(std::int64_t ns) = 0;
+  /// Lets the store move what is in memory to where it rests.
+  virtual void Settle() = 0;
+  /// Closes the store and opens it again on what it left.
+  virtual void Reopen() = 0;
+  [[nodiscard]] virtual std::int64_t NowNs() const = 0;
+};
+
+using MakeHarnessFunction = std::function<std::unique_ptr<StoreHarness>()>;
+
+class TraceStoreContract : public ::testing::TestWithParam<MakeHarnessFunction> {
+ protected:
+  void SetUp() override { harness_ = GetParam()(); }
+  TraceStore& store() { return harness_->store(); }
+
+  void Append(const std::vector<model::Span>& spans) {
+    const auto stored = store().Append(MakeBatch(spans), Durability::kSynced);
+    ASSERT_TRUE(stored) << stored.error().message;
+    model_.Append(spans);
+  }
+  void ExpectEqual(const model::TraceId& id) {
+    const auto traces = store().GetTraces(std::vector{id});
+    ASSERT_TRUE(traces) << traces.error().message;
+    const auto wanted = model_.Trace(id);
+    if (wanted.empty()) {
+      EXPECT_TRUE(traces->empty()) << id.ToHex();
+      return;
+    }
+    ASSERT_EQ(traces->size(), 1U) << id.ToHex();
+    EXPECT_EQ(traces->front()->id, id);
+    EXPECT_EQ(traces->front()->spans, wanted) << id.ToHex();
+  }
+  std::vector<model::TraceId> SearchIds(const query::Plan& plan, std::size_t limit = SIZE_MAX) {
+    std::vector<model::TraceId> ids;
+    const auto result = store().Search(plan, [&](const Match& match) {
+      ids.push_back(match.trace.trace->id);
+      return ids.size() < limit;
+    });
+    EXPECT_TRUE(result);
+    if (result) last_ = *result;
+    return ids;
+  }
+  void ExpectAllEqual() {
+    for (const model::TraceId& id : model_.Ids()) ExpectEqual(id);
+    EXPECT_EQ(SearchIds({}), model_.InSearchOrder());
+    EXPECT_TRUE(last_.complete);
+  }
+
+  std::unique_ptr<StoreHarness> harness_;
+  StoreModel model_;
+  SearchResult last_;
+};
+
+TEST_P(TraceStoreContract, GivesBackWhatWasAppendedInOrderAsked) {
+  Rng rng(1);
+  Append({RandomSpan(rng, MakeTraceId(1), 1), RandomSpan(rng, MakeTraceId(2), 2),
+          RandomSpan(rng, MakeTraceId(1), 3)});
+  const auto traces =
+      store().GetTraces(std::vector{MakeTraceId(2), MakeTraceId(9), MakeTraceId(1)});
+  ASSERT_TRUE(traces);
+  ASSERT_EQ(traces->size(), 2U);
+  EXPECT_EQ((*traces)[0]->id, MakeTraceId(2));
+  EXPECT_EQ((*traces)[1]->id, MakeTraceId(1));
+  EXPECT_EQ((*traces)[1]->spans, model_.Trace(MakeTraceId(1)));
+}
+
+TEST_P(TraceStoreContract, EmptyStoreAnswers) {
+  EXPECT_TRUE(SearchIds({}).empty());
+  EXPECT_TRUE(last_.complete);
+  EXPECT_TRUE(store().Services(10)->empty());
+  EXPECT_TRUE(store().Operations("x", 10)->empty());
+  EXPECT_EQ(store().GetUsage().spans, 0U);
+  EXPECT_EQ(*store().Delete(std::vector{MakeTraceId(1)}), 0U);
+  EXPECT_TRUE(store().Append({}, Durability::kSynced));
+}
+
+TEST_P(TraceStoreContract, HoldsWhatAModelHoldsThroughSealsDeletesAndReopening) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    SetUp();
+    model_ = {};
+    Rng rng(seed);
+    std::uint64_t span_number = 0;
+    for (int step = 0; step < 60; ++step) {
+      switch (rng.Below(10)) {
+        case 0:
+          harness_->Settle();
+          break;
+        case 1:
+          harness_->Reopen();
+          break;
+        case 2: {
+          const model::TraceId id = MakeTraceId(rng.Below(40));
+          ASSERT_TRUE(store().Delete(std::vector{id}));
+          model_.Delete(id);
+          break;
+        }
+        default: {
+          std::vector<model::Span> spans;
+          for (std::uint64_t i = 1 + rng.Below(8); i > 0; --i) {
+            spans.push_back(RandomSpan(rng, MakeTraceId(rng.Below(40)), ++span_number));
+          }
+          Append(spans);
+          if (rng.Chance(0.2)) Append(spans);  // sent twice: stored once
+        }
+      }
+      harness_->Advance(rng.Chance(0.5) ? kNsPerSecond : 0);
+    }
+    ExpectAllEqual();
+    harness_->Settle();
+    ExpectAllEqual();
+    harness_->Reopen();
+    ExpectAllEqual();
+  }
+}
+
+TEST_P(TraceStoreContract, SearchPagesWithTheCursorWithoutLossOrRepetition) {
+  Rng rng(3);
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    auto span = RandomSpan(rng, MakeTraceId(i % 20), i + 1);
+    span.start_ns = 1'000'000'000 * static_cast<std::int64_t>(rng.Below(5));  // many ties
+    span.end_ns = span.start_ns;
+    span.flags = 0;
+    Append({span});
+    if (i % 7 == 6) harness_->Settle();
+  }
+  const auto all = SearchIds({});
+  EXPECT_EQ(all, model_.InSearchOrder());
+  std::vector<model::TraceId> paged;
+  query::Plan plan;
+  for (int page = 0; page < 100; ++page) {
+    const auto ids = SearchIds(plan, 3);
+    paged.insert(paged.end(), ids.begin(), ids.end());
+    if (last_.complete) break;
+    plan.after = last_.last;
+  }
+  EXPECT_EQ(paged, all);
+}
+
+TEST_P(TraceStoreContract, TimeRangesChooseByStartEventOrSegmentEnd) {
+  Rng rng(4);
+  const auto add = [&](std::uint64_t trace, std::uint64_t number, std::int64_t start,
+                       std::int64_t end, bool segment) {
+    auto span = RandomSpan(rng, MakeTraceId(trace), number);
+    span.parent_id = segment ? model::SpanId{} : MakeSpanId(number - 1);
+    span.start_ns = start;
+    span.end_ns = end;
+    span.kind = segment ? model::SpanKind::kServer : model::SpanKind::kInternal;
+    span.flags = 0;
+    span.document.clear();
+    Append({span});
+  };
+  add(1, 1, 100, 200, true);
+  harness_->Settle();
+  add(1, 2, 300, 400, false);  // a late part of trace 1
+  add(2, 3, 350, 360, true);
+  for (int round = 0; round < 2; ++round) {
+    const auto ids = [&](std::int64_t from, std::int64_t until, query::TimeRange range) {
+      query::Plan plan;
+      plan.from_ns = from;
+      plan.until_ns = until;
+      plan.time_range = range;
+      return SearchIds(plan);
+    };
+    const std::vector<model::TraceId> none;
+    const std::vector<model::TraceId> first{MakeTraceId(1)};
+    const std::vector<model::TraceId> second{MakeTraceId(2)};
+    const std::vector<model::TraceId> both{MakeTraceId(2), MakeTraceId(1)};
+    EXPECT_EQ(ids(100, 101, query::TimeRange::kTraceStart), first);
+    EXPECT_EQ(ids(101, 350, query::TimeRange::kTraceStart), none);
+    EXPECT_EQ(ids(0, 351, query::TimeRange::kTraceStart), both);
+    EXPECT_EQ(ids(390, 500, query::TimeRange::kEvent), first);
+    EXPECT_EQ(ids(200, 201, query::TimeRange::kEvent), first);
+    EXPECT_EQ(ids(210, 300, query::TimeRange::kEvent), none);
+    EXPECT_EQ(ids(355, 356, query::TimeRange::kEvent), both);
+    EXPECT_EQ(ids(200, 201, query::TimeRange::kService), first);
+    EXPECT_EQ(ids(360, 361, query::TimeRange::kService), second);
+    EXPECT_EQ(ids(210, 350, query::TimeRange::kService), none);
+    harness_->Settle();
+  }
+}
+
+TEST_P(TraceStoreContract, SearchStopsAtItsBounds) {
+  Rng rng(5);
+  for (std::uint64_t i = 0; i < 10; ++i) Append({RandomSpan(rng, MakeTraceId(i), i + 1)});
+  query::Plan scan;
+  scan.scan_max = 4;
+  EXPECT_EQ(SearchIds(scan).size(), 4U);
+  EXPECT_FALSE(last_.complete);
+  EXPECT_EQ(last_.scanned_traces, 4U);
+  EXPECT_NEAR(last_.scanned_share, 0.4, 1e-9);
+  query::Plan late;
+  late.deadline_ns = INT64_MIN;
+  EXPECT_TRUE(SearchIds(late).empty());
+  EXPECT_FALSE(last_.complete);
+  std::stop_source source;
+  source.request_stop();
+  query::Plan stopped;
+  stopped.stop = source.get_token();
+  EXPECT_TRUE(SearchIds(stopped).empty());
+  EXPECT_FALSE(last_.complete);
+}
+
+TEST_P(TraceStoreContract, SearchFilters) {
+  Rng rng(6);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    auto span = RandomSpan(rng, MakeTraceId(i), i + 1);
+    span.attributes = {
+        {"color", {std::string(i % 2 == 0 ? "red" : "blue")}, model::AttributeRole::kAnnotation}};
+    span.document.clear();
+    span.flags = 0;
+    Append({span});
+    if (i == 10) harness_->Settle();
+  }
+  query::Plan plan;
+  plan.filter = *query::Filter::Parse("annotation.color = \"red\"");
+  EXPECT_EQ(SearchIds(plan).size(), 10U);
+  EXPECT_EQ(last_.scanned_traces, 20U);
+}
+
+TEST_P(TraceStoreContract, ListsServicesAndOperationsOfHeadAndBlocks) {
+  Rng rng(7);
+  const auto span = [&](std::uint64_t number, const std::string& service, const std::string& name,
+                        model::SpanKind kind) {
+    auto made = RandomSpan(rng, MakeTraceId(number), number);
+    auto resource = std::make_shared<model::Resource>();
+    resource->attributes.push_back({"service.name", {service}, model::AttributeRole::kPlain});
+    made.resource = std::move(resource);
+    made.name = name;
+    made.kind = kind;
+    return made;
+  };
+  Append({span(1, "b", "read", model::SpanKind::kClient),
+          span(2, "a", "x", model::SpanKind::kServer)});
+  harness_->Settle();
+  Append({span(3, "b", "read", model::SpanKind::kServer),
+          span(4, "c", "y", model::SpanKind::kServer)});
+  EXPECT_EQ(*store().Services(10), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(*store().Services(2), (std::vector<std::string>{"a", "b"}));
+  using Operation = TraceStore::Operation;
+  EXPECT_EQ(*store().Operations("b", 10),
+            (std::vector<Operation>{{"read", model::SpanKind::kServer},
+                                    {"read", model::SpanKind::kClient}}));
+  EXPECT_EQ(store().Operations("b", 1)->size(), 1U);
+}
+
+TEST_P(TraceStoreContract, DeletesAreImmediateAndCountTraces) {
+  Rng rng(8);
+  Append({RandomSpan(rng, MakeTraceId(1), 1), RandomSpan(rng, MakeTraceId(2), 2)});
+  harness_->Settle();
+  Append({RandomSpan(rng, MakeTraceId(1), 3), RandomSpan(rng, MakeTraceId(3), 4)});
+  EXPECT_EQ(*store().Delete(std::vector{MakeTraceId(1), MakeTraceId(3), MakeTraceId(4)}), 2U);
+  model_.Delete(MakeTraceId(1));
+  model_.Delete(MakeTraceId(3));
+  ExpectAllEqual();
+  EXPECT_EQ(store().GetUsage().traces, 1U);
+  EXPECT_EQ(store().GetUsage().spans, 1U);
+  harness_->Reopen();
+  ExpectAllEqual();
+  // What arrives after the deletion is a new trace.
+  Append({RandomSpan(rng, MakeTraceId(1), 5)});
+  harness_->Settle();
+  ExpectAllEqual();
+  harness_->Reopen();
+  ExpectAllEqual();
+}
+
+TEST_P(TraceStoreContract, DropBeforeForgetsWhatArrivedEarlier) {
+  Rng rng(9);
+  Append({RandomSpan(rng, MakeTraceId(1), 1)});
+  harness_->Settle();
+  harness_->Advance(60 * kNsPerSecond);
+  const std::int64_t between = harness_->NowNs();
+  harness_->Advance(60 * kNsPerSecond);
+  Append({RandomSpan(rng, MakeTraceId(2), 2)});
+  harness_->Settle();
+  ASSERT_TRUE(store().DropBefore(between));
+  model_.Delete(MakeTraceId(1));
+  ExpectAllEqual();
+  EXPECT_TRUE(store().GetTraces(std::vector{MakeTraceId(1)})->empty());
+  harness_->Reopen();
+  ExpectAllEqual();
+  EXPECT_TRUE(store().GetTraces(std::vector{MakeTraceId(1)})->empty());
+}
+
+TEST_P(TraceStoreContract, RevisionGrowsWithArrivals) {
+  Rng rng(10);
+  Append({RandomSpan(rng, MakeTraceId(1), 1)});
+  const auto before = (*store().GetTraces(std::vector{MakeTraceId(1)}))[0];
+  harness_->Settle();
+  harness_->Advance(5 * kNsPerSecond);
+  Append({RandomSpan(rng, MakeTraceId(1), 2)});
+  const auto after = (*store().GetTraces(std::vector{MakeTraceId(1)}))[0];
+  EXPECT_GT(after->revision, before->revision);
+  EXPECT_GT(after->last_arrival_ns, before->last_arrival_ns);
+  harness_->Settle();
+  const auto settled = (*store().GetTraces(std::vector{MakeTraceId(1)}))[0];
+  EXPECT_EQ(settled->revision, after->revision);
+  EXPECT_EQ(settled->last_arrival_ns, after->last_arrival_ns);
+}
+
+TEST_P(TraceStoreContract, TellsTheListenerWhatWasCommitted) {
+  std::atomic<std::size_t> spans = 0;
+  store().SetCommitListener(
+      [&](const std::shared_ptr<const model::SpanBatch>& batch) { spans += batch->size(); });
+  Rng rng(11);
+  Append({RandomSpan(rng, MakeTraceId(1), 1), RandomSpan(rng, MakeTraceId(1), 2)});
+  EXPECT_EQ(spans, 2U);
+  store().SetCommitListener(nullptr);
+  Append({RandomSpan(rng, MakeTraceId(1), 3)});
+  EXPECT_EQ(spans, 2U);
+}
+
+TEST_P(TraceStoreContract, ClosedStoreRefusesAppendsAndStillReads) {
+  Rng rng(12);
+  Append({RandomSpan(rng, MakeTraceId(1), 1)});
+  ASSERT_TRUE(store().Close());
+  const auto refused =
+      store().Append(MakeBatch({RandomSpan(rng, MakeTraceId(2), 2)}), Durability::kSynced);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  ExpectEqual(MakeTraceId(1));
+}
+
+}  // namespace fluoro::store::testing
