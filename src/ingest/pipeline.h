@@ -1,6 +1,7 @@
 // The one way in: bytes of any protocol -> decode -> store, with counters by protocol and reason.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,31 +26,45 @@ struct Options {
       INT64_MAX;  ///< INT64_MAX: any age (`--accept-age any`), also any future
   std::int64_t accept_ahead_ns =
       7'200'000'000'000;  ///< spans further ahead are refused unless any age is accepted
+  std::size_t in_flight_bytes_max =
+      std::size_t{64} << 20;  ///< of requests being decoded and stored; beyond: kUnavailable.
+                              ///< Whoever is alone is let in, datagrams always.
 };
 
 /// Thread-safe. Every call returns after the store acknowledged, so 200 may be sent.
 /// Errors of all calls: those of the decoder (kCorruption, kTooLarge: the client's fault) and of
-/// TraceStore::Append (kUnavailable, kNoSpace: retry later).
+/// TraceStore::Append (kUnavailable, kNoSpace, kIo: not stored, retry later).
+///
+/// Counters, each with label `protocol` (xray, xray_udp, otlp_http, otlp_grpc, zipkin, import,
+/// ...): fluoro_ingest_spans_total; fluoro_ingest_rejected_total{reason} in spans, documents or
+/// datagrams that were refused one by one, and in whole requests that could not be decoded;
+/// fluoro_ingest_dropped_total{part}, fluoro_ingest_truncated_values_total,
+/// fluoro_ingest_repaired_texts_total.
 class Pipeline {
  public:
   Pipeline(store::TraceStore& store, const Clock& clock, Metrics& metrics, const Options& options);
   ~Pipeline();
 
-  /// PutTraceSegments. Documents may also be the OTLP strings T1S.../T1U....
+  /// PutTraceSegments: one batch, stored whole or not at all. Documents may also be the OTLP
+  /// strings T1S.../T1U...; T1M (metrics) is dropped and counted. What is not stored is in the
+  /// answer, in order of the documents; documents beyond limits.body_bytes_max in sum are
+  /// "BatchTooLarge".
   Result<std::vector<codec::xray::Unprocessed>> PutSegments(
       std::span<const std::string_view> documents);
 
   struct OtlpAnswer {
     std::uint64_t rejected_spans = 0;
-    std::string message;
+    std::string message;  ///< the first reason, when spans were rejected
   };
+  /// `protocol`: label of the counters, from a closed set of our own.
   Result<OtlpAnswer> ExportOtlp(std::string_view body, codec::otlp::Encoding encoding,
                                 std::string_view protocol);
 
   Result<void> PutZipkin(std::string_view json, codec::zipkin::Version version);
 
   /// Spans that were decoded elsewhere (imports); `stats` goes into the counters under `protocol`.
-  Result<void> PutBatch(model::SpanBatch batch, const model::DecodeStats& stats, std::string_view protocol);
+  Result<void> PutBatch(model::SpanBatch batch, const model::DecodeStats& stats,
+                        std::string_view protocol);
 
   /// The limits of the options with the accepted times and the receive time of now.
   [[nodiscard]] model::Limits LimitsNow() const;

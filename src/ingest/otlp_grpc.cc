@@ -1,0 +1,46 @@
+#include "ingest/otlp_grpc.h"
+
+#include <string_view>
+
+#include "ingest/otlp_status.h"
+
+namespace fluoro::ingest {
+namespace {
+
+using codec::otlp::Encoding;
+
+constexpr std::string_view kExportTraces =
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+net::GrpcAnswer Failed(int code, std::string message,
+                       std::optional<std::int64_t> retry_delay_ns = std::nullopt) {
+  std::string details =
+      codec::otlp::EncodeStatus(code, message, retry_delay_ns, Encoding::kProtobuf);
+  return {.code = code, .message = std::move(message), .status_details = std::move(details)};
+}
+
+}  // namespace
+
+net::GrpcHandler MakeOtlpGrpcHandler(Pipeline& pipeline) {
+  return [&pipeline](std::string_view method, std::string_view body,
+                     std::string_view) -> net::GrpcAnswer {
+    if (method != kExportTraces) {
+      return Failed(kGrpcUnimplemented, "traces only: TraceService/Export");
+    }
+    const auto exported = pipeline.ExportOtlp(body, Encoding::kProtobuf, "otlp_grpc");
+    if (!exported) {
+      const bool size_exceeded = body.size() > pipeline.LimitsNow().body_bytes_max;
+      const OtlpFailure failure = FailureOf(exported.error(), size_exceeded);
+      return Failed(failure.grpc_code, exported.error().message, failure.retry_delay_ns);
+    }
+    return {.body = codec::otlp::EncodeResponse(exported->rejected_spans, exported->message,
+                                                Encoding::kProtobuf)};
+  };
+}
+
+std::string MakeOtlpOverloadDetails() {
+  return codec::otlp::EncodeStatus(kGrpcUnavailable, "overloaded; try again", kRetryDelayNs,
+                                   Encoding::kProtobuf);
+}
+
+}  // namespace fluoro::ingest

@@ -1,0 +1,255 @@
+#include "ingest/pipeline.h"
+
+#include <array>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/base64.h"
+#include "base/mutex.h"
+#include "codec/xray/id_scan.h"
+#include "ingest/counters.h"
+#include "net/byte_budget.h"
+
+namespace fluoro::ingest {
+namespace {
+
+using codec::xray::Datagram;
+using codec::xray::Unprocessed;
+using store::Durability;
+
+/// Appends spans of a batch to another. The usual case, an empty target, costs nothing.
+void MoveInto(model::SpanBatch& target, model::SpanBatch&& source) {
+  if (target.empty()) {
+    target = std::move(source);
+    return;
+  }
+  model::SpanReader reader(source);
+  for (std::uint32_t i = 0; i < source.size(); ++i) target.AppendSpan(reader.Read(i));
+}
+
+Unprocessed NotProcessed(std::string_view code, std::string_view cause) {
+  return {.id = std::nullopt,
+          .error_code = std::string(code),
+          .message = "Invalid segment. ErrorCode: " + std::string(code) +
+                     ", Cause: " + std::string(cause)};
+}
+
+/// Codes of the X-Ray decoder and of the functions here: the label values that may appear.
+std::string_view ReasonOf(const Unprocessed& unprocessed) {
+  static constexpr std::array<std::string_view, 14> kCodes = {
+      "ParseError",       "DocumentTooLarge", "MissingId",       "InvalidId",     "MissingTraceId",
+      "InvalidTraceId",   "MissingParentId",  "InvalidParentId", "MissingName",   "InvalidName",
+      "MissingStartTime", "InvalidStartTime", "MissingEndTime",  "InvalidEndTime"};
+  for (const std::string_view code : kCodes) {
+    if (unprocessed.error_code == code) return code;
+  }
+  if (unprocessed.error_code == "BatchTooLarge") return "BatchTooLarge";
+  return "other";
+}
+
+}  // namespace
+
+struct Pipeline::Impl {
+  Impl(store::TraceStore& trace_store, const Clock& wall_clock, Metrics& registry,
+       const Options& pipeline_options)
+      : store(trace_store),
+        clock(wall_clock),
+        metrics(registry),
+        options(pipeline_options),
+        budget(pipeline_options.in_flight_bytes_max) {}
+
+  ProtocolCounters& CountersOf(std::string_view protocol) {
+    MutexLock lock(mutex);
+    auto found = counters.find(protocol);
+    if (found == counters.end()) {
+      found = counters.try_emplace(std::string(protocol), metrics, std::string(protocol)).first;
+    }
+    return found->second;
+  }
+
+  /// Refuses work beyond the bound before anything is decoded.
+  Result<void> Admit(net::ByteCharge& charge, std::size_t bytes, ProtocolCounters& protocol) {
+    if (charge.Grow(bytes)) return {};
+    protocol.Rejected("overload");
+    return Fail(ErrorCode::kUnavailable, "too many bytes are being stored; try again");
+  }
+
+  Result<void> Append(model::SpanBatch batch, Durability durability, ProtocolCounters& protocol) {
+    if (batch.empty()) return {};
+    const std::uint64_t spans = batch.size();
+    if (auto stored = store.Append(std::move(batch), durability); !stored) {
+      protocol.Rejected(ingest::ReasonOf(stored.error().code), spans);
+      return stored;
+    }
+    protocol.Stored(spans);
+    return {};
+  }
+
+  /// One document of an X-Ray request or datagram, whatever it carries.
+  void Decode(const Datagram& body, const model::Limits& limits, ProtocolCounters& protocol,
+              model::SpanBatch& batch, std::vector<Unprocessed>& unprocessed) {
+    model::DecodeStats stats;
+    const std::size_t before = unprocessed.size();
+    switch (body.kind) {
+      case Datagram::Body::kDocument:
+        codec::xray::DecodeDocument(body.body, limits, batch, unprocessed, stats);
+        break;
+      case Datagram::Body::kOtlpSampled:
+      case Datagram::Body::kOtlpUnsampled:
+        DecodeOtlp(body, limits, batch, unprocessed, stats);
+        break;
+      case Datagram::Body::kMetrics:
+        protocol.Rejected("metrics");
+        return;
+    }
+    protocol.Decoded(stats);
+    for (std::size_t i = before; i < unprocessed.size(); ++i) {
+      protocol.Rejected(ReasonOf(unprocessed[i]));
+    }
+  }
+
+  static void DecodeOtlp(const Datagram& body, const model::Limits& limits, model::SpanBatch& batch,
+                         std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats) {
+    const std::optional<std::string> bytes = FromBase64(body.body);
+    if (!bytes) {
+      unprocessed.push_back(NotProcessed("ParseError", "OTLP string: base64 wanted"));
+      return;
+    }
+    auto decoded = codec::otlp::DecodeTraces(*bytes, codec::otlp::Encoding::kProtobuf, limits,
+                                             body.kind == Datagram::Body::kOtlpUnsampled);
+    if (!decoded) {
+      unprocessed.push_back(NotProcessed("ParseError", "OTLP string: " + decoded.error().message));
+      return;
+    }
+    stats = decoded->stats;
+    if (stats.rejected_spans > 0) {
+      unprocessed.push_back(
+          NotProcessed("ParseError", "OTLP string: " + std::to_string(stats.rejected_spans) +
+                                         " spans rejected: " + decoded->reject_reason));
+    }
+    MoveInto(batch, std::move(decoded->batch));
+  }
+
+  store::TraceStore& store;
+  const Clock& clock;
+  Metrics& metrics;
+  const Options options;
+  net::ByteBudget budget;
+  Mutex mutex;
+  // Nodes of a map stay where they are, so references outlive the lock.
+  std::map<std::string, ProtocolCounters, std::less<>> counters FLUORO_GUARDED_BY(mutex);
+};
+
+Pipeline::Pipeline(store::TraceStore& store, const Clock& clock, Metrics& metrics,
+                   const Options& options)
+    : impl_(std::make_unique<Impl>(store, clock, metrics, options)) {}
+
+Pipeline::~Pipeline() = default;
+
+model::Limits Pipeline::LimitsNow() const {
+  model::Limits limits = impl_->options.limits;
+  limits.receive_ns = impl_->clock.UnixNs();
+  if (impl_->options.accept_age_ns != INT64_MAX) {
+    limits.start_ns_min = limits.receive_ns - impl_->options.accept_age_ns;
+    limits.start_ns_max = limits.receive_ns + impl_->options.accept_ahead_ns;
+  }
+  return limits;
+}
+
+Result<std::vector<Unprocessed>> Pipeline::PutSegments(
+    std::span<const std::string_view> documents) {
+  ProtocolCounters& protocol = impl_->CountersOf("xray");
+  const model::Limits limits = LimitsNow();
+  std::size_t bytes = 0;
+  for (const std::string_view document : documents) bytes += document.size();
+  net::ByteCharge charge(impl_->budget);
+  FLUORO_CHECK_OK(impl_->Admit(charge, bytes, protocol));
+
+  model::SpanBatch batch;
+  std::vector<Unprocessed> unprocessed;
+  std::size_t taken_bytes = 0;
+  for (const std::string_view document : documents) {
+    if (taken_bytes + document.size() > limits.body_bytes_max) {
+      Unprocessed entry = NotProcessed(
+          "BatchTooLarge", "the documents before it make " + std::to_string(taken_bytes) +
+                               " bytes, at most " + std::to_string(limits.body_bytes_max) +
+                               " are taken in one request");
+      entry.id = codec::xray::ScanForId(document);
+      protocol.Rejected("BatchTooLarge");
+      unprocessed.push_back(std::move(entry));
+      continue;
+    }
+    taken_bytes += document.size();
+    impl_->Decode(codec::xray::ClassifyBody(document), limits, protocol, batch, unprocessed);
+  }
+  FLUORO_CHECK_OK(impl_->Append(std::move(batch), Durability::kSynced, protocol));
+  return unprocessed;
+}
+
+Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlp(std::string_view body,
+                                                  codec::otlp::Encoding encoding,
+                                                  std::string_view protocol_name) {
+  ProtocolCounters& protocol = impl_->CountersOf(protocol_name);
+  net::ByteCharge charge(impl_->budget);
+  FLUORO_CHECK_OK(impl_->Admit(charge, body.size(), protocol));
+  auto decoded = codec::otlp::DecodeTraces(body, encoding, LimitsNow());
+  if (!decoded) {
+    protocol.Rejected(ingest::ReasonOf(decoded.error().code));
+    return std::unexpected(std::move(decoded).error());
+  }
+  protocol.Decoded(decoded->stats);
+  protocol.Rejected("span", decoded->stats.rejected_spans);
+  FLUORO_CHECK_OK(impl_->Append(std::move(decoded->batch), Durability::kSynced, protocol));
+  return OtlpAnswer{.rejected_spans = decoded->stats.rejected_spans,
+                    .message = std::move(decoded->reject_reason)};
+}
+
+Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version version) {
+  ProtocolCounters& protocol = impl_->CountersOf("zipkin");
+  net::ByteCharge charge(impl_->budget);
+  FLUORO_CHECK_OK(impl_->Admit(charge, json.size(), protocol));
+  model::DecodeStats stats;
+  auto batch = codec::zipkin::DecodeSpans(json, version, LimitsNow(), stats);
+  if (!batch) {
+    protocol.Rejected(ingest::ReasonOf(batch.error().code));
+    return std::unexpected(std::move(batch).error());
+  }
+  protocol.Decoded(stats);
+  protocol.Rejected("span", stats.rejected_spans);
+  return impl_->Append(*std::move(batch), Durability::kSynced, protocol);
+}
+
+Result<void> Pipeline::PutBatch(model::SpanBatch batch, const model::DecodeStats& stats,
+                                std::string_view protocol_name) {
+  ProtocolCounters& protocol = impl_->CountersOf(protocol_name);
+  net::ByteCharge charge(impl_->budget);
+  FLUORO_CHECK_OK(impl_->Admit(charge, batch.arena.size(), protocol));
+  protocol.Decoded(stats);
+  protocol.Rejected("span", stats.rejected_spans);
+  return impl_->Append(std::move(batch), Durability::kSynced, protocol);
+}
+
+void Pipeline::PutDatagrams(std::span<const std::string_view> datagrams) {
+  ProtocolCounters& protocol = impl_->CountersOf("xray_udp");
+  const model::Limits limits = LimitsNow();
+  model::SpanBatch batch;
+  std::vector<Unprocessed> unprocessed;
+  for (const std::string_view datagram : datagrams) {
+    if (datagram.empty()) {
+      protocol.Rejected("empty");
+      continue;
+    }
+    const auto parsed = codec::xray::ParseDatagram(datagram);
+    if (!parsed) {
+      protocol.Rejected("bad_header");
+      continue;
+    }
+    impl_->Decode(*parsed, limits, protocol, batch, unprocessed);
+    unprocessed.clear();
+  }
+  // A failure is counted with its spans; there is nobody to tell.
+  (void)impl_->Append(std::move(batch), Durability::kWritten, protocol);
+}
+
+}  // namespace fluoro::ingest
