@@ -360,11 +360,15 @@ class Evaluator {
     return match.Holds();
   }
 
-  /// Of a segment with its own subsegments; of anything else alone.
+  /// Of a segment with its own subsegments; of a document that was sent as inferred with the call
+  /// it stands for; of anything else alone.
   void AddEntityAnnotations(std::int32_t index, std::string_view key,
                             AnnotationMatch& match) const {
     AddAnnotation(*EntityAt(index).span, key, match);
     if (EntityAt(index).role != EntityRole::kSegment) return;
+    if (IsInferred(EntityAt(index)) && EntityAt(index).parent >= 0) {
+      AddAnnotation(*EntityAt(EntityAt(index).parent).span, key, match);
+    }
     std::vector<std::int32_t> open = EntityAt(index).children;
     while (!open.empty() && !match.decided()) {
       const Entity& entity = EntityAt(open.back());

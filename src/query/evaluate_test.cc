@@ -200,6 +200,7 @@ class OtlpTrace {
     span.scope = std::make_shared<const model::Scope>();
     return span;
   }
+  model::Span& At(std::size_t index) { return trace_->spans[index]; }
   [[nodiscard]] bool Matches(std::string_view text) const {
     const model::AssembledTrace assembled = model::Assemble(trace_);
     return Parse(text).Matches(TraceView(assembled));
@@ -267,6 +268,21 @@ TEST(FilterServices, LinksAreEdges) {
   link.span_id.bytes[7] = 1;
   EXPECT_TRUE(trace.Matches("edge(\"web\", \"worker\")"));
   EXPECT_FALSE(trace.Matches("edge(\"worker\", \"web\")"));
+}
+
+TEST(FilterServices, ADocumentSentAsInferredShowsTheAnnotationsOfItsCall) {
+  OtlpTrace trace;
+  for (std::uint8_t id = 1; id <= 3; ++id) {
+    trace.Add(id, static_cast<std::uint8_t>(id - 1), "web", model::SpanKind::kServer).source =
+        model::SpanSource::kXRay;
+  }
+  trace.At(0).flags |= model::SpanFlag::kSegment;
+  trace.At(1).flags |= model::SpanFlag::kSubsegment;
+  trace.At(1).attributes.push_back({"aws.xray.namespace", {std::string("remote")}});
+  trace.At(1).attributes.push_back({"table", {std::string("t")}, AttributeRole::kAnnotation});
+  trace.At(2).flags |= model::SpanFlag::kSegment | model::SpanFlag::kSentInferred;
+  EXPECT_TRUE(trace.Matches("service() { inferred AND annotation.table = \"t\" }"));
+  EXPECT_TRUE(trace.Matches("inferred"));
 }
 
 TEST(FilterServices, ATraceWithoutSpansHasNoValues) {

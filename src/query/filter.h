@@ -24,7 +24,8 @@ inline constexpr int kExpressionNestingMax = 64;
 /// without asking.
 using GroupLookup = std::function<std::optional<std::string>(std::string_view name_or_arn)>;
 
-/// What one trace shows to an expression. The root causes are computed when first asked for.
+/// What one trace shows to an expression. Summary and root causes are computed when first asked
+/// for, so one thread at a time may use it. The trace must outlive it.
 class TraceView {
  public:
   explicit TraceView(const model::AssembledTrace& trace);
