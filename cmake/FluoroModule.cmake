@@ -31,7 +31,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(fluoro_flags INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
     -Wno-maybe-uninitialized -Wno-stringop-overread -Wno-free-nonheap-object)
 else()
-  target_compile_options(fluoro_flags INTERFACE -Wthread-safety)
+  # Clang 19 reports std::stable_sort's own use of std::get_temporary_buffer in the library of GCC 12.
+  target_compile_options(fluoro_flags INTERFACE -Wthread-safety -Wno-deprecated-declarations)
 endif()
 if(FLUORO_SANITIZE)
   target_compile_options(fluoro_flags INTERFACE -fsanitize=${FLUORO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -35,12 +35,11 @@ class Draft {
   std::vector<std::int32_t> Depths() const;
   std::int32_t ParentOf(const Entity& entity) const;
 
-  const AssemblyOptions& options_;
   std::vector<Entity> entities_;
   std::unordered_map<SpanId, std::int32_t> by_id_;
 };
 
-Draft::Draft(const Trace& trace, const AssemblyOptions& options) : options_(options) {
+Draft::Draft(const Trace& trace, const AssemblyOptions& options) {
   FLUORO_ASSERT(trace.spans.size() < static_cast<std::size_t>(INT32_MAX) / 4);
   entities_.resize(trace.spans.size());
   by_id_.reserve(trace.spans.size());
