@@ -19,7 +19,25 @@ constexpr std::int32_t kNone = -1;
 std::size_t At(std::int32_t index) { return static_cast<std::size_t>(index); }
 std::int32_t Index(std::size_t index) { return static_cast<std::int32_t>(index); }
 
-// Described entities before they are ordered: one a span, then the synthetic service segments.
+// Puts entities[order[i]] in place i, for all i, without a second copy of them.
+void Permute(std::vector<Entity>& entities, std::vector<std::int32_t> order) {
+  for (std::size_t first = 0; first < order.size(); ++first) {
+    if (order[first] == Index(first)) continue;
+    Entity carried = std::move(entities[first]);
+    std::size_t place = first;
+    while (At(order[place]) != first) {
+      const std::size_t from = At(order[place]);
+      entities[place] = std::move(entities[from]);
+      order[place] = Index(place);
+      place = from;
+    }
+    entities[place] = std::move(carried);
+    order[place] = Index(place);
+  }
+}
+
+// Described entities before they are ordered: those of the spans, each before its synthetic service
+// segment.
 class Draft {
  public:
   Draft(const Trace& trace, const AssemblyOptions& options);
@@ -27,7 +45,7 @@ class Draft {
   std::vector<Entity> TakeOrdered();
 
  private:
-  void Add(std::size_t entity_index, SpanDescription description);
+  void AddServiceSegment(SpanDescription& description);
   void LinkParents();
   void EnterServices();
   void CutCycles();
@@ -41,25 +59,23 @@ class Draft {
 
 Draft::Draft(const Trace& trace, const AssemblyOptions& options) {
   FLUORO_ASSERT(trace.spans.size() < static_cast<std::size_t>(INT32_MAX) / 4);
-  entities_.resize(trace.spans.size());
+  entities_.reserve(trace.spans.size());
   by_id_.reserve(trace.spans.size());
-  for (std::size_t i = 0; i < trace.spans.size(); ++i) {
-    by_id_.try_emplace(trace.spans[i].span_id, Index(i));
-  }
-  for (std::size_t i = 0; i < trace.spans.size(); ++i) {
-    Add(i, DescribeSpan(trace.spans[i], {.exporter_names = options.exporter_names}));
+  for (const Span& span : trace.spans) {
+    by_id_.try_emplace(span.span_id, Index(entities_.size()));
+    SpanDescription description = DescribeSpan(span, {.exporter_names = options.exporter_names});
+    entities_.push_back(std::move(description.entity));
+    AddServiceSegment(description);
   }
   LinkParents();
   if (!options.exporter_names) EnterServices();
   CutCycles();
 }
 
-void Draft::Add(std::size_t entity_index, SpanDescription description) {
-  entities_[entity_index] = std::move(description.entity);
-  if (description.service_segment) {
-    by_id_.try_emplace(description.service_segment->id, Index(entities_.size()));
-    entities_.push_back(*std::move(description.service_segment));
-  }
+void Draft::AddServiceSegment(SpanDescription& description) {
+  if (!description.service_segment) return;
+  by_id_.try_emplace(description.service_segment->id, Index(entities_.size()));
+  entities_.push_back(*std::move(description.service_segment));
 }
 
 std::int32_t Draft::ParentOf(const Entity& entity) const {
@@ -84,7 +100,9 @@ void Draft::EnterServices() {
     if (span.service().empty() || parent.service().empty() || span.service() == parent.service()) {
       continue;
     }
-    Add(i, DescribeSpan(span, {.service_entry = true}));
+    SpanDescription description = DescribeSpan(span, {.service_entry = true});
+    entities_[i] = std::move(description.entity);
+    AddServiceSegment(description);
     entities_[i].parent = ParentOf(entities_[i]);
   }
   for (std::size_t i = described; i < entities_.size(); ++i) {
@@ -144,18 +162,16 @@ std::vector<Entity> Draft::TakeOrdered() {
   std::vector<std::int32_t> places(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) places[At(order[i])] = Index(i);
 
-  std::vector<Entity> ordered;
-  ordered.reserve(order.size());
-  for (const std::int32_t from : order) {
-    Entity& entity = ordered.emplace_back(std::move(entities_[At(from)]));
+  for (Entity& entity : entities_) {
     if (entity.parent != kNone) entity.parent = places[At(entity.parent)];
   }
-  for (std::size_t i = 0; i < ordered.size(); ++i) {
-    if (const std::int32_t parent = ordered[i].parent; parent != kNone) {
-      ordered[At(parent)].children.push_back(Index(i));
+  Permute(entities_, std::move(order));
+  for (std::size_t i = 0; i < entities_.size(); ++i) {
+    if (const std::int32_t parent = entities_[i].parent; parent != kNone) {
+      entities_[At(parent)].children.push_back(Index(i));
     }
   }
-  return ordered;
+  return std::move(entities_);
 }
 
 class Assembler {
