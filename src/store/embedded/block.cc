@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/path.h"
 
 namespace fluoro::store {
 namespace {
@@ -46,7 +47,7 @@ const TraceEntry* TraceTable::Find(const model::TraceId& id) const {
 Error Block::Named(Error error) const {
   // A file that vanished under a reader is an I/O error, not an unknown trace.
   if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kIo;
-  return std::move(error).With(path_);
+  return std::move(error).With(path());
 }
 
 Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::string path,
@@ -86,12 +87,37 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
 
 Block::~Block() {
   if (!dropped_.load(std::memory_order_relaxed)) return;
-  if (auto removed = fs_.Remove(path_); !removed) {
-    log::Warn("store: a dropped block stays on disk", {{"why", removed.error().message}});
-    return;
+  if (auto removed = fs_.Remove(path()); !removed) {
+    log::Warn("store: a dropped block stays until the next start",
+              {{"why", removed.error().message}});
   }
-  const std::string deletions = path_.substr(0, path_.size() - 4) + ".del";
-  if (fs_.Exists(deletions)) (void)fs_.Remove(deletions);
+}
+
+std::string Block::path() const {
+  MutexLock lock(mutex_);
+  return path_;
+}
+
+Result<void> Block::Drop(const std::string& folder) {
+  dropped_.store(true, std::memory_order_relaxed);
+  const std::string from = path();
+  const std::string to = folder + "/" + BaseName(from);
+  FLUORO_CHECK_OK(fs_.Rename(from, to));
+  {
+    MutexLock lock(mutex_);
+    path_ = to;
+  }
+  return {};
+}
+
+// A dropped block's file may move between looking at its path and opening it.
+Result<std::unique_ptr<File>> Block::OpenFile() const {
+  const std::string before = path();
+  auto file = fs_.Open(before, Fs::OpenMode::kRead);
+  if (!file && file.error().code == ErrorCode::kNotFound && path() != before) {
+    return fs_.Open(path(), Fs::OpenMode::kRead);
+  }
+  return file;
 }
 
 bool Block::MayContain(const model::TraceId& id) const {
@@ -130,7 +156,7 @@ Result<std::shared_ptr<const TraceTable>> Block::Table() const {
   const BlockCache::Key key{.block = meta_.id, .part = BlockCache::kTablePart};
   if (auto known = cache_.Get(key)) return std::static_pointer_cast<const TraceTable>(known);
   const auto load = [&]() -> Result<std::shared_ptr<TraceTable>> {
-    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    FLUORO_TRY(const auto file, OpenFile());
     return DecodeTable(*file);
   };
   auto table = load();
@@ -145,7 +171,7 @@ Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() con
   if (auto known = cache_.Get(key)) return std::static_pointer_cast<const Operations>(known);
   std::uint64_t bytes = 0;
   const auto load = [&]() -> Result<std::shared_ptr<Operations>> {
-    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    FLUORO_TRY(const auto file, OpenFile());
     FLUORO_TRY(const std::string raw, ReadOnly(*file, SectionType::kServices));
     bytes = raw.size() * 4 + 64;
     FLUORO_TRY(auto operations, DecodeServices(raw));
@@ -204,7 +230,7 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
   const BlockCache::Key key{.block = meta_.id, .part = group};
   if (auto known = cache_.Get(key)) return std::static_pointer_cast<const model::SpanBatch>(known);
   const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
-    FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+    FLUORO_TRY(const auto file, OpenFile());
     return DecodeGroup(*file, table, group);
   };
   auto batch = load();
@@ -252,7 +278,7 @@ bool Block::IsDeleted(const model::TraceId& id) const {
 }
 
 Result<void> Block::Verify(const std::function<void(std::string)>& problem) const {
-  FLUORO_TRY(const auto file, fs_.Open(path_, Fs::OpenMode::kRead));
+  FLUORO_TRY(const auto file, OpenFile());
   FLUORO_TRY(const std::string header, file->ReadAt(0, kBlockHeaderBytes));
   if (auto checked = CheckBlockHeader(header, meta_.id); !checked) problem(checked.error().message);
   std::uint64_t end = kBlockHeaderBytes;

@@ -35,7 +35,7 @@ class Block {
   Block& operator=(const Block&) = delete;
 
   [[nodiscard]] const BlockMeta& meta() const { return meta_; }
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string path() const;
   [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
   [[nodiscard]] bool MayContain(const model::TraceId& id) const;
 
@@ -55,8 +55,9 @@ class Block {
   void SetDeleted(std::vector<model::TraceId> sorted_ids);
   [[nodiscard]] bool IsDeleted(const model::TraceId& id) const;
 
-  /// The file goes when the last reader does.
-  void Drop() { dropped_.store(true, std::memory_order_relaxed); }
+  /// Moves the file into `folder`, which is emptied at the next start; it is removed when the last
+  /// reader lets go. The caller syncs both folders.
+  Result<void> Drop(const std::string& folder);
 
   /// Reads and checks every byte. `problem` gets one line each.
   Result<void> Verify(const std::function<void(std::string)>& problem) const;
@@ -66,6 +67,7 @@ class Block {
       : fs_(fs), cache_(cache), path_(std::move(path)) {}
   Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
                                                            std::uint32_t group) const;
+  Result<std::unique_ptr<File>> OpenFile() const;
   Result<std::string> ReadSection(const File& file, const Section& section) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
@@ -76,12 +78,12 @@ class Block {
 
   Fs& fs_;
   BlockCache& cache_;
-  const std::string path_;
   std::uint64_t file_bytes_ = 0;
   BlockMeta meta_;
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;
   mutable Mutex mutex_;
+  std::string path_ FLUORO_GUARDED_BY(mutex_);
   std::shared_ptr<const std::vector<model::TraceId>> deleted_ FLUORO_GUARDED_BY(mutex_);
 };
 

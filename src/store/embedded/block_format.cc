@@ -470,6 +470,8 @@ std::string BlockFileName(std::uint64_t id) {
   return std::string(digits) + ".flb";
 }
 
+std::string DeletionFileName(std::uint64_t id) { return BlockFileName(id).substr(0, 16) + ".del"; }
+
 bool ParseBlockFileName(std::string_view name, std::uint64_t& id) {
   if (name.size() != 20 || !name.ends_with(".flb")) return false;
   const auto [end, error] = std::from_chars(name.data(), name.data() + 16, id, 16);

@@ -130,6 +130,7 @@ std::string EncodeServices(const RowGroupBuilder::Operations& operations);
 Result<RowGroupBuilder::Operations> DecodeServices(std::string_view bytes);
 
 std::string BlockFileName(std::uint64_t id);
+std::string DeletionFileName(std::uint64_t id);
 /// False: not the name of a block.
 bool ParseBlockFileName(std::string_view name, std::uint64_t& id);
 

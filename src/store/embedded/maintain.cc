@@ -246,21 +246,30 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
       return written;
     }
   }
-  MutexLock lock(state_mutex_);
-  auto list = std::make_shared<BlockList>();
-  double bytes = 0;
-  for (const auto& block : *blocks_) {
-    if (std::find(drop.begin(), drop.end(), block) != drop.end()) continue;
-    list->push_back(block);
-    bytes += static_cast<double>(block->file_bytes());
+  {
+    MutexLock lock(state_mutex_);
+    auto list = std::make_shared<BlockList>();
+    double bytes = 0;
+    for (const auto& block : *blocks_) {
+      if (std::find(drop.begin(), drop.end(), block) != drop.end()) continue;
+      list->push_back(block);
+      bytes += static_cast<double>(block->file_bytes());
+    }
+    blocks_ = std::move(list);
+    blocks_gauge_.Set(static_cast<double>(blocks_->size()));
+    block_bytes_gauge_.Set(bytes);
   }
-  blocks_ = std::move(list);
   for (const auto& block : drop) {
-    block->Drop();
+    FLUORO_CHECK_OK(block->Drop(layout_.tmp));
     dropped_blocks_.Add();
   }
-  blocks_gauge_.Set(static_cast<double>(blocks_->size()));
-  block_bytes_gauge_.Set(bytes);
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  // Only now: a block that came back without its list would show deleted traces.
+  for (const auto& block : drop) {
+    const std::string deletions = layout_.blocks + "/" + DeletionFileName(block->meta().id);
+    if (fs_.Exists(deletions)) (void)fs_.Remove(deletions);
+  }
   return {};
 }
 
@@ -348,9 +357,8 @@ Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceI
 
 Result<void> EmbeddedStoreImpl::SaveDeletions(Block& block,
                                               std::vector<model::TraceId> sorted_ids) {
-  std::string name = BlockFileName(block.meta().id);
-  name.replace(name.size() - 4, 4, ".del");
-  return WriteWhole(fs_, layout_, layout_.blocks, name, EncodeDeletions(sorted_ids));
+  return WriteWhole(fs_, layout_, layout_.blocks, DeletionFileName(block.meta().id),
+                    EncodeDeletions(sorted_ids));
 }
 
 }  // namespace fluoro::store

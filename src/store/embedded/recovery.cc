@@ -98,6 +98,9 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   if (options_.read_only) return {};
   FLUORO_TRY(const auto leftovers, fs_.List(layout_.tmp));
   for (const std::string& name : leftovers) (void)fs_.Remove(layout_.tmp + "/" + name);
+  // Moves into tmp/ are moves out of blocks/: they must be final before what belonged to those
+  // blocks goes.
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
   if (write_format) return WriteWhole(fs_, layout_, layout_.root, "FORMAT", EncodeFormat());
   return {};
 }
@@ -135,7 +138,7 @@ void EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
 }
 
 void EmbeddedStoreImpl::LoadDeletions(Block& block) {
-  const std::string name = block.path().substr(block.path().find_last_of('/') + 1, 16) + ".del";
+  const std::string name = DeletionFileName(block.meta().id);
   const std::string path = layout_.blocks + "/" + name;
   if (!fs_.Exists(path)) return;
   const auto content = ReadFile(fs_, path);
@@ -173,7 +176,7 @@ void EmbeddedStoreImpl::LoadBlocks() {
   double bytes = 0;
   for (const auto& block : *blocks_) {
     if (replaced.contains(block->meta().id)) {
-      if (!options_.read_only) block->Drop();
+      if (!options_.read_only) (void)block->Drop(layout_.tmp);
       continue;
     }
     kept.insert(block->meta().id);
@@ -386,6 +389,9 @@ Result<void> EmbeddedStoreImpl::Open() {
   log_ = std::make_unique<Log>(fs_, clock_, metrics_, std::move(log_options),
                                static_cast<LogOwner&>(*this));
   NameQuarantined();
+  // A block whose name never reached the disk may be listed all the same, if only the process
+  // ended: it counts from here on, and the log that holds its rows goes.
+  if (!options_.read_only) FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
   LoadBlocks();
   FLUORO_CHECK_OK(ReplayLog());
   if (options_.read_only) {

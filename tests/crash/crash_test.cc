@@ -1,0 +1,188 @@
+// The store on a failing disk: after every single call of the standard workload the power goes, a
+// call fails, a sync fails, the disk is full. specs: acknowledged means durable, nothing half,
+// nothing doubled.
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "ledger.h"
+#include "workload.h"
+
+namespace fluoro::crash {
+namespace {
+
+class CrashTest : public ::testing::Test {
+ protected:
+  void SetUp() override { log::SetLevel(log::Level::kOff); }
+  void TearDown() override { log::SetLevel(log::Level::kInfo); }
+
+  static std::uint64_t WorkloadChanges() {
+    Machine machine;
+    Ledger ledger;
+    RunWorkload(machine, ledger);
+    return machine.fs.changes();
+  }
+  static std::string Joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    return text;
+  }
+  /// Opens what is on the disk and checks it against the ledger. Empty: all is right.
+  static std::vector<std::string> CheckDisk(Machine& machine, const Ledger& ledger) {
+    auto store = machine.Open();
+    if (!store) return {"the store does not open: " + store.error().message};
+    auto wrong = ledger.Check(**store);
+    if (auto closed = (*store)->Close(); !closed)
+      wrong.push_back("closing failed: " + closed.error().message);
+    store->reset();
+    const auto report = store::VerifyFolder(machine.fs, "data");
+    if (!report) return {"verify failed: " + report.error().message};
+    for (const auto& item : report->items) {
+      if (!item.problem.empty()) wrong.push_back("verify: " + item.file + ": " + item.problem);
+    }
+    return wrong;
+  }
+};
+
+TEST_F(CrashTest, TheWorkloadItselfIsRight) {
+  Machine machine;
+  Ledger ledger;
+  RunWorkload(machine, ledger);
+  EXPECT_EQ(Joined(CheckDisk(machine, ledger)), "");
+  EXPECT_GT(machine.fs.changes(), 100U);
+  RecordProperty("changes", static_cast<int>(machine.fs.changes()));
+}
+
+struct LossCase {
+  const char* name;
+  PowerLoss loss;
+  std::uint64_t seeds;
+};
+
+class PowerLossTest : public CrashTest, public ::testing::WithParamInterface<LossCase> {};
+
+TEST_P(PowerLossTest, AfterEveryCallNothingAcknowledgedIsLost) {
+  const std::uint64_t changes = WorkloadChanges();
+  for (std::uint64_t call = 1; call <= changes; ++call) {
+    for (std::uint64_t seed = 1; seed <= GetParam().seeds; ++seed) {
+      Machine machine;
+      Ledger ledger;
+      machine.fs.CrashAfter(call);
+      RunWorkload(machine, ledger);
+      machine.fs.Restart(GetParam().loss, seed * 1'000 + call);
+      const auto wrong = CheckDisk(machine, ledger);
+      ASSERT_EQ(Joined(wrong), "") << "crash after call " << call << ", seed " << seed;
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
+          << "second start, call " << call << ", seed " << seed;
+    }
+  }
+}
+
+TEST_P(PowerLossTest, RecoveryItselfMayBeCutAnywhere) {
+  const std::uint64_t changes = WorkloadChanges();
+  for (std::uint64_t call = 1; call <= changes; ++call) {
+    Machine machine;
+    Ledger ledger;
+    machine.fs.CrashAfter(call);
+    RunWorkload(machine, ledger);
+    machine.fs.Restart(GetParam().loss, call);
+    // The power goes again and again while the store starts, each time a little later.
+    for (std::uint64_t again = 1; again <= 6; ++again) {
+      machine.fs.CrashAfter(1 + (call * 7 + again * again) % 23);
+      auto store = machine.Open();
+      if (store) store->reset();
+      machine.fs.Restart(GetParam().loss, call * 10 + again);
+    }
+    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "crash after call " << call;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PowerLossTest,
+                         ::testing::Values(LossCase{"DropAll", PowerLoss::kDropAll, 1},
+                                           LossCase{"KeepSome", PowerLoss::kKeepSome, 4},
+                                           LossCase{"TearWrites", PowerLoss::kTearWrites, 4},
+                                           LossCase{"KeepAll", PowerLoss::kKeepAll, 1}),
+                         [](const auto& loss) { return loss.param.name; });
+
+TEST_F(CrashTest, TakingTheSyncOutIsNoticed) {
+  const std::uint64_t changes = WorkloadChanges();
+  std::uint64_t noticed = 0;
+  for (std::uint64_t call = 1; call <= changes; ++call) {
+    Machine machine;
+    Ledger ledger;
+    machine.fs.IgnoreSyncs(true);
+    machine.fs.CrashAfter(call);
+    RunWorkload(machine, ledger);
+    machine.fs.IgnoreSyncs(false);
+    machine.fs.Restart(PowerLoss::kDropAll, call);
+    if (!CheckDisk(machine, ledger).empty()) ++noticed;
+  }
+  EXPECT_GT(noticed, changes / 2);
+}
+
+struct FaultCase {
+  const char* name;
+  FaultyFs::Fault fault;
+  bool lasting;
+};
+
+class SingleFaultTest : public CrashTest, public ::testing::WithParamInterface<FaultCase> {};
+
+TEST_P(SingleFaultTest, AtEveryCallLosesNothingAndPasses) {
+  const std::uint64_t changes = WorkloadChanges();
+  for (std::uint64_t call = 1; call <= changes; ++call) {
+    for (const PowerLoss loss : {PowerLoss::kDropAll, PowerLoss::kTearWrites}) {
+      Machine machine;
+      Ledger ledger;
+      machine.fs.FailChange(call, GetParam().fault, GetParam().lasting);
+      RunWorkload(machine, ledger);
+      machine.fs.ClearFaults();
+      {
+        // Once the disk is well the store works without help.
+        auto store = machine.Open();
+        ASSERT_TRUE(store) << "call " << call << ": " << store.error().message;
+        ASSERT_EQ(Joined(ledger.Check(**store)), "") << "call " << call;
+      }
+      machine.fs.Restart(loss, call);
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "call " << call;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SingleFaultTest,
+    ::testing::Values(FaultCase{"IoOnce", FaultyFs::Fault::kIo, false},
+                      FaultCase{"IoForEver", FaultyFs::Fault::kIo, true},
+                      FaultCase{"NoSpaceOnce", FaultyFs::Fault::kNoSpace, false},
+                      FaultCase{"NoSpaceForEver", FaultyFs::Fault::kNoSpace, true},
+                      FaultCase{"ShortWriteOnce", FaultyFs::Fault::kShortWrite, false}),
+    [](const auto& fault) { return fault.param.name; });
+
+TEST_F(CrashTest, AFailedSyncIsNeverBelieved) {
+  const std::uint64_t changes = WorkloadChanges();
+  for (std::uint64_t sync = 1; sync <= changes; ++sync) {
+    Machine machine;
+    Ledger ledger;
+    machine.fs.FailSync(sync);
+    RunWorkload(machine, ledger);
+    machine.fs.Restart(PowerLoss::kDropAll, sync);
+    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "sync " << sync;
+  }
+}
+
+TEST_F(CrashTest, AReadThatFailsHurtsOnlyItsQuery) {
+  Machine machine;
+  Ledger ledger;
+  RunWorkload(machine, ledger);
+  for (std::uint64_t read = 1; read <= 40; ++read) {
+    auto store = machine.Open();
+    ASSERT_TRUE(store);
+    machine.fs.FailRead(read, false);
+    std::uint64_t missing = 0;
+    EXPECT_EQ(Joined(ledger.CheckRest(**store, missing)), "") << "read " << read;
+    machine.fs.ClearFaults();
+    EXPECT_EQ(Joined(ledger.Check(**store)), "") << "read " << read;
+  }
+}
+
+}  // namespace
+}  // namespace fluoro::crash
