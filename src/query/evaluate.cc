@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "genai/step.h"
 #include "query/value_match.h"
 
 namespace fluoro::query {
@@ -348,7 +349,7 @@ class Evaluator {
 
   bool Test(const AnnotationTest& test, const Subject& subject) {
     AnnotationMatch match(test.op, test.literal, fold_case_);
-    const std::string_view key = test.key;
+    const KeyToFind key{.name = test.key, .canonical = genai::IsCanonicalField(test.key)};
     if (subject.scope == Scope::kTrace) {
       for (const Span& span : trace_.trace->spans) {
         AddAnnotation(span, key, match);
@@ -360,9 +361,14 @@ class Evaluator {
     return match.Holds();
   }
 
+  struct KeyToFind {
+    std::string_view name;
+    bool canonical = false;  ///< a GenAI field
+  };
+
   /// Of a segment with its own subsegments; of a document that was sent as inferred with the call
   /// it stands for; of anything else alone.
-  void AddEntityAnnotations(std::int32_t index, std::string_view key,
+  void AddEntityAnnotations(std::int32_t index, const KeyToFind& key,
                             AnnotationMatch& match) const {
     AddAnnotation(*EntityAt(index).span, key, match);
     if (EntityAt(index).role != EntityRole::kSegment) return;
@@ -379,13 +385,16 @@ class Evaluator {
     }
   }
 
-  /// The one value a span has under a key: its annotation, else
+  /// The one value a span has under a key: its annotation, else the canonical GenAI field, else
   /// (not for X-Ray documents) its attribute, else its resource's.
-  void AddAnnotation(const Span& span, std::string_view key, AnnotationMatch& match) const {
-    if (AddSentAnnotation(span, key, match)) return;
+  void AddAnnotation(const Span& span, const KeyToFind& key, AnnotationMatch& match) const {
+    if (AddSentAnnotation(span, key.name, match)) return;
+    if (key.canonical) {
+      if (const auto value = genai::CanonicalField(span, key.name)) return match.Add(*value);
+    }
     if (span.source == model::SpanSource::kXRay) return;
-    if (const auto* value = span.Find(key); IsScalar(value)) return match.Add(*value);
-    if (const auto* value = span.resource->Find(key); IsScalar(value)) match.Add(*value);
+    if (const auto* value = span.Find(key.name); IsScalar(value)) return match.Add(*value);
+    if (const auto* value = span.resource->Find(key.name); IsScalar(value)) match.Add(*value);
   }
 
   bool AddSentAnnotation(const Span& span, std::string_view key, AnnotationMatch& match) const {

@@ -231,6 +231,19 @@ TEST(FilterAnnotations, ReadEveryScalarAttributeOfOpenTelemetrySpans) {
   EXPECT_FALSE(trace.Matches("annotation[k8s.pod.name] != \"pod-db\""));
 }
 
+TEST(FilterAnnotations, ReadCanonicalGenAiFields) {
+  OtlpTrace trace;
+  model::Span& span = trace.Add(1, 0, "agent", model::SpanKind::kServer);
+  span.attributes.push_back({"gen_ai.request.model", {std::string("gpt-4o")}});
+  span.attributes.push_back({"gen_ai.usage.input_tokens", {std::int64_t{9'000}}});
+  EXPECT_TRUE(trace.Matches("annotation.model = \"gpt-4o\" AND annotation.prompt_tokens >= 8000"));
+  EXPECT_FALSE(trace.Matches("annotation.completion_tokens"));
+  EXPECT_TRUE(trace.Matches("service(\"agent\") { annotation.model BEGINSWITH \"gpt\" }"));
+  trace.Add(2, 1, "agent", model::SpanKind::kInternal)
+      .attributes.push_back({"model", {std::string("sent")}, AttributeRole::kAnnotation});
+  EXPECT_TRUE(trace.Matches("annotation.model = \"sent\""));
+}
+
 TEST(FilterAnnotations, AnAnnotationWinsOverAnAttributeOfItsName) {
   OtlpTrace trace;
   model::Span& span = trace.Add(1, 0, "web", model::SpanKind::kServer);
