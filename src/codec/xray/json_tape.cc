@@ -110,19 +110,27 @@ class JsonTape::Scanner {
   void Put(char c) { tape_.text_[out_++] = c; }
   void Put(const char* from, const char* to) {
     const auto bytes = static_cast<std::size_t>(to - from);
-    std::memcpy(tape_.text_.data() + out_, from, bytes);
+    std::memcpy(tape_.text_.get() + out_, from, bytes);
     out_ += bytes;
   }
   std::uint32_t AddNode(Kind kind) {
-    const auto index = static_cast<std::uint32_t>(tape_.nodes_.size());
-    tape_.nodes_.push_back({.begin = static_cast<std::uint32_t>(out_),
-                            .end = 0,
-                            .next = index + 1,
-                            .source = static_cast<std::uint32_t>(at_ - begin_),
-                            .kind = kind,
-                            .escaped = false,
-                            .height = 0});
+    if (tape_.nodes_count_ == tape_.nodes_capacity_) Grow();
+    const std::uint32_t index = tape_.nodes_count_++;
+    tape_.nodes_[index] = {.begin = static_cast<std::uint32_t>(out_),
+                           .end = 0,
+                           .next = index + 1,
+                           .source = static_cast<std::uint32_t>(at_ - begin_),
+                           .kind = kind,
+                           .escaped = false,
+                           .height = 0};
     return index;
+  }
+  void Grow() {
+    const std::uint32_t capacity = tape_.nodes_capacity_ * 2;
+    auto nodes = std::make_unique_for_overwrite<Node[]>(capacity);
+    std::copy_n(tape_.nodes_.get(), tape_.nodes_count_, nodes.get());
+    tape_.nodes_ = std::move(nodes);
+    tape_.nodes_capacity_ = capacity;
   }
   void EndNode(std::uint32_t index) { tape_.nodes_[index].end = static_cast<std::uint32_t>(out_); }
 
@@ -204,7 +212,7 @@ class JsonTape::Scanner {
     Node& node = tape_.nodes_[open_];
     const std::uint32_t around = node.next;
     node.end = static_cast<std::uint32_t>(out_);
-    node.next = static_cast<std::uint32_t>(tape_.nodes_.size());
+    node.next = tape_.nodes_count_;
     ++node.height;
     if (around != kNone)
       tape_.nodes_[around].height = std::max(tape_.nodes_[around].height, node.height);
@@ -327,11 +335,19 @@ class JsonTape::Scanner {
 
 Result<void> JsonTape::Parse(std::string_view json, std::uint32_t depth_max) {
   // The copy is never longer than the text, but for `NaN` (3 bytes), which becomes `null`.
-  text_.resize(json.size() + json.size() / 3 + 2);
+  text_ = std::make_unique_for_overwrite<char[]>(json.size() + json.size() / 3 + 2);
   text_bytes_ = 0;
-  nodes_.clear();
-  nodes_.reserve(json.size() / 10 + 4);
-  nodes_.push_back({.begin = 0, .end = 0, .next = kRoot});
+  constexpr std::size_t kBytesPerNode = 10;  // of usual documents
+  nodes_capacity_ = static_cast<std::uint32_t>(json.size() / kBytesPerNode + 16);
+  nodes_ = std::make_unique_for_overwrite<Node[]>(nodes_capacity_);
+  nodes_[kAbsent] = {.begin = 0,
+                     .end = 0,
+                     .next = kRoot,
+                     .source = 0,
+                     .kind = Kind::kNull,
+                     .escaped = false,
+                     .height = 0};
+  nodes_count_ = 1;
   repaired_ = false;
   return Scanner(*this, json, depth_max).Run();
 }

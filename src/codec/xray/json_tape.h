@@ -10,9 +10,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
 
@@ -23,13 +23,13 @@ class JsonTape {
   enum class Kind : std::uint8_t { kNull, kTrue, kFalse, kNumber, kString, kObject, kArray };
 
   struct Node {
-    std::uint32_t begin = 0;   ///< first byte in text(); strings include their quotes
-    std::uint32_t end = 0;     ///< behind the last byte
-    std::uint32_t next = 0;    ///< node behind this value
-    std::uint32_t source = 0;  ///< first byte in the text as given
-    Kind kind = Kind::kNull;
-    bool escaped = false;      ///< string with a backslash in it
-    std::uint16_t height = 0;  ///< levels of arrays and objects in this value; 0 for scalars
+    std::uint32_t begin;   ///< first byte in text(); strings include their quotes
+    std::uint32_t end;     ///< behind the last byte
+    std::uint32_t next;    ///< node behind this value
+    std::uint32_t source;  ///< first byte in the text as given
+    Kind kind;
+    bool escaped;          ///< string with a backslash in it
+    std::uint16_t height;  ///< levels of arrays and objects in this value; 0 for scalars
   };
 
   /// Reads one JSON value and white space around it. Afterwards text() is compact, strict JSON:
@@ -42,25 +42,26 @@ class JsonTape {
   static constexpr std::uint32_t kAbsent = 0;  ///< a null node that stands for "not there"
   static constexpr std::uint32_t kRoot = 1;    ///< the whole value
 
-  [[nodiscard]] std::string_view text() const {
-    return std::string_view(text_).substr(0, text_bytes_);
-  }
+  [[nodiscard]] std::string_view text() const { return {text_.get(), text_bytes_}; }
   [[nodiscard]] const Node& node(std::uint32_t index) const { return nodes_[index]; }
   /// Some escape named half a surrogate pair.
   [[nodiscard]] bool repaired() const { return repaired_; }
 
   /// Bytes of a value in text().
   [[nodiscard]] std::string_view Raw(const Node& node) const {
-    return std::string_view(text_).substr(node.begin, node.end - node.begin);
+    return {text_.get() + node.begin, node.end - node.begin};
   }
   /// Content of a string node; borrows from text() or, where it has escapes, from `scratch`.
   [[nodiscard]] std::string_view String(const Node& node, std::string& scratch) const;
 
  private:
   class Scanner;
-  std::string text_;
+  // Not vectors: these are written without being zeroed or checked for room byte by byte.
+  std::unique_ptr<char[]> text_;
   std::size_t text_bytes_ = 0;
-  std::vector<Node> nodes_;
+  std::unique_ptr<Node[]> nodes_;
+  std::uint32_t nodes_count_ = 0;
+  std::uint32_t nodes_capacity_ = 0;
   bool repaired_ = false;
 };
 
