@@ -151,12 +151,12 @@ class OtelDocument {
 
   std::string Aws() {
     const std::string provider = resource_.Text({"cloud.provider"});
-    if (!provider.empty() && provider != "aws" && provider != "unknown") return {};
+    const bool foreign = !provider.empty() && provider != "aws" && provider != "unknown";
     constexpr std::size_t kEmptyObject = 1;
     JsonWriter json;
     json.BeginObject();
     Member(json, "account_id", entity_.account_id, {"aws.account_id"});
-    if (with_resource_) AwsPlace(json);
+    if (with_resource_ && !foreign) AwsPlace(json);
     Member(json, "operation", entity_.aws_operation, {"aws.operation", "rpc.method"});
     Member(json, "region", entity_.aws_region, {"aws.region"});
     Member(json, "request_id", entity_.aws_request_id, {"aws.request_id", "aws.requestId"});

@@ -204,6 +204,8 @@ TEST(OtelDocument, WritesWhereTheServiceRuns) {
   span.resource =
       Resource({Text("service.name", "s"), Text("cloud.provider", "gcp"), Text("host.id", "h")});
   EXPECT_THAT(EncodeOne(span), Not(HasSubstr("\"aws\"")));
+  span.attributes = {Text("aws.queue_url", "https://q")};
+  EXPECT_THAT(EncodeOne(span), HasSubstr(R"("aws":{"queue_url":"https://q"})"));
 }
 
 TEST(OtelDocument, WritesSql) {
