@@ -1,0 +1,64 @@
+// What operations work with.
+#pragma once
+
+#include "api/xray/errors.h"
+#include "api/xray/page_cache.h"
+#include "api/xray/request.h"
+#include "api/xray/sampling.h"
+#include "api/xray/xray_api.h"
+#include "base/clock.h"
+#include "base/rng.h"
+
+namespace fluoro::api::xray {
+
+struct Context {
+  store::TraceStore& store;
+  ingest::Pipeline& pipeline;
+  const Clock& clock;
+  Metrics& metrics;
+  Options options;
+  SamplingService sampling;
+  PageCache pages{RandomSeed()};
+};
+
+// Reading traces.
+ApiResult<Answer> BatchGetTraces(Context& context, const Request& request);
+ApiResult<Answer> GetTraceSummaries(Context& context, const Request& request);
+ApiResult<Answer> GetServiceGraph(Context& context, const Request& request);
+ApiResult<Answer> GetTraceGraph(Context& context, const Request& request);
+ApiResult<Answer> GetTimeSeriesServiceStatistics(Context& context, const Request& request);
+
+// Taking them in.
+ApiResult<Answer> PutTraceSegments(Context& context, const Request& request);
+ApiResult<Answer> PutTelemetryRecords(Context& context, const Request& request);
+
+// Central sampling.
+ApiResult<Answer> GetSamplingRules(Context& context, const Request& request);
+ApiResult<Answer> GetSamplingTargets(Context& context, const Request& request);
+ApiResult<Answer> GetSamplingStatisticSummaries(Context& context, const Request& request);
+
+/// StartTime and EndTime of a request. Errors: InvalidRequestException unless EndTime is later, or
+/// where the window is longer than `hours_max` and quotas are on.
+struct Window {
+  std::int64_t from_ns = 0;
+  std::int64_t until_ns = 0;
+};
+ApiResult<Window> WindowOf(const Context& context, const MembersView& members, int hours_max);
+
+/// GroupName and GroupARN. Only `Default`, which is everything, exists. Errors:
+/// InvalidRequestException "Group not found".
+ApiResult<void> CheckGroup(const Context& context, const MembersView& members);
+
+/// Distinct trace ids of a request in their order; texts that are no ids apart.
+struct TraceIds {
+  std::vector<model::TraceId> ids;
+  std::vector<std::string> malformed;
+};
+TraceIds TraceIdsOf(const MembersView& members);
+
+/// How long a query may take before it answers with what it has.
+inline constexpr std::int64_t kQueryDeadlineNs = 30 * kNsPerSecond;
+/// Share of the candidates that an incomplete query examined, 0..1.
+inline constexpr const char* kScannedShareHeader = "x-fluoro-scanned-share";
+
+}  // namespace fluoro::api::xray

@@ -1,0 +1,95 @@
+// GetServiceGraph and GetTraceGraph.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analysis/service_graph.h"
+#include "api/xray/context.h"
+#include "api/xray/render.h"
+#include "base/json.h"
+#include "query/plan.h"
+
+namespace fluoro::api::xray {
+namespace {
+
+constexpr std::size_t kServicesPage = 100;
+constexpr std::size_t kGraphTraceIdsMax = 100;
+
+double WeightOf(const model::AssembledTrace& trace) {
+  const double probability = trace.trace->kept.probability;
+  return probability > 0 ? 1 / probability : 1;
+}
+
+}  // namespace
+
+ApiResult<Answer> GetServiceGraph(Context& context, const Request& request) {
+  const MembersView& members = request.members();
+  const auto window = WindowOf(context, members, 6);
+  if (!window) return std::unexpected(window.error());
+  if (const auto group = CheckGroup(context, members); !group)
+    return std::unexpected(group.error());
+  const Fingerprint fingerprint =
+      Fingerprint("GetServiceGraph").Add(window->from_ns).Add(window->until_ns);
+
+  Answer answer;
+  const auto compute = [&]() -> ApiResult<std::vector<std::string>> {
+    analysis::ServiceGraphBuilder builder;
+    query::Plan plan;
+    plan.from_ns = window->from_ns;
+    plan.until_ns = window->until_ns;
+    plan.time_range = query::TimeRange::kEvent;
+    plan.deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
+    FLUORO_API_TRY(
+        const store::SearchResult found, context.store.Search(plan, [&](const store::Match& match) {
+          builder.Add(match.trace, window->from_ns, window->until_ns, WeightOf(match.trace));
+          return true;
+        }));
+    if (!found.complete) answer.headers[kScannedShareHeader] = std::to_string(found.scanned_share);
+    return RenderServices(builder.Build());
+  };
+  const auto page =
+      context.pages.Get(members.Text("NextToken"), fingerprint, kServicesPage, compute);
+  if (!page) return std::unexpected(page.error());
+
+  JsonWriter out;
+  out.BeginObject()
+      .Key("StartTime")
+      .Seconds(window->from_ns)
+      .Key("EndTime")
+      .Seconds(window->until_ns);
+  out.Key("Services").Raw(page->Json()).Key("ContainsOldGroupVersions").Bool(false);
+  if (page->next_token) out.Key("NextToken").String(*page->next_token);
+  out.EndObject();
+  answer.body = out.Take();
+  return answer;
+}
+
+ApiResult<Answer> GetTraceGraph(Context& context, const Request& request) {
+  const MembersView& members = request.members();
+  const TraceIds asked = TraceIdsOf(members);
+  if (asked.ids.size() + asked.malformed.size() > kGraphTraceIdsMax) {
+    return Refuse("At most " + std::to_string(kGraphTraceIdsMax) +
+                  " trace ids can be asked for at once");
+  }
+  Fingerprint fingerprint("GetTraceGraph");
+  for (const model::TraceId& id : asked.ids) fingerprint.Add(id.ToHex());
+
+  const auto compute = [&]() -> ApiResult<std::vector<std::string>> {
+    FLUORO_API_TRY(const auto traces, context.store.GetTraces(asked.ids));
+    analysis::ServiceGraphBuilder builder;
+    for (const auto& trace : traces)
+      builder.Add(model::Assemble(trace, {.now_ns = context.clock.UnixNs()}));
+    return RenderServices(builder.Build());
+  };
+  const auto page =
+      context.pages.Get(members.Text("NextToken"), fingerprint, kServicesPage, compute);
+  if (!page) return std::unexpected(page.error());
+
+  JsonWriter out;
+  out.BeginObject().Key("Services").Raw(page->Json());
+  if (page->next_token) out.Key("NextToken").String(*page->next_token);
+  out.EndObject();
+  return Answer{.body = out.Take()};
+}
+
+}  // namespace fluoro::api::xray

@@ -1,0 +1,136 @@
+#include "api/xray/sampling.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "api/xray/model_check.h"
+#include "base/clock.h"
+
+namespace fluoro::api::xray {
+namespace {
+
+constexpr std::int64_t kNowNs = 1'530'922'806 * kNsPerSecond;
+
+SamplingService Service() {
+  return SamplingService(sampling::DefaultRule(0.05, 10),
+                         "arn:aws:xray:us-east-1:000000000000:sampling-rule/", kNowNs);
+}
+
+std::string Targets(SamplingService& service, const std::string& body,
+                    std::int64_t now_ns = kNowNs) {
+  const auto request = Request::Parse(body, *FindOperation("/SamplingTargets")->input);
+  EXPECT_TRUE(request) << request.error().message;
+  return request ? service.TargetsJson(request->members(), now_ns) : "";
+}
+
+std::string Report(const std::string& rule, const std::string& client, const std::string& timestamp,
+                   int requests) {
+  return R"({"RuleName":")" + rule + R"(","ClientID":")" + client + R"(","Timestamp":)" +
+         timestamp + R"(,"RequestCount":)" + std::to_string(requests) +
+         R"(,"SampledCount":1,"BorrowCount":0})";
+}
+
+const std::string kClient = "d0d4a2f2f2f2f2f2f2f2f2f2";
+
+TEST(SamplingRules, TheDefaultRuleHasEveryMember) {
+  const std::string json = Service().RulesJson();
+  EXPECT_EQ(
+      json,
+      R"({"SamplingRuleRecords":[{"SamplingRule":{"RuleName":"Default","RuleARN":"arn:aws:xray:us-east-1:000000000000:)"
+      R"(sampling-rule/Default","ResourceARN":"*","Priority":10000,"FixedRate":0.05,"ReservoirSize":10,"ServiceName":"*",)"
+      R"("ServiceType":"*","Host":"*","HTTPMethod":"*","URLPath":"*","Version":1,"Attributes":{}},"CreatedAt":0,)"
+      R"("ModifiedAt":1530922806}]})");
+  EXPECT_THAT(ServiceModel().ProblemsOf("GetSamplingRules", json), testing::IsEmpty());
+}
+
+TEST(SamplingTargets, OneClientGetsTheWholeReservoir) {
+  SamplingService service = Service();
+  const std::string json =
+      Targets(service, R"({"SamplingStatisticsDocuments":[)" +
+                           Report("Default", kClient, "1530922806", 100) + "]}");
+  EXPECT_EQ(
+      json,
+      R"({"SamplingTargetDocuments":[{"RuleName":"Default","FixedRate":0.05,"ReservoirQuota":10,"ReservoirQuotaTTL":)"
+      R"(1530923106,"Interval":10}],"LastRuleModification":1530922806,"UnprocessedStatistics":[],)"
+      R"("UnprocessedBoostStatistics":[]})");
+  EXPECT_THAT(ServiceModel().ProblemsOf("GetSamplingTargets", json), testing::IsEmpty());
+}
+
+TEST(SamplingTargets, ListsAreThereWithoutReports) {
+  SamplingService service = Service();
+  EXPECT_EQ(
+      Targets(service, R"({"SamplingStatisticsDocuments":[]})"),
+      R"({"SamplingTargetDocuments":[],"LastRuleModification":1530922806,"UnprocessedStatistics":[],)"
+      R"("UnprocessedBoostStatistics":[]})");
+}
+
+TEST(SamplingTargets, UnknownRulesAndStaleReportsAreNamed) {
+  SamplingService service = Service();
+  const std::string json = Targets(service, R"({"SamplingStatisticsDocuments":[)" +
+                                                Report("gone", kClient, "1530922806", 1) + "," +
+                                                Report("Default", kClient, "1530922205", 1) + "]}");
+  EXPECT_NE(
+      json.find(
+          R"("UnprocessedStatistics":[{"RuleName":"gone","ErrorCode":"400","Message":"Unknown rule"},)"
+          R"({"RuleName":"Default","ErrorCode":"400","Message":"Statistics too old"}])"),
+      std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"([{"RuleName":"Default","FixedRate":0.05,"ReservoirQuota":10,)"),
+            std::string::npos)
+      << json;
+  EXPECT_TRUE(service.StatisticSummaries().empty());
+}
+
+TEST(SamplingTargets, MillisecondsOfTheJavaSdkAreTaken) {
+  SamplingService service = Service();
+  const std::string json =
+      Targets(service, R"({"SamplingStatisticsDocuments":[)" +
+                           Report("Default", kClient, "1530922806123", 1) + "]}");
+  EXPECT_NE(json.find(R"("UnprocessedStatistics":[])"), std::string::npos) << json;
+}
+
+TEST(SamplingTargets, TwoReportsOfOneRuleGiveOneDocument) {
+  SamplingService service = Service();
+  const std::string json = Targets(
+      service, R"({"SamplingStatisticsDocuments":[)" + Report("Default", kClient, "1530922806", 1) +
+                   "," + Report("Default", "0123456789abcdef01234567", "1530922806", 1) + "]}");
+  EXPECT_EQ(json.find("ReservoirQuota\""), json.rfind("ReservoirQuota\"")) << json;
+}
+
+TEST(SamplingTargets, BoostReportsNeverFail) {
+  SamplingService service = Service();
+  const std::string json = Targets(
+      service,
+      R"({"SamplingStatisticsDocuments":[],"SamplingBoostStatisticsDocuments":[{"RuleName":"Default","ServiceName":"s","ClientID":"x",)"
+      R"("Timestamp":1530922806,"AnomalyCount":1,"TotalCount":2,"SampledAnomalyCount":0}]})");
+  EXPECT_NE(json.find(R"("UnprocessedBoostStatistics":[{"RuleName":"Default","ErrorCode":"400")"),
+            std::string::npos)
+      << json;
+}
+
+TEST(SamplingStatisticSummaries, CountPerTenSeconds) {
+  SamplingService service = Service();
+  Targets(service, R"({"SamplingStatisticsDocuments":[)" +
+                       Report("Default", kClient, "1530922806", 100) + "]}");
+  EXPECT_THAT(
+      service.StatisticSummaries(),
+      testing::ElementsAre(
+          R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":100,"BorrowCount":0,"SampledCount":1})"));
+}
+
+TEST(SamplingTargets, TakesTheRequestOfTheJavaSampler) {
+  const std::filesystem::path path =
+      "../shared/data/xray/sampling/central-java-get-sampling-targets-request.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is absent";
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  EXPECT_TRUE(Request::Parse(text.str(), *FindOperation("/SamplingTargets")->input));
+}
+
+}  // namespace
+}  // namespace fluoro::api::xray

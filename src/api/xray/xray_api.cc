@@ -1,0 +1,101 @@
+#include "api/xray/xray_api.h"
+
+#include <array>
+#include <utility>
+
+#include "api/xray/context.h"
+#include "api/xray/shape.h"
+#include "base/json.h"
+
+namespace fluoro::api::xray {
+namespace {
+
+using Handler = ApiResult<Answer> (*)(Context&, const Request&);
+
+Handler HandlerOf(std::string_view operation) {
+  static constexpr auto kHandlers = std::to_array<std::pair<std::string_view, Handler>>({
+      {"BatchGetTraces", BatchGetTraces},
+      {"GetSamplingRules", GetSamplingRules},
+      {"GetSamplingStatisticSummaries", GetSamplingStatisticSummaries},
+      {"GetSamplingTargets", GetSamplingTargets},
+      {"GetServiceGraph", GetServiceGraph},
+      {"GetTimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics},
+      {"GetTraceGraph", GetTraceGraph},
+      {"GetTraceSummaries", GetTraceSummaries},
+      {"PutTelemetryRecords", PutTelemetryRecords},
+      {"PutTraceSegments", PutTraceSegments},
+  });
+  for (const auto& [name, handler] : kHandlers) {
+    if (name == operation) return handler;
+  }
+  return nullptr;
+}
+
+net::HttpResponse Respond(int status, std::string body, net::Headers headers) {
+  headers["content-type"] = "application/json";
+  headers["x-amzn-requestid"] = NewRequestId();
+  net::HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = std::move(body);
+  return response;
+}
+
+ApiResult<Answer> Run(Context& context, const net::HttpRequest& request,
+                      const Operation* operation) {
+  const Handler handler = operation == nullptr ? nullptr : HandlerOf(operation->name);
+  if (handler == nullptr || operation->input == nullptr || request.method != "POST") {
+    return std::unexpected(ApiError{
+        .status = 404, .type = "UnknownOperationException", .message = "Unknown operation"});
+  }
+  auto parsed = Request::Parse(request.body, *operation->input);
+  if (!parsed) return std::unexpected(std::move(parsed).error());
+  return handler(context, *parsed);
+}
+
+}  // namespace
+
+struct XRayApi::Impl {
+  Impl(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock, Metrics& metrics,
+       const Options& options)
+      : context{.store = store,
+                .pipeline = pipeline,
+                .clock = clock,
+                .metrics = metrics,
+                .options = options,
+                .sampling = SamplingService(
+                    sampling::DefaultRule(options.default_fixed_rate, options.default_reservoir),
+                    "arn:aws:xray:" + options.region + ":" + options.account_id + ":sampling-rule/",
+                    clock.UnixNs())} {}
+  Context context;
+};
+
+XRayApi::XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock,
+                 Metrics& metrics, const Options& options)
+    : impl_(std::make_unique<Impl>(store, pipeline, clock, metrics, options)) {}
+
+XRayApi::~XRayApi() = default;
+
+bool XRayApi::HasPath(std::string_view path) { return FindOperation(path) != nullptr; }
+
+net::HttpResponse XRayApi::Handle(const net::HttpRequest& request) {
+  const Operation* operation = FindOperation(request.path);
+  ApiResult<Answer> answer = Run(impl_->context, request, operation);
+  const int status = answer ? 200 : answer.error().status;
+  impl_->context.metrics
+      .GetCounter("fluoro_xray_api_requests_total", "X-Ray API requests by operation and status",
+                  {{"operation", operation == nullptr ? "unknown" : std::string(operation->name)},
+                   {"status", std::to_string(status)}})
+      .Add();
+  if (!answer) return ErrorAnswer(status, answer.error().type, answer.error().message);
+  return Respond(status, std::move(answer->body), std::move(answer->headers));
+}
+
+net::HttpResponse XRayApi::ErrorAnswer(int status, std::string_view type,
+                                       std::string_view message) {
+  JsonWriter out;
+  out.BeginObject().Key("__type").String(type).Key("Message").String(message).EndObject();
+  return Respond(status, out.Take(), {{"x-amzn-errortype", std::string(type)}});
+}
+
+}  // namespace fluoro::api::xray

@@ -1,0 +1,289 @@
+// Routing, errors, PutTraceSegments and BatchGetTraces.
+#include "api/xray/xray_api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "api/xray/shape.h"
+#include "api/xray/test_server.h"
+#include "base/json.h"
+
+namespace fluoro::api::xray {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string kTraceId = "1-581cf771-a006649127e371903a2de979";
+const std::string kMinimal =
+    R"({"name":"example.com","id":"70de5b6f19ff9a0a","start_time":1.478293361271E9,"trace_id":"1-581cf771-a006649127e371903a2de979",)"
+    R"("end_time":1.478293361449E9})";
+const std::string kInProgress =
+    R"({"name":"example.com","id":"70de5b6f19ff9a0a","start_time":1.478293361271E9,"trace_id":"1-581cf771-a006649127e371903a2de979",)"
+    R"("in_progress":true})";
+const std::string kIndependent =
+    R"({"name":"api","id":"53995c3f42cd8ad8","start_time":1478293361.3,"end_time":1478293361.4,"type":"subsegment",)"
+    R"("trace_id":"1-581cf771-a006649127e371903a2de979","parent_id":"70de5b6f19ff9a0a","namespace":"remote",)"
+    R"("http":{"request":{"url":"https://api/health","method":"GET"},"response":{"status":200}}})";
+
+std::string GetTraces(TestServer& server, const std::string& id = kTraceId) {
+  return server.Call("/Traces", R"({"TraceIds":[")" + id + R"("]})");
+}
+
+const std::string kWindow = R"("StartTime":1478293361,"EndTime":1478293362)";
+
+TEST(XRayApi, EveryAnswerHasARequestIdOfItsOwn) {
+  TestServer server;
+  const std::regex uuid("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  std::set<std::string> ids;
+  for (const char* path : {"/GetSamplingRules", "/Traces", "/Nowhere"}) {
+    const net::HttpResponse response = server.Send(path, "");
+    EXPECT_EQ(response.headers.at("content-type"), "application/json");
+    EXPECT_TRUE(std::regex_match(response.headers.at("x-amzn-requestid"), uuid));
+    ids.insert(response.headers.at("x-amzn-requestid"));
+  }
+  EXPECT_EQ(ids.size(), 3U);
+}
+
+TEST(XRayApi, ErrorsHaveXRaysForm) {
+  TestServer server;
+  const net::HttpResponse response = server.Send("/Traces", "{}");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.headers.at("x-amzn-errortype"), "InvalidRequestException");
+  EXPECT_EQ(
+      response.body,
+      R"({"__type":"InvalidRequestException","Message":"1 validation error detected: Value at 'traceIds' failed to )"
+      R"(satisfy constraint: Member must not be null"})");
+}
+
+TEST(XRayApi, UnknownOperationsAreNotFound) {
+  TestServer server;
+  for (const auto& [method, path] :
+       {std::pair("POST", "/Nowhere"), std::pair("GET", "/Traces"),
+        std::pair("POST", "/CreateGroup"), std::pair("POST", "/BatchGetTraces")}) {
+    const net::HttpResponse response = server.Send(path, "{}", method);
+    EXPECT_EQ(response.status, 404) << path;
+    EXPECT_EQ(response.headers.at("x-amzn-errortype"), "UnknownOperationException") << path;
+  }
+  EXPECT_TRUE(XRayApi::HasPath("/CreateGroup"));
+  EXPECT_TRUE(XRayApi::HasPath("/TraceSegments"));
+  EXPECT_FALSE(XRayApi::HasPath("/traces"));
+  EXPECT_FALSE(XRayApi::HasPath("/Traces/"));
+}
+
+TEST(XRayApi, RequestsAreCountedByOperationAndStatus) {
+  TestServer server;
+  server.Send("/GetSamplingRules", "");
+  server.Send("/any/" + std::string(100, 'x'), "");
+  EXPECT_THAT(
+      server.metrics().Render(),
+      HasSubstr(R"(fluoro_xray_api_requests_total{operation="GetSamplingRules",status="200"} 1)"));
+  EXPECT_THAT(server.metrics().Render(),
+              HasSubstr(R"(fluoro_xray_api_requests_total{operation="unknown",status="404"} 1)"));
+}
+
+TEST(XRayApi, AClosedStoreThrottles) {
+  TestServer server;
+  ASSERT_TRUE(server.store().Close());
+  const net::HttpResponse response =
+      server.Send("/TraceSegments", R"({"TraceSegmentDocuments":[)" + std::string(R"("{}"]})"));
+  EXPECT_EQ(response.status, 200) << "nothing to store";
+  JsonWriter body;
+  body.BeginObject()
+      .Key("TraceSegmentDocuments")
+      .BeginArray()
+      .String(kMinimal)
+      .EndArray()
+      .EndObject();
+  const net::HttpResponse refused = server.Send("/TraceSegments", body.Take());
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.body, R"({"__type":"ThrottledException","Message":"Rate exceeded"})");
+}
+
+TEST(PutTraceSegments, AMinimalSegmentComesBack) {
+  TestServer server;
+  server.PutGood({kMinimal});
+  const std::string traces = GetTraces(server);
+  EXPECT_EQ(CountAt(traces, "/Traces"), 1);
+  EXPECT_EQ(At(traces, "/Traces/0/Id"), kTraceId);
+  EXPECT_EQ(At(traces, "/Traces/0/Duration"), "0.178");
+  EXPECT_EQ(At(traces, "/Traces/0/LimitExceeded"), "false");
+  EXPECT_EQ(CountAt(traces, "/Traces/0/Segments"), 1);
+  EXPECT_EQ(At(traces, "/Traces/0/Segments/0/Id"), "70de5b6f19ff9a0a");
+  EXPECT_EQ(CountAt(traces, "/UnprocessedTraceIds"), 0);
+  const std::string document = At(traces, "/Traces/0/Segments/0/Document");
+  EXPECT_EQ(At(document, "/name"), "example.com");
+  EXPECT_EQ(At(document, "/start_time"), "1478293361.271");
+}
+
+TEST(PutTraceSegments, ACompleteDocumentReplacesItsInProgressOne) {
+  for (const bool complete_first : {false, true}) {
+    TestServer server;
+    if (complete_first) server.PutGood({kMinimal});
+    server.PutGood({kInProgress});
+    if (!complete_first) {
+      const std::string partial = server.Call("/TraceSummaries", "{" + kWindow + "}");
+      EXPECT_EQ(At(partial, "/TraceSummaries/0/IsPartial"), "true");
+      server.PutGood({kMinimal});
+    }
+    const std::string summaries = server.Call("/TraceSummaries", "{" + kWindow + "}");
+    EXPECT_EQ(CountAt(summaries, "/TraceSummaries"), 1);
+    EXPECT_EQ(At(summaries, "/TraceSummaries/0/IsPartial"), "false");
+    EXPECT_EQ(CountAt(GetTraces(server), "/Traces/0/Segments"), 1);
+  }
+}
+
+TEST(PutTraceSegments, ASubsegmentMayComeBeforeItsParent) {
+  TestServer server;
+  server.PutGood({kIndependent});
+  EXPECT_EQ(At(GetTraces(server), "/Traces/0/Segments/0/Id"), "53995c3f42cd8ad8");
+  server.PutGood({kMinimal});
+  const std::string traces = GetTraces(server);
+  ASSERT_EQ(CountAt(traces, "/Traces/0/Segments"), 2);
+  const std::string parent = At(traces, "/Traces/0/Segments/0/Document");
+  EXPECT_EQ(At(parent, "/subsegments/0/id"), "53995c3f42cd8ad8");
+  EXPECT_EQ(At(parent, "/subsegments/0/type"), "<absent>");
+  const std::string inferred = At(traces, "/Traces/0/Segments/1/Document");
+  EXPECT_EQ(At(inferred, "/parent_id"), "53995c3f42cd8ad8");
+  EXPECT_EQ(At(inferred, "/inferred"), "true");
+  EXPECT_EQ(At(inferred, "/origin"), "<absent>");
+  EXPECT_EQ(At(inferred, "/id"), At(traces, "/Traces/0/Segments/1/Id"));
+}
+
+TEST(PutTraceSegments, BadDocumentsAreNamedAndGoodOnesStored) {
+  TestServer server;
+  std::string no_id = kMinimal;
+  no_id.replace(no_id.find(R"("id":"70de5b6f19ff9a0a",)"), 24, "");
+  std::string no_trace = kMinimal;
+  no_trace.replace(no_trace.find(R"("trace_id":)"), 49, "");
+  std::string no_parent = kIndependent;
+  no_parent.replace(no_parent.find(R"("parent_id":"70de5b6f19ff9a0a",)"), 31, "");
+  const std::string answer = server.Put({no_id, no_trace, kMinimal, no_parent, "[]", "{"});
+  ASSERT_EQ(CountAt(answer, "/UnprocessedTraceSegments"), 5) << answer;
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/0/Id"), "<absent>");
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/0/ErrorCode"), "MissingId");
+  EXPECT_THAT(At(answer, "/UnprocessedTraceSegments/0/Message"),
+              HasSubstr("Invalid segment. ErrorCode: MissingId"));
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/1/ErrorCode"), "MissingTraceId");
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/1/Id"), "70de5b6f19ff9a0a");
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/2/ErrorCode"), "MissingParentId");
+  EXPECT_THAT(At(answer, "/UnprocessedTraceSegments/2/Message"), HasSubstr("Invalid subsegment."));
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/3/ErrorCode"), "MissingId");
+  EXPECT_EQ(At(answer, "/UnprocessedTraceSegments/4/ErrorCode"), "ParseError");
+  EXPECT_EQ(CountAt(GetTraces(server), "/Traces/0/Segments"), 1);
+}
+
+TEST(PutTraceSegments, AnEmptyListIsFine) {
+  TestServer server;
+  server.PutGood({});
+}
+
+TEST(PutTelemetryRecords, CountWhatDaemonsSay) {
+  TestServer server;
+  EXPECT_EQ(
+      server.Call(
+          "/TelemetryRecords",
+          R"({"TelemetryRecords":[{"Timestamp":1478293361,"SegmentsReceivedCount":5,"SegmentsSentCount":4,)"
+          R"("SegmentsSpilloverCount":1,"SegmentsRejectedCount":0,"BackendConnectionErrors":{"TimeoutCount":2,)"
+          R"("ConnectionRefusedCount":0,"HTTPCode4XXCount":0,"HTTPCode5XXCount":0,"UnknownHostCount":0,"OtherCount":0}}],)"
+          R"("EC2InstanceId":"","Hostname":"","ResourceARN":""})"),
+      "{}");
+  const std::string metrics = server.metrics().Render();
+  EXPECT_THAT(metrics, HasSubstr(R"(fluoro_daemon_segments_total{outcome="received"} 5)"));
+  EXPECT_THAT(metrics, HasSubstr(R"(fluoro_daemon_segments_total{outcome="spillover"} 1)"));
+  EXPECT_THAT(metrics, HasSubstr(R"(fluoro_daemon_connection_errors_total{kind="timeout"} 2)"));
+}
+
+TEST(BatchGetTraces, UnknownIdsAreUnprocessed) {
+  TestServer server;
+  server.PutGood({kMinimal});
+  const std::string traces = server.Call(
+      "/Traces",
+      R"({"TraceIds":["1-581cf771-000000000000000000000001","nonsense","581cf771a006649127e371903a2de979"]})");
+  EXPECT_EQ(CountAt(traces, "/Traces"), 1);
+  EXPECT_EQ(At(traces, "/Traces/0/Id"), kTraceId) << "32 hex digits name the same trace";
+  EXPECT_EQ(At(traces, "/UnprocessedTraceIds"),
+            R"(["nonsense","1-581cf771-000000000000000000000001"])");
+}
+
+TEST(BatchGetTraces, TakesFiveIdsAtMost) {
+  TestServer server;
+  std::string ids;
+  for (unsigned i = 1; i <= 5; ++i) ids += (i == 1 ? "\"" : ",\"") + NumberedTraceId(i) + "\"";
+  EXPECT_EQ(
+      CountAt(server.Call("/Traces", R"({"TraceIds":[)" + ids + "]}"), "/UnprocessedTraceIds"), 5);
+  const net::HttpResponse refused =
+      server.Send("/Traces", R"({"TraceIds":[)" + ids + ",\"" + NumberedTraceId(6) + "\"]}");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.headers.at("x-amzn-errortype"), "InvalidRequestException");
+}
+
+TEST(BatchGetTraces, LargeTracesComeInPages) {
+  TestServer server;
+  constexpr int kSegments = 400;
+  std::vector<std::string> documents;
+  const std::string filler(60'000, 'x');
+  for (int i = 0; i < kSegments; ++i) {
+    SegmentText segment;
+    std::ostringstream id;
+    id << std::hex << 0x1000000000000000 + i;
+    segment.id = id.str();
+    segment.more = R"(,"metadata":{"d":{"f":")" + filler + R"("}})";
+    documents.push_back(segment.Json());
+  }
+  server.PutGood(documents);
+  std::set<std::string> seen;
+  std::string token;
+  int pages = 0;
+  do {
+    const std::string body = R"({"TraceIds":[")" + kTraceId + "\"]" +
+                             (token.empty() ? "" : R"(,"NextToken":")" + token + "\"") + "}";
+    const std::string traces = server.Call("/Traces", body);
+    ++pages;
+    for (const std::string& id : EachAt(traces, "/Traces/0/Segments", "Id"))
+      EXPECT_TRUE(seen.insert(id).second);
+    const std::string next = At(traces, "/NextToken");
+    EXPECT_NE(next, token);
+    token = next == "<absent>" ? "" : next;
+  } while (!token.empty() && pages < 10);
+  EXPECT_EQ(pages, 2);
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(kSegments));
+}
+
+TEST(BatchGetTraces, ATokenOfAnotherRequestIsRefused) {
+  TestServer server;
+  const net::HttpResponse response =
+      server.Send("/Traces", R"({"TraceIds":[")" + kTraceId + R"("],"NextToken":"abc"})");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(At(response.body, "/__type"), "InvalidRequestException");
+}
+
+TEST(BatchGetTraces, DocumentsOfTheGuideComeBackWhole) {
+  const std::filesystem::path folder = "../shared/data/xray/segments";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  int stored = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    std::ostringstream text;
+    text << std::ifstream(file.path()).rdbuf();
+    TestServer server;
+    const std::string answer = server.Put({text.str()});
+    if (CountAt(answer, "/UnprocessedTraceSegments") > 0) continue;
+    ++stored;
+    const std::string id = At(text.str(), "/trace_id");
+    const std::string traces = GetTraces(server, id);
+    EXPECT_EQ(CountAt(traces, "/Traces"), 1) << file.path();
+    server.Call("/TraceGraph", R"({"TraceIds":[")" + id + R"("]})");
+    server.Call("/TraceSummaries", R"({"StartTime":0,"EndTime":2000000000})");
+    server.Call("/ServiceGraph", R"({"StartTime":0,"EndTime":2000000000})");
+  }
+  EXPECT_GE(stored, 10);
+}
+
+}  // namespace
+}  // namespace fluoro::api::xray
