@@ -1,14 +1,23 @@
 #include "base/hex.h"
 
+#include <array>
+
 namespace fluoro {
 namespace {
 
-int DigitValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+constexpr std::array<std::int8_t, 256> MakeDigitValues() {
+  std::array<std::int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 10; ++i) values[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 6; ++i) {
+    values[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
+    values[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
+  }
+  return values;
 }
+constexpr std::array<std::int8_t, 256> kDigitValues = MakeDigitValues();
+
+int DigitValue(char c) { return kDigitValues[static_cast<unsigned char>(c)]; }
 
 }  // namespace
 
@@ -27,7 +36,7 @@ bool FromHex(std::string_view text, std::span<std::uint8_t> out) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     const int high = DigitValue(text[2 * i]);
     const int low = DigitValue(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
+    if ((high | low) < 0) return false;
     out[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
   return true;

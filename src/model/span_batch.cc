@@ -1,5 +1,9 @@
 #include "model/span_batch.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
 #include <bit>
 
 #include "base/assert.h"
@@ -7,6 +11,8 @@
 
 namespace fluoro::model {
 namespace {
+
+std::uint32_t HashKey(std::string_view key) { return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size())); }
 
 std::uint64_t Pack(TextRef ref) { return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes; }
 TextRef Unpack(std::uint64_t payload) {
@@ -120,7 +126,7 @@ void ForEachSpanColumn(Batch& b, Function&& function) {
 
 std::size_t SpanBatch::MemoryBytes() const {
   std::size_t bytes = arena.capacity() + HeldBytes(resource_rows) + HeldBytes(scope_rows) + HeldBytes(events) +
-                      HeldBytes(links) + HeldBytes(attributes) + HeldBytes(keys) + keys.size() * 64;
+                      HeldBytes(links) + HeldBytes(attributes) + HeldBytes(keys) + HeldBytes(key_slots_);
   ForEachSpanColumn(*this, [&](const auto& column) { bytes += HeldBytes(column); });
   return bytes;
 }
@@ -133,18 +139,40 @@ TextRef SpanBatch::AddText(std::string_view text) {
   return ref;
 }
 
+// The slot of `key`, or the free one where it belongs.
+std::size_t SpanBatch::FindKeySlot(std::string_view key, std::uint32_t hash) const {
+  const std::size_t mask = key_slots_.size() - 1;
+  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+    const KeySlot& slot = key_slots_[i];
+    if (slot.key_plus_one == 0 || (slot.hash == hash && Key(slot.key_plus_one - 1) == key)) return i;
+  }
+}
+
+void SpanBatch::GrowKeySlots() {
+  std::vector<KeySlot> old(std::max<std::size_t>(64, key_slots_.size() * 2));
+  old.swap(key_slots_);
+  for (std::uint32_t key = 0; key < keys.size(); ++key) {
+    const std::uint32_t hash = HashKey(Key(key));
+    key_slots_[FindKeySlot(Key(key), hash)] = {.key_plus_one = key + 1, .hash = hash};
+  }
+}
+
 std::optional<std::uint32_t> SpanBatch::FindKey(std::string_view key) const {
-  const auto it = key_index_.find(key);
-  if (it == key_index_.end()) return std::nullopt;
-  return it->second;
+  if (key_slots_.empty()) return std::nullopt;
+  const KeySlot& slot = key_slots_[FindKeySlot(key, HashKey(key))];
+  if (slot.key_plus_one == 0) return std::nullopt;
+  return slot.key_plus_one - 1;
 }
 
 std::uint32_t SpanBatch::InternKey(std::string_view key) {
-  if (const auto it = key_index_.find(key); it != key_index_.end()) return it->second;
-  const auto index = static_cast<std::uint32_t>(keys.size());
-  keys.push_back(AddText(key));
-  key_index_.emplace(key, index);
-  return index;
+  if (2 * (keys.size() + 1) > key_slots_.size()) GrowKeySlots();
+  const std::uint32_t hash = HashKey(key);
+  KeySlot& slot = key_slots_[FindKeySlot(key, hash)];
+  if (slot.key_plus_one == 0) {
+    keys.push_back(AddText(key));
+    slot = {.key_plus_one = static_cast<std::uint32_t>(keys.size()), .hash = hash};
+  }
+  return slot.key_plus_one - 1;
 }
 
 std::uint32_t SpanBatch::AddResource(const ResourceRow& row) {
@@ -234,9 +262,10 @@ SpanBatch::Mark SpanBatch::MarkHere() const {
 }
 
 void SpanBatch::RollbackTo(const Mark& mark) {
-  for (std::size_t i = mark.keys; i < keys.size(); ++i) {
-    const auto it = key_index_.find(Text(keys[i]));
-    if (it != key_index_.end()) key_index_.erase(it);
+  for (std::size_t i = keys.size(); i > mark.keys && !key_slots_.empty(); --i) {
+    const std::string_view key = Text(keys[i - 1]);
+    KeySlot& slot = key_slots_[FindKeySlot(key, HashKey(key))];
+    if (slot.key_plus_one == i) slot = {};
   }
   ForEachSpanColumn(*this, [&](auto& column) { column.resize(mark.spans); });
   resource_rows.resize(mark.resources);

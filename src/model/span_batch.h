@@ -176,11 +176,15 @@ class SpanBatch {
 
  private:
   AttributeCell& AddCell(std::string_view key, AttributeType type, AttributeRole role);
-  struct KeyHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  // Open addressing over keys[]: index + 1 and the low half of the hash; 0 is free. Slots are filled in the order of keys, so
+  // that taking back the last keys first leaves every other probe whole.
+  struct KeySlot {
+    std::uint32_t key_plus_one = 0;
+    std::uint32_t hash = 0;
   };
-  std::unordered_map<std::string, std::uint32_t, KeyHash, std::equal_to<>> key_index_;
+  std::size_t FindKeySlot(std::string_view key, std::uint32_t hash) const;
+  void GrowKeySlots();
+  std::vector<KeySlot> key_slots_;
   bool attributes_closed_ = false;
   std::uint32_t open_attributes_begin_ = 0;
   std::uint32_t open_events_begin_ = 0;

@@ -88,6 +88,32 @@ TEST(SpanBatch, RollbackLeavesNoTrace) {
   EXPECT_EQ(batch.Key(batch.InternKey("only.here")), "only.here");
 }
 
+TEST(SpanBatch, InternedKeysMatchAMapThroughRollbacks) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    SpanBatch batch;
+    std::vector<std::string> expected;
+    std::vector<std::pair<SpanBatch::Mark, std::size_t>> marks;
+    for (int step = 0; step < 2'000; ++step) {
+      if (rng.Chance(0.05)) {
+        marks.emplace_back(batch.MarkHere(), expected.size());
+      } else if (rng.Chance(0.03) && !marks.empty()) {
+        batch.RollbackTo(marks.back().first);
+        expected.resize(marks.back().second);
+        marks.pop_back();
+      }
+      const std::string key = "key." + std::to_string(rng.Below(700));
+      const auto known = std::find(expected.begin(), expected.end(), key);
+      const auto index = static_cast<std::uint32_t>(known - expected.begin());
+      EXPECT_EQ(batch.FindKey(key), known == expected.end() ? std::nullopt : std::optional(index));
+      if (known == expected.end()) expected.push_back(key);
+      ASSERT_EQ(batch.InternKey(key), index);
+      ASSERT_EQ(batch.Key(index), key);
+    }
+  }
+}
+
 TEST(AnyValue, RefusesTooDeepAndBrokenBytes) {
   AttributeValue deep;
   for (int i = 0; i < 100; ++i) deep = {AttributeValue::Array{{deep}}};

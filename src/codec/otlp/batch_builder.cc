@@ -48,7 +48,15 @@ BatchBuilder::BatchBuilder(const model::Limits& limits, bool unsampled, std::siz
     : limits_(limits),
       flags_always_(unsampled ? model::kUnsampled : 0U),
       pools_bytes_max_(kPoolsBytesPerBodyByte * body_bytes + kPoolsBytesAlways),
-      next_key_(kOwnersCount, UINT32_MAX) {}
+      value_bytes_max_{},
+      next_keys_(kOwnersCount) {
+  const std::size_t view_max = std::max(limits.content_bytes_max, limits.document_bytes_max);
+  value_bytes_max_[static_cast<std::size_t>(KeyClass::kPlain)] = limits.value_bytes_max;
+  value_bytes_max_[static_cast<std::size_t>(KeyClass::kContent)] = limits.content_bytes_max;
+  value_bytes_max_[static_cast<std::size_t>(KeyClass::kSource)] = limits.value_bytes_max;
+  value_bytes_max_[static_cast<std::size_t>(KeyClass::kDocument)] = view_max;
+  value_bytes_max_[static_cast<std::size_t>(KeyClass::kView)] = view_max;
+}
 
 BatchBuilder::~BatchBuilder() = default;
 
@@ -94,7 +102,7 @@ void BatchBuilder::FlagSpans(std::size_t first, std::uint32_t flags) {
 void BatchBuilder::BeginOwner(Owner owner) {
   ++owner_serial_;
   owner_begin_ = out_.batch.AttributesEnd();
-  next_key_slot_ = static_cast<std::size_t>(owner);
+  next_keys_slot_ = static_cast<std::size_t>(owner);
   plain_count_ = 0;
   view_count_ = 0;
   owner_dropped_ = 0;
@@ -117,28 +125,10 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
          .cell = 0,
          .key_class = ClassifyKey(out_.batch.Key(static_cast<std::uint32_t>(key_states_.size())))});
   }
-  if (next_key_.size() < key_states_.size() + kOwnersCount) {
-    next_key_.resize(key_states_.size() + kOwnersCount, UINT32_MAX);
+  if (next_keys_.size() < key_states_.size() + kOwnersCount) {
+    next_keys_.resize(key_states_.size() + kOwnersCount);
   }
   return key;
-}
-
-AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
-  KeyState& state = key_states_[key];
-  if (state.owner_serial == owner_serial_) {
-    AttributeCell& cell = out_.batch.attributes[state.cell];
-    cell = {.key = key};
-    return &cell;
-  }
-  state.owner_serial = owner_serial_;
-  state.cell = out_.batch.AttributesEnd();
-  if (state.key_class <= KeyClass::kContent) {
-    ++plain_count_;
-  } else {
-    ++view_count_;
-    has_source_ |= state.key_class == KeyClass::kSource;
-  }
-  return &out_.batch.attributes.emplace_back(AttributeCell{.key = key});
 }
 
 // One of the two counts is used up: a key that is not there yet must not be interned.
@@ -153,25 +143,6 @@ AttributeCell* BatchBuilder::CellNearLimit(std::string_view key) {
     return nullptr;
   }
   return CellOf(KeyIndex(key));
-}
-
-std::size_t BatchBuilder::ValueBytesMax(const AttributeCell& cell) const {
-  switch (key_states_[cell.key].key_class) {
-    case KeyClass::kPlain:
-    case KeyClass::kSource:
-      return limits_.value_bytes_max;
-    case KeyClass::kContent:
-      return limits_.content_bytes_max;
-    case KeyClass::kDocument:
-    case KeyClass::kView:
-      return std::max(limits_.content_bytes_max, limits_.document_bytes_max);
-  }
-  return limits_.value_bytes_max;
-}
-
-void BatchBuilder::SetString(AttributeCell& cell, std::string_view raw) {
-  cell.type = AttributeType::kString;
-  cell.payload = Pack(Text(raw, ValueBytesMax(cell)));
 }
 
 void BatchBuilder::SetBytes(AttributeCell& cell, std::string_view raw) {

@@ -2,6 +2,7 @@
 // and the way of the result into the columns of a SpanBatch.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -94,7 +95,12 @@ class BatchBuilder {
   model::TextRef Text(std::string_view raw, std::size_t bytes_max) {
     if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]]
       return CleanText(raw, bytes_max);
-    return out_.batch.AddText(raw);
+    if (raw.empty()) return {};
+    std::string& arena =
+        out_.batch.arena;  // cannot outgrow its offsets: DecodeTraces bounds the body
+    const auto offset = static_cast<std::uint32_t>(arena.size());
+    arena.append(raw);
+    return {.offset = offset, .bytes = static_cast<std::uint32_t>(raw.size())};
   }
   /// The text as Text would keep it; `scratch` holds it where it had to be changed.
   std::string_view Clean(std::string_view raw, std::size_t bytes_max, std::string& scratch);
@@ -106,7 +112,9 @@ class BatchBuilder {
   /// The cell for the value of `key`, as null: a new one, or the one that this owner already has
   /// for it. Null pointer where the owner is full. Valid until the next call.
   model::AttributeCell* Cell(std::string_view key);
-  [[nodiscard]] std::size_t ValueBytesMax(const model::AttributeCell& cell) const;
+  [[nodiscard]] std::size_t ValueBytesMax(const model::AttributeCell& cell) const {
+    return value_bytes_max_[static_cast<std::size_t>(key_states_[cell.key].key_class)];
+  }
   void SetString(model::AttributeCell& cell, std::string_view raw);
   void SetBytes(model::AttributeCell& cell, std::string_view raw);
   /// `any_value`: canonical bytes of an AnyValue that holds an array or a list.
@@ -148,6 +156,7 @@ class BatchBuilder {
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
+  bool IsKey(std::uint32_t key, std::string_view raw) const;
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
   model::AttributeCell* CellNearLimit(std::string_view key);
@@ -158,14 +167,20 @@ class BatchBuilder {
   const model::Limits& limits_;
   const std::uint32_t flags_always_;
   const std::size_t pools_bytes_max_;
+  std::array<std::size_t, kKeyClassesCount> value_bytes_max_;  ///< by KeyClass
   Decoded out_;
   bool body_repaired_ = false;
   std::uint32_t flags_ = 0;
 
   std::vector<KeyState> key_states_;
-  /// Guesses which key follows which: kOwnersCount entries for "first of an owner", then one a key.
-  std::vector<std::uint32_t> next_key_;
-  std::size_t next_key_slot_ = 0;
+  /// The keys seen last behind a key, newest first: guesses that spare the hash table.
+  struct NextKeys {
+    std::uint32_t newest = UINT32_MAX;
+    std::uint32_t older = UINT32_MAX;
+  };
+  /// kOwnersCount entries for "first of an owner", then one a key.
+  std::vector<NextKeys> next_keys_;
+  std::size_t next_keys_slot_ = 0;
   std::uint32_t owner_serial_ = 0;
   std::uint32_t owner_begin_ = 0;
   std::size_t plain_count_ = 0;
@@ -196,16 +211,57 @@ inline bool BatchBuilder::IsAscii(std::string_view text) {
   return (seen & kHighBits) == 0;
 }
 
-inline std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
+inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   const model::SpanBatch& batch = out_.batch;
-  std::uint32_t key = next_key_[next_key_slot_];
-  if (key >= batch.keys.size() || batch.keys[key].bytes != raw.size() ||
-      std::memcmp(batch.arena.data() + batch.keys[key].offset, raw.data(), raw.size()) != 0) {
-    key = InternKey(raw);
-    next_key_[next_key_slot_] = key;
+  if (key >= batch.keys.size() || batch.keys[key].bytes != raw.size()) return false;
+  const char* a = batch.arena.data() + batch.keys[key].offset;
+  const char* b = raw.data();
+  std::size_t left = raw.size();
+  if (left < 8) return std::memcmp(a, b, left) == 0;
+  std::uint64_t words[2];
+  for (; left > 8; left -= 8, a += 8, b += 8) {
+    std::memcpy(&words[0], a, 8);
+    std::memcpy(&words[1], b, 8);
+    if (words[0] != words[1]) return false;
   }
-  next_key_slot_ = kOwnersCount + key;
+  std::memcpy(&words[0], a + left - 8, 8);
+  std::memcpy(&words[1], b + left - 8, 8);
+  return words[0] == words[1];
+}
+
+inline std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
+  const NextKeys guess = next_keys_[next_keys_slot_];
+  std::uint32_t key = guess.newest;
+  if (!IsKey(key, raw)) {
+    key = IsKey(guess.older, raw) ? guess.older : InternKey(raw);
+    next_keys_[next_keys_slot_] = {.newest = key, .older = guess.newest};
+  }
+  next_keys_slot_ = kOwnersCount + key;
   return key;
+}
+
+inline model::AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
+  KeyState& state = key_states_[key];
+  if (state.owner_serial == owner_serial_) [[unlikely]] {
+    model::AttributeCell& cell = out_.batch.attributes[state.cell];
+    cell = {.key = key};
+    return &cell;
+  }
+  state.owner_serial = owner_serial_;
+  state.cell = out_.batch.AttributesEnd();
+  if (state.key_class <= KeyClass::kContent) [[likely]] {
+    ++plain_count_;
+  } else {
+    ++view_count_;
+    has_source_ |= state.key_class == KeyClass::kSource;
+  }
+  return &out_.batch.attributes.emplace_back(model::AttributeCell{.key = key});
+}
+
+inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view raw) {
+  cell.type = model::AttributeType::kString;
+  const model::TextRef text = Text(raw, ValueBytesMax(cell));
+  cell.payload = (static_cast<std::uint64_t>(text.offset) << 32) | text.bytes;
 }
 
 inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {

@@ -31,6 +31,8 @@ class JsonDecoder : private JsonReader {
 
   /// `json`: as JsonReader::Open.
   Result<Decoded> Run(const std::string& json) {
+    batch_.arena.reserve(json.size() / 8 * 3);
+    batch_.attributes.reserve(json.size() / 128);
     if (Open(json) && Request()) return builder_.Take();
     return std::unexpected(TakeError());
   }

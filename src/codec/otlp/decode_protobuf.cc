@@ -41,6 +41,7 @@ class ProtobufDecoder {
 
   Result<Decoded> Run() {
     batch_.arena.reserve(body_.size() / 8 * 5);
+    batch_.attributes.reserve(body_.size() / 64);
     if (!Request()) {
       if (!failure_.message.empty()) return std::unexpected(std::move(failure_));
       return Fail(error_.code, "OTLP request, byte " + std::to_string(error_.at - body_.data()) +
@@ -429,6 +430,41 @@ class ProtobufDecoder {
   }
 
   bool KeyValue(std::string_view bytes) {
+    // What every exporter writes: a key, then a value, with lengths of one or two bytes.
+    std::string_view rest = bytes;
+    std::string_view key;
+    std::string_view value;
+    if (!TakeShort(Bytes(1), rest, key) || !TakeShort(Bytes(2), rest, value) || !rest.empty()) {
+      return KeyValueInFull(bytes);
+    }
+    AttributeCell* const cell = builder_.Cell(key);
+    if (cell == nullptr) return true;
+    std::string_view text;
+    rest = value;
+    if (TakeShort(Bytes(kStringField), rest, text) && rest.empty()) {
+      builder_.SetString(*cell, text);
+      return true;
+    }
+    return AnyValue(value, *cell);
+  }
+
+  // Takes a field of a one-byte tag and less than 16 KiB off the front.
+  static bool TakeShort(std::uint32_t tag, std::string_view& rest, std::string_view& field) {
+    if (rest.size() < 2 || static_cast<unsigned char>(rest[0]) != tag) return false;
+    std::size_t size = static_cast<unsigned char>(rest[1]);
+    std::size_t at = 2;
+    if (size >= 0x80) {
+      if (rest.size() < 3 || static_cast<unsigned char>(rest[2]) >= 0x80) return false;
+      size = (size & 0x7f) | static_cast<std::size_t>(static_cast<unsigned char>(rest[2])) << 7;
+      at = 3;
+    }
+    if (size > rest.size() - at) return false;
+    field = std::string_view(rest.data() + at, size);
+    rest = std::string_view(rest.data() + at + size, rest.size() - at - size);
+    return true;
+  }
+
+  bool KeyValueInFull(std::string_view bytes) {
     WireReader reader(bytes, error_);
     std::string_view key;
     std::string_view value;

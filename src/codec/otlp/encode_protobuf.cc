@@ -33,16 +33,32 @@ std::string_view IdBytes(const Id& id) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
 
-// One KeyValue as field `field`.
+std::size_t VarintBytes(std::size_t value) {
+  std::size_t bytes = 1;
+  for (; value >= 0x80; value >>= 7) ++bytes;
+  return bytes;
+}
+// Bytes of a field with a one-byte tag.
+std::size_t FieldBytes(std::size_t bytes) { return 1 + VarintBytes(bytes) + bytes; }
+
+// One KeyValue as field `field`. Lengths are computed first, so that nothing is copied twice.
 void AddKeyValue(std::uint32_t field, std::string_view key, const AttributeValue& value,
                  std::string& out) {
+  const std::string* const text = value.AsString();
   std::string any_value;
-  model::EncodeAnyValue(value, any_value);
-  std::string pair;
-  pair.reserve(key.size() + any_value.size() + 16);
-  AddText(1, key, pair);
-  AppendField(2, any_value, pair);
-  AppendField(field, pair, out);
+  if (text == nullptr) model::EncodeAnyValue(value, any_value);
+  const std::size_t value_bytes = text != nullptr ? FieldBytes(text->size()) : any_value.size();
+  const std::size_t key_bytes = key.empty() ? 0 : FieldBytes(key.size());
+  AppendVarint(Tag(field, WireType::kBytes), out);
+  AppendVarint(key_bytes + FieldBytes(value_bytes), out);
+  AddText(1, key, out);
+  AppendVarint(Tag(2, WireType::kBytes), out);
+  AppendVarint(value_bytes, out);
+  if (text != nullptr) {
+    AppendField(kStringField, *text, out);
+  } else {
+    out += any_value;
+  }
 }
 
 void AddAttributes(std::uint32_t field, const std::vector<Attribute>& attributes,

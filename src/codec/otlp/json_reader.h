@@ -5,6 +5,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -228,14 +229,23 @@ class JsonReader {
     return where + ": ";
   }
 
-  // Text up to its closing quote, borrowed where it has no escapes. `raw` starts behind the quote.
-  bool PlainText(const char* raw, std::string_view& out) const {
-    const char* const end = json_.data() + json_.size();
-    const auto* const quote =
-        static_cast<const char*>(std::memchr(raw, '"', static_cast<std::size_t>(end - raw)));
-    if (quote == nullptr) return false;
-    out = std::string_view(raw, static_cast<std::size_t>(quote - raw));
-    return std::memchr(raw, '\\', out.size()) == nullptr;
+  // Text up to its closing quote, borrowed; false where it has escapes. `raw` starts behind the
+  // opening quote. Strings are closed: simdjson has checked that. Reads 8 bytes at a time, which
+  // the padding allows.
+  static bool PlainText(const char* raw, std::string_view& out) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+    constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
+    const auto zero_bytes = [](std::uint64_t word) { return (word - kOnes) & ~word & kHighBits; };
+    for (const char* p = raw;; p += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, p, 8);
+      const std::uint64_t found = zero_bytes(word ^ (kOnes * static_cast<unsigned char>('"'))) |
+                                  zero_bytes(word ^ (kOnes * static_cast<unsigned char>('\\')));
+      if (found == 0) continue;
+      p += std::countr_zero(found) / 8;
+      out = std::string_view(raw, static_cast<std::size_t>(p - raw));
+      return *p == '"';
+    }
   }
 
   template <class Function>

@@ -34,6 +34,8 @@ enum class KeyClass : std::uint8_t {
   kView,      ///< any other key that only the view of a span carries
 };
 
+inline constexpr std::size_t kKeyClassesCount = 5;
+
 KeyClass ClassifyKey(std::string_view key);
 /// True for keys that a view writes besides the span's own attributes; `xray`: the view of an X-Ray
 /// span, which reserves more.

@@ -1,4 +1,4 @@
-// Decoding and encoding of a realistic request: spans of about 700 bytes with 11 attributes each,
+// Decoding and encoding of a realistic request: spans of about 700 bytes with 12 attributes each,
 // some with an exception event or a link. Prints spans/s (items) and bytes/s.
 #include <benchmark/benchmark.h>
 
@@ -44,6 +44,8 @@ std::vector<Attribute> HttpAttributes(Rng& rng) {
       Text("client.address", "10.0." + std::to_string(rng.Below(256)) + ".17"),
       Text("request.id", Uuid(rng)),
       Number("http.response.body.size", static_cast<std::int64_t>(rng.Below(100'000)))};
+  list.push_back(Text("server.address", "shop.example.com"));
+  list.push_back(Text("network.protocol.version", "1.1"));
   if (rng.Chance(0.5)) list.push_back(Text("enduser.id", Uuid(rng)));
   list.push_back(Text("thread.name", "http-nio-8080-exec-" + std::to_string(rng.Below(64))));
   list.push_back(Number("thread.id", static_cast<std::int64_t>(rng.Below(64))));
@@ -57,11 +59,13 @@ std::vector<Attribute> DatabaseAttributes(Rng& rng) {
       Text("db.query.text",
            "SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer WHERE "
            "o.id = " +
-               std::to_string(rng.Below(1'000'000)) + " AND o.state <> 'cancelled'"),
+               std::to_string(rng.Below(1'000'000)) +
+               " AND o.state <> 'cancelled' ORDER BY o.created_at DESC LIMIT 50"),
       Text("db.operation.name", "SELECT"),
       Text("server.address", "orders-db-" + std::to_string(rng.Below(4)) + ".internal"),
       Number("server.port", 5432),
       Text("request.id", Uuid(rng)),
+      Text("code.function.name", "com.example.orders.repository.OrderRepository.findById"),
       {"db.rows", {rng.Unit() * 100}, AttributeRole::kPlain},
       {"db.cached", {rng.Chance(0.2)}, AttributeRole::kPlain}};
   list.push_back(Text("thread.name", "pool-" + std::to_string(rng.Below(8)) + "-thread-1"));

@@ -45,6 +45,10 @@ class WireReader {
 
   bool ReadTag(std::uint32_t& tag) {
     const char* const start = p_;
+    if (p_ != end_ && static_cast<unsigned char>(*p_) - 8U < 0x78U) {  // fields 1 to 15
+      tag = static_cast<unsigned char>(*p_++);
+      return true;
+    }
     std::uint64_t value = 0;
     if (!ReadVarint(value)) return false;
     if (value > UINT32_MAX || (value >> 3) == 0) return Fail(start, "field number out of range");
