@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "codec/xray/document_parts.h"
+#include "codec/xray/entity_writer.h"
 #include "codec/xray/json_tape.h"
 #include "codec/xray/otel_document.h"
 
@@ -115,7 +116,7 @@ class Encoder {
         children.clear();
       }
       if (!children.empty()) {
-        out.pop_back();
+        out.resize(out.size() - (out.ends_with(kEmptySubsegments) ? kEmptySubsegments.size() : 1));
         out += ",\"subsegments\":[";
       }
       levels.push_back({.children = std::move(children), .next = 0});

@@ -138,6 +138,18 @@ TEST(EncodeSegments, KeepsTheOrderOfEmbeddedSubsegments) {
   EXPECT_EQ(JsonDifference(entries[0].document, document), "");
 }
 
+TEST(EncodeSegments, KeepsAnEmptyListOfSubsegmentsUntilThereAreSome) {
+  std::string document(kMinimal);
+  document.replace(0, 1, R"({"subsegments":[],)");
+  EXPECT_EQ(JsonDifference(RoundTrip({document})[0].document, document), "");
+  const auto entries = RoundTrip({document, std::string(kIndependent)});
+  EXPECT_EQ(
+      JsonDifference(entries[0].document,
+                     RoundTrip({std::string(kMinimal), std::string(kIndependent)})[0].document),
+      "");
+  EXPECT_EQ(entries[0].document.find("subsegments"), entries[0].document.rfind("subsegments"));
+}
+
 TEST(EncodeSegments, SplitsChainsThatNestTooDeep) {
   std::vector<std::string> documents = {std::string(kMinimal)};
   std::string parent = "70de5b6f19ff9a0a";

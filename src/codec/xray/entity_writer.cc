@@ -553,7 +553,15 @@ model::TextRef EntityWriter::AddDocument(std::uint32_t object, const Members& me
     if (arena.size() - offset > 1) arena += ',';
     arena.append(text, tape.node(key).begin, tape.node(key + 1).end - tape.node(key).begin);
   }
-  arena += '}';
+  // An empty list says nothing, yet it was sent: it stays, behind all others, where the encoder
+  // finds it.
+  const std::uint32_t subsegments = members[Member::kSubsegments];
+  if (reader_.KindOf(subsegments) == Kind::kArray &&
+      tape.node(subsegments).next == subsegments + 1) {
+    arena += kEmptySubsegments;
+  } else {
+    arena += '}';
+  }
   FLUORO_ASSERT(arena.size() <= UINT32_MAX);
   return {.offset = static_cast<std::uint32_t>(offset),
           .bytes = static_cast<std::uint32_t>(arena.size() - offset)};

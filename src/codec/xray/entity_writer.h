@@ -46,6 +46,10 @@ enum class Member : std::uint8_t {
 };
 inline constexpr std::size_t kMembersCount = static_cast<std::size_t>(Member::kUser) + 1;
 
+/// How a stored document ends whose `subsegments` was sent as an empty list. Nothing else ends so:
+/// a quote inside a JSON text has a backslash before it.
+inline constexpr std::string_view kEmptySubsegments = R"(,"subsegments":[]})";
+
 /// Node of each member's value: the last of that name, 0 where it is absent or null.
 struct Members {
   std::array<std::uint32_t, kMembersCount> values{};
