@@ -17,10 +17,10 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include "base/bounded_queue.h"
 #include "base/log.h"
 #include "base/mutex.h"
-#include "fmt/format.h"
 #include "net/byte_budget.h"
 #include "net/http.h"
 #include "net/inflate.h"

@@ -57,6 +57,8 @@ using HttpErrorAnswer =
 
 /// Percent-decodes; '+' becomes a space where `form`. A '%' without two hex digits stays as it is.
 std::string PercentDecode(std::string_view text, bool form);
+/// For a query parameter: everything but letters, digits and `-._~` becomes %XX.
+std::string PercentEncode(std::string_view text);
 
 /// ASCII letters only.
 std::string LowerCase(std::string_view text);

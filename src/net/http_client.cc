@@ -17,7 +17,7 @@
 #include <chrono>
 #include <optional>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 #include "net/body_sink.h"
 
 namespace fluoro::net {

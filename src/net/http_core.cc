@@ -1,6 +1,6 @@
 #include "net/http_core.h"
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace fluoro::net {
 namespace {

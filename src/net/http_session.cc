@@ -17,7 +17,7 @@
 #include <ctime>
 #include <optional>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 #include "net/body_sink.h"
 #include "net/http_core.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <memory>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 #include "net/http.h"
 
 namespace fluoro::net {

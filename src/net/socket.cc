@@ -10,7 +10,7 @@
 #include <memory>
 #include <system_error>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace fluoro::net {
 namespace {

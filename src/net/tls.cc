@@ -1,6 +1,6 @@
 #include "net/tls.h"
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace fluoro::net {
 

@@ -26,8 +26,9 @@ SIDEWAYS = {("codec", "codec"), ("api", "api")}
 NET_USERS = {"ingest", "api", "relay", "cli", "app"}
 PURE = {"model", "codec", "propagation", "sampling", "genai", "query", "analysis"}
 IMPURE_HEADERS = re.compile(
-    r"#include <(thread|mutex|shared_mutex|condition_variable|fstream|filesystem|chrono|random|iostream|"
+    r"#include <(thread|mutex|shared_mutex|condition_variable|fstream|filesystem|random|iostream|"
     r"sys/socket\.h|unistd\.h|fcntl\.h|boost/asio.*|boost/beast.*|grpcpp?/.*|sqlite3\.h)>")
+CLOCKS = re.compile(r"\b(system_clock|steady_clock|high_resolution_clock)::now")
 NET_ONLY = re.compile(r"#include <(boost/(asio|beast).*|grpcpp?/.*)>")
 
 
@@ -111,7 +112,7 @@ def check(root):
         text = read(os.path.join(root, "src", path))
         top = module_of(path)
         base = os.path.basename(path)
-        is_test = re.search(r"_(test|fuzz|bench)\.cc$", path) or base.startswith("testing") or "contract" in base
+        is_test = re.search(r"(_(test|fuzz|bench)\.cc|_for_test\.(h|cc))$|^(test|testing)[._]|contract", base)
         if re.search(r"_(test|fuzz|bench)\.cc$", path):
             test_sources[path] = True
             if not re.search(r"\b" + re.escape(base) + r"\b", all_cmake):
@@ -121,6 +122,8 @@ def check(root):
         if top in PURE and not is_test:
             for match in IMPURE_HEADERS.finditer(text):
                 offences.append(f"src/{path}: a pure module includes <{match.group(1)}>")
+            if CLOCKS.search(text):
+                offences.append(f"src/{path}: a pure module reads a clock")
         if top != "net" and not is_test:
             for match in NET_ONLY.finditer(text):
                 offences.append(f"src/{path}: <{match.group(1)}> belongs into src/net")
