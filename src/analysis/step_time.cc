@@ -1,0 +1,75 @@
+#include "analysis/step_time.h"
+
+namespace fluoro::analysis {
+namespace {
+
+using genai::StepKind;
+
+bool TakesOwner(StepKind kind) {
+  return kind == StepKind::kHttp || kind == StepKind::kDb || kind == StepKind::kCache;
+}
+
+bool GivesOwner(StepKind kind) {
+  switch (kind) {
+    case StepKind::kLlm:
+    case StepKind::kEmbedding:
+    case StepKind::kReranker:
+    case StepKind::kRetriever:
+    case StepKind::kTool:
+    case StepKind::kGuardrail:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::vector<StepKind> StepKinds(const model::AssembledTrace& trace) {
+  std::vector<StepKind> kinds;
+  kinds.reserve(trace.entities.size());
+  for (const auto& entity : trace.entities) {
+    kinds.push_back(entity.span != nullptr ? genai::ClassifyStep(*entity.span) : StepKind::kChain);
+  }
+  return kinds;
+}
+
+std::vector<StepKind> OwnerKinds(const model::AssembledTrace& trace,
+                                 const std::vector<StepKind>& kinds) {
+  // Owner of what hangs below each entity: -1 where no ancestor gives one. Filled from the roots
+  // down, without recursion.
+  const std::size_t count = trace.entities.size();
+  std::vector<StepKind> owners = kinds;
+  std::vector<std::int32_t> giver(count, -1);
+  std::vector<bool> visited(count, false);
+  std::vector<std::int32_t> stack;
+  for (std::size_t start = 0; start < count; ++start) {
+    if (trace.entities[start].parent >= 0) continue;
+    stack.push_back(static_cast<std::int32_t>(start));
+    while (!stack.empty()) {
+      const auto index = static_cast<std::size_t>(stack.back());
+      stack.pop_back();
+      if (visited[index]) continue;
+      visited[index] = true;
+      const std::int32_t parent = trace.entities[index].parent;
+      const std::int32_t above = parent < 0 ? -1 : giver[static_cast<std::size_t>(parent)];
+      if (TakesOwner(kinds[index]) && above >= 0)
+        owners[index] = kinds[static_cast<std::size_t>(above)];
+      giver[index] = GivesOwner(kinds[index]) ? static_cast<std::int32_t>(index) : above;
+      for (const std::int32_t child : trace.entities[index].children) stack.push_back(child);
+    }
+  }
+  return owners;
+}
+
+std::map<StepKind, std::int64_t> PathByOwnerKind(const std::vector<PathInterval>& path,
+                                                 const std::vector<StepKind>& owners) {
+  std::map<StepKind, std::int64_t> result;
+  for (const auto& interval : path) {
+    result[owners[static_cast<std::size_t>(interval.entity)]] +=
+        interval.end_ns - interval.start_ns;
+  }
+  return result;
+}
+
+}  // namespace fluoro::analysis

@@ -1,0 +1,53 @@
+#include "analysis/step_time.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace fluoro::analysis {
+namespace {
+
+using genai::StepKind;
+
+// Parents by index; -1 is a root. Entities without spans: only the shape matters here.
+model::AssembledTrace Shape(const std::vector<std::int32_t>& parents) {
+  model::AssembledTrace trace;
+  trace.entities.resize(parents.size());
+  for (std::size_t i = 0; i < parents.size(); ++i) {
+    trace.entities[i].parent = parents[i];
+    if (parents[i] >= 0)
+      trace.entities[static_cast<std::size_t>(parents[i])].children.push_back(
+          static_cast<std::int32_t>(i));
+  }
+  return trace;
+}
+
+TEST(OwnerKinds, HttpDbAndCacheBelongToTheNearestStepAbove) {
+  const auto trace = Shape({-1, 0, 1, 2, 0, 4, 0});
+  const std::vector<StepKind> kinds{StepKind::kGateway, StepKind::kLlm,   StepKind::kHttp,
+                                    StepKind::kDb,      StepKind::kChain, StepKind::kDb,
+                                    StepKind::kCache};
+  const std::vector<StepKind> owners = OwnerKinds(trace, kinds);
+  EXPECT_EQ(owners, (std::vector<StepKind>{StepKind::kGateway, StepKind::kLlm, StepKind::kLlm,
+                                           StepKind::kLlm, StepKind::kChain, StepKind::kDb,
+                                           StepKind::kCache}));
+}
+
+TEST(OwnerKinds, EndsOnDeepChains) {
+  std::vector<std::int32_t> parents(200'000);
+  std::iota(parents.begin(), parents.end(), -1);
+  std::vector<StepKind> kinds(parents.size(), StepKind::kHttp);
+  kinds[0] = StepKind::kTool;
+  const auto owners = OwnerKinds(Shape(parents), kinds);
+  EXPECT_EQ(owners.back(), StepKind::kTool);
+}
+
+TEST(PathByOwnerKind, SumsToThePath) {
+  const std::vector<PathInterval> path{{0, 0, 10}, {1, 10, 25}, {0, 25, 30}};
+  const auto sums = PathByOwnerKind(path, {StepKind::kGateway, StepKind::kLlm});
+  EXPECT_EQ(sums.at(StepKind::kGateway), 15);
+  EXPECT_EQ(sums.at(StepKind::kLlm), 15);
+}
+
+}  // namespace
+}  // namespace fluoro::analysis
