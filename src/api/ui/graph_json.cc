@@ -1,0 +1,73 @@
+#include "api/ui/graph_json.h"
+
+#include <cmath>
+
+#include "base/json.h"
+
+namespace fluoro::api::ui {
+namespace {
+
+void WriteCount(JsonWriter& out, std::string_view key, double count) {
+  out.Key(key);
+  if (count == std::floor(count) && count < 9e15) {
+    out.Int(static_cast<std::int64_t>(count));
+  } else {
+    out.Double(count);
+  }
+}
+
+void WriteStatistics(JsonWriter& out, const analysis::Statistics& statistics) {
+  WriteCount(out, "ok", statistics.ok);
+  WriteCount(out, "error", statistics.error);
+  WriteCount(out, "fault", statistics.fault);
+  WriteCount(out, "throttle", statistics.throttle);
+  WriteCount(out, "total", statistics.total());
+  out.Key("sum_ns").Int(statistics.response_ns);
+  out.Key("p50_ns").Int(statistics.histogram.QuantileNs(0.50));
+  out.Key("p95_ns").Int(statistics.histogram.QuantileNs(0.95));
+  out.Key("p99_ns").Int(statistics.histogram.QuantileNs(0.99));
+}
+
+void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns) {
+  out.Key(key);
+  if (ns == INT64_MIN || ns == INT64_MAX) {
+    out.Null();
+  } else {
+    out.Int(ns);
+  }
+}
+
+}  // namespace
+
+std::string GraphJson(const analysis::ServiceGraph& graph, std::int64_t from_ns,
+                      std::int64_t until_ns) {
+  JsonWriter out;
+  out.BeginObject();
+  WriteTime(out, "from", from_ns);
+  WriteTime(out, "to", until_ns);
+  out.Key("services").BeginArray();
+  for (const auto& service : graph.services) {
+    if (service.client) continue;
+    out.BeginObject().Key("name").String(service.key.name).Key("type").String(service.key.type);
+    WriteStatistics(out, service.statistics);
+    out.EndObject();
+  }
+  out.EndArray();
+  out.Key("edges").BeginArray();
+  for (const auto& service : graph.services) {
+    if (service.client) continue;
+    for (const auto& edge : service.edges) {
+      out.BeginObject().Key("from").String(service.key.name);
+      out.Key("to").String(graph.services[static_cast<std::size_t>(edge.to)].key.name);
+      out.Key("type").String(edge.link ? "async" : "sync");
+      WriteStatistics(out, edge.statistics);
+      out.EndObject();
+    }
+  }
+  out.EndArray();
+  out.Key("truncated").Bool(graph.truncated);
+  out.EndObject();
+  return out.Take();
+}
+
+}  // namespace fluoro::api::ui

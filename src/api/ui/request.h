@@ -1,0 +1,45 @@
+// What the calls under /ui/api are asked: one body shape for search, graph and export.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "net/http.h"
+#include "query/plan.h"
+
+namespace fluoro::api::ui {
+
+inline constexpr std::uint64_t kSearchLimitDefault = 100;
+inline constexpr std::uint64_t kSearchLimitMax = 10'000;
+inline constexpr std::int64_t kQueryDeadlineNs = 30'000'000'000;
+
+/// {"expression": text, "from": ns, "to": ns, "limit": n, "group": name, "next_token": text,
+/// "explain": bool, "format": name}; every member may be absent or null.
+struct QueryRequest {
+  std::string expression;
+  std::int64_t from_ns = INT64_MIN;
+  std::int64_t until_ns = INT64_MAX;
+  std::uint64_t limit = kSearchLimitDefault;
+  std::string group;
+  std::string format;
+  std::optional<query::Cursor> after;
+  bool explain = false;
+};
+
+/// Errors: kInvalidArgument naming the member.
+Result<QueryRequest> ParseQueryRequest(std::string_view body);
+
+/// Plan with filter, window, cursor and a deadline `now_monotonic_ns` + kQueryDeadlineNs.
+/// Errors: those of the filter; kNotFound for a group other than Default.
+Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monotonic_ns);
+
+/// "<start ns>.<32 hex>": where a search goes on.
+std::string PrintToken(const query::Cursor& cursor);
+
+/// {"error":{"code","message"}} with the status that fits the code.
+net::HttpResponse ErrorAnswer(const Error& error);
+
+}  // namespace fluoro::api::ui

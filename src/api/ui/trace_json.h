@@ -1,0 +1,21 @@
+// One trace and one search hit as the JSON of docs/cli.md.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "model/assembly.h"
+#include "model/summary.h"
+
+namespace fluoro::api::ui {
+
+/// The document of `fluoro trace --json`. Pure.
+std::string TraceJson(const model::AssembledTrace& trace);
+
+/// One line of `fluoro search --json`, without a line end. Pure.
+std::string SummaryJson(const model::AssembledTrace& trace, const model::TraceSummary& summary);
+
+/// "2026-11-20T12:00:00.123456789Z".
+std::string FormatUtc(std::int64_t unix_ns);
+
+}  // namespace fluoro::api::ui

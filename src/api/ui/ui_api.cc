@@ -1,0 +1,208 @@
+#include "api/ui/ui_api.h"
+
+#include "analysis/service_graph.h"
+#include "api/ui/export.h"
+#include "api/ui/graph_json.h"
+#include "api/ui/request.h"
+#include "api/ui/tail.h"
+#include "api/ui/trace_json.h"
+#include "base/json.h"
+#include "ingest/import.h"
+#include "ingest/pipeline.h"
+#include "model/summary.h"
+
+namespace fluoro::api::ui {
+namespace {
+
+constexpr std::string_view kPrefix = "/ui/api/";
+
+std::string QueryParameter(const net::HttpRequest& request, std::string_view name) {
+  for (auto& [key, value] : request.QueryParameters()) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+net::HttpResponse MethodNotAllowed(std::string_view allowed) {
+  net::HttpResponse answer = net::HttpResponse::Json(
+      405, R"({"error":{"code":"invalid_argument","message":"wrong method"}})");
+  answer.headers["allow"] = std::string(allowed);
+  return answer;
+}
+
+}  // namespace
+
+struct UiApi::Impl {
+  store::TraceStore& store;
+  ingest::Pipeline* pipeline;
+  const Clock& clock;
+  TailHub tail;
+
+  net::HttpResponse Trace(std::string_view id_text) {
+    const auto id = model::TraceId::Parse(id_text);
+    if (!id) return ErrorAnswer(id.error());
+    const auto traces = store.GetTraces(std::span(&*id, 1));
+    if (!traces) return ErrorAnswer(traces.error());
+    if (traces->empty())
+      return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
+    return net::HttpResponse::Json(200, TraceJson(model::Assemble(traces->front())));
+  }
+
+  net::HttpResponse Search(const net::HttpRequest& http) {
+    auto request = ParseQueryRequest(http.body);
+    if (!request) return ErrorAnswer(request.error());
+    const auto plan = MakePlan(*request, clock.MonotonicNs());
+    if (!plan) return ErrorAnswer(plan.error());
+    const std::int64_t begin_ns = clock.MonotonicNs();
+    std::string lines;
+    std::uint64_t matches = 0;
+    const auto result = store.Search(*plan, [&](const store::Match& match) {
+      lines += SummaryJson(match.trace, match.view.summary()) + "\n";
+      return ++matches < request->limit;
+    });
+    if (!result) return ErrorAnswer(result.error());
+    JsonWriter out;
+    out.BeginObject().Key("scanned_traces").Uint(result->scanned_traces);
+    out.Key("scanned_share").Double(result->scanned_share);
+    out.Key("next_token");
+    if (!result->complete && result->last) {
+      out.String(PrintToken(*result->last));
+    } else {
+      out.Null();
+    }
+    out.Key("damaged").BeginArray();
+    for (const auto& block : result->damaged) out.String(block);
+    out.EndArray();
+    if (request->explain) {
+      out.Key("explain")
+          .BeginObject()
+          .Key("expression")
+          .String(plan->filter ? plan->filter->text() : "");
+      out.Key("matched")
+          .Uint(matches)
+          .Key("took_ns")
+          .Int(clock.MonotonicNs() - begin_ns)
+          .EndObject();
+    }
+    out.EndObject();
+    lines += out.Take() + "\n";
+    net::HttpResponse answer = net::HttpResponse::Json(200, std::move(lines));
+    answer.headers["content-type"] = "application/x-ndjson";
+    return answer;
+  }
+
+  net::HttpResponse Graph(const net::HttpRequest& http) {
+    auto request = ParseQueryRequest(http.body);
+    if (!request) return ErrorAnswer(request.error());
+    auto plan = MakePlan(*request, clock.MonotonicNs());
+    if (!plan) return ErrorAnswer(plan.error());
+    plan->time_range = query::TimeRange::kEvent;
+    analysis::ServiceGraphBuilder builder;
+    const auto result = store.Search(*plan, [&](const store::Match& match) {
+      const double probability = match.trace.trace->kept.probability;
+      builder.Add(match.trace, plan->from_ns, plan->until_ns,
+                  probability > 0 ? 1 / probability : 1);
+      return true;
+    });
+    if (!result) return ErrorAnswer(result.error());
+    return net::HttpResponse::Json(200,
+                                   GraphJson(builder.Build(), request->from_ns, request->until_ns));
+  }
+
+  net::HttpResponse Tail(const net::HttpRequest& http) {
+    const auto filter = query::Filter::Parse(QueryParameter(http, "q"));
+    if (!filter) return ErrorAnswer(filter.error());
+    return tail.Subscribe(*filter);
+  }
+
+  net::HttpResponse Export(const net::HttpRequest& http) {
+    auto request = ParseQueryRequest(http.body);
+    if (!request) return ErrorAnswer(request.error());
+    const auto format = ParseExportFormat(request->format);
+    if (!format) {
+      return ErrorAnswer(
+          Error{ErrorCode::kInvalidArgument, "format: otlp-json, otlp-proto, xray or csv wanted"});
+    }
+    auto plan = MakePlan(*request, clock.MonotonicNs());
+    if (!plan) return ErrorAnswer(plan.error());
+    plan->deadline_ns = INT64_MAX;  // an export takes as long as its reader reads
+    net::HttpResponse answer;
+    answer.headers["content-type"] = std::string(ExportContentType(*format));
+    answer.stream = [this, plan = *plan, format = *format](const net::StreamWriter& write) {
+      if (const std::string header = ExportHeader(format); !header.empty() && !write(header))
+        return false;
+      const auto result = store.Search(
+          plan, [&](const store::Match& match) { return write(ExportTrace(match.trace, format)); });
+      return result && result->complete && result->damaged.empty();
+    };
+    return answer;
+  }
+
+  net::HttpResponse Import(const net::HttpRequest& http) {
+    if (pipeline == nullptr) {
+      return ErrorAnswer(
+          Error{ErrorCode::kPermissionDenied, "this folder was opened for reading only"});
+    }
+    const std::string name = QueryParameter(http, "format");
+    std::optional<ingest::ImportFormat> format;
+    if (name.empty() || name == "auto") {
+      const auto detected = ingest::DetectImportFormat(http.body);
+      if (!detected) return ErrorAnswer(detected.error());
+      format = *detected;
+    } else if (format = ingest::ParseImportFormat(name); !format) {
+      return ErrorAnswer(
+          Error{ErrorCode::kInvalidArgument,
+                "format: auto, otlp-json, otlp-proto, xray, jaeger, zipkin or csv wanted"});
+    }
+    auto imported = ingest::DecodeImport(http.body, *format, pipeline->LimitsNow());
+    if (!imported) return ErrorAnswer(imported.error());
+    const std::size_t spans = imported->batch.size();
+    std::vector<model::TraceId> ids = imported->batch.trace_ids;
+    std::sort(ids.begin(), ids.end());
+    const auto traces = std::unique(ids.begin(), ids.end()) - ids.begin();
+    if (spans > 0) {
+      if (const auto stored =
+              pipeline->PutBatch(std::move(imported->batch), imported->stats, "import");
+          !stored) {
+        return ErrorAnswer(stored.error());
+      }
+    }
+    JsonWriter out;
+    out.BeginObject().Key("format").String(ingest::ImportFormatName(*format));
+    out.Key("traces").Int(traces).Key("spans").Uint(spans).Key("refused").Uint(imported->refused);
+    out.Key("problems").BeginArray();
+    for (const auto& problem : imported->problems) out.String(problem);
+    out.EndArray().EndObject();
+    return net::HttpResponse::Json(200, out.Take());
+  }
+};
+
+UiApi::UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, const Clock& clock,
+             Metrics& metrics)
+    : impl_(new Impl{store, pipeline, clock, {store, clock, metrics}}) {
+  store.SetCommitListener(
+      [tail = &impl_->tail](const std::shared_ptr<const model::SpanBatch>& batch) {
+        tail->OnCommit(*batch);
+      });
+}
+
+UiApi::~UiApi() { impl_->store.SetCommitListener({}); }
+
+void UiApi::Stop() { impl_->tail.Stop(); }
+
+net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
+  std::string_view path = request.path;
+  if (path.starts_with(kPrefix)) path.remove_prefix(kPrefix.size());
+  const bool get = request.method == "GET";
+  const bool post = request.method == "POST";
+  if (path.starts_with("trace/"))
+    return get ? impl_->Trace(path.substr(6)) : MethodNotAllowed("GET");
+  if (path == "tail") return get ? impl_->Tail(request) : MethodNotAllowed("GET");
+  if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
+  if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");
+  if (path == "export") return post ? impl_->Export(request) : MethodNotAllowed("POST");
+  if (path == "import") return post ? impl_->Import(request) : MethodNotAllowed("POST");
+  return ErrorAnswer(Error{ErrorCode::kNotFound, "no such call: " + request.path});
+}
+
+}  // namespace fluoro::api::ui
