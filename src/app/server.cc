@@ -1,0 +1,185 @@
+#include "app/server.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "api/grafana/jaeger_query.h"
+#include "api/ui/ui_api.h"
+#include "api/xray/xray_api.h"
+#include "app/routes.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "ingest/otlp_grpc.h"
+#include "ingest/otlp_http.h"
+#include "ingest/pipeline.h"
+#include "ingest/zipkin_http.h"
+#include "net/grpc_server.h"
+#include "net/http_server.h"
+#include "net/udp_receiver.h"
+#include "store/embedded/embedded_store.h"
+
+namespace fluoro::app {
+namespace {
+
+constexpr std::int64_t kDrainDeadlineNs = 5 * kNsPerSecond;
+
+log::Level LogLevel(std::string_view name) {
+  if (name == "debug") return log::Level::kDebug;
+  if (name == "warn") return log::Level::kWarn;
+  if (name == "error") return log::Level::kError;
+  if (name == "off") return log::Level::kOff;
+  return log::Level::kInfo;
+}
+
+store::EmbeddedOptions StoreOptions(const cli::ServeConfig& config) {
+  store::EmbeddedOptions options;
+  options.folder = config.data;
+  options.sync = config.sync;
+  options.retention_ns = config.retention_ns;
+  options.retention_bytes = config.retention_bytes;
+  options.memory_bytes = config.memory_bytes;
+  return options;
+}
+
+ingest::Options IngestOptions(const cli::ServeConfig& config) {
+  ingest::Options options;
+  options.limits.body_bytes_max = config.max_body_bytes;
+  options.limits.document_bytes_max = config.max_document_bytes;
+  options.accept_age_ns = config.accept_age_ns;
+  return options;
+}
+
+api::xray::Options XRayOptions(const cli::ServeConfig& config) {
+  api::xray::Options options;
+  options.account_id = config.account;
+  options.region = config.region;
+  options.aws_quotas = config.aws_quotas;
+  if (config.profile == cli::Profile::kDev) options.default_fixed_rate = 1;
+  return options;
+}
+
+/// Members stand in order of construction; Stop goes backwards: first who brings work, last who
+/// keeps it.
+class Server final : public cli::RunningServer {
+ public:
+  static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
+    auto server = std::make_unique<Server>();
+    FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
+                                                        server->metrics_, StoreOptions(config)));
+    server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
+                              IngestOptions(config));
+    server->xray_.emplace(*server->store_, *server->pipeline_, server->clock_, server->metrics_,
+                          XRayOptions(config));
+    server->ui_.emplace(*server->store_, &*server->pipeline_, server->clock_, server->metrics_);
+    server->jaeger_.emplace(*server->store_, server->clock_);
+    if (auto listening = server->Listen(config); !listening) {
+      (void)server->Stop();
+      return std::unexpected(std::move(listening).error());
+    }
+    server->ready_.store(true, std::memory_order_relaxed);
+    log::Info("serving",
+              {{"data", config.data}, {"memory", fmt::format("{}", config.memory_bytes)}});
+    return server;
+  }
+
+  ~Server() override {
+    if (!stopped_) (void)Stop();
+  }
+
+  [[nodiscard]] const cli::BoundPorts& ports() const override { return ports_; }
+
+  Result<void> Stop() override {
+    stopped_ = true;
+    ready_.store(false, std::memory_order_relaxed);
+    if (udp_) udp_->Stop();
+    if (ui_) ui_->Stop();
+    if (grpc_) grpc_->Stop(kDrainDeadlineNs);
+    if (otlp_http_) otlp_http_->Stop(kDrainDeadlineNs);
+    if (http_) http_->Stop(kDrainDeadlineNs);
+    if (!store_) return {};
+    auto closed = store_->Close();
+    log::Info("stopped");
+    return closed;
+  }
+
+ private:
+  Result<void> Listen(const cli::ServeConfig& config) {
+    const net::TlsFiles tls{config.tls_cert, config.tls_key};
+    const net::HttpHandler otlp = ingest::MakeOtlpHttpHandler(*pipeline_);
+    const net::HttpErrorAnswer otlp_error = ingest::MakeOtlpHttpErrorAnswer();
+    if (config.http != "off") {
+      const net::HttpHandler routes =
+          MakeRoutes({*xray_, *ui_, *jaeger_, otlp, ingest::MakeZipkinHttpHandler(*pipeline_),
+                      metrics_, [this] { return ready_.load(std::memory_order_relaxed); }});
+      FLUORO_TRY(http_, net::HttpServer::Start(HttpOptions(config.http, "http", config, tls),
+                                               routes, MakeErrorAnswer(otlp_error), metrics_));
+      ports_.http = http_->address();
+    }
+    if (config.otlp_http != "off") {
+      FLUORO_TRY(otlp_http_,
+                 net::HttpServer::Start(HttpOptions(config.otlp_http, "otlp_http", config, tls),
+                                        otlp, otlp_error, metrics_));
+      ports_.otlp_http = otlp_http_->address();
+    }
+    if (config.otlp_grpc != "off") {
+      net::GrpcServerOptions options;
+      options.address = config.otlp_grpc;
+      options.message_bytes_max = config.max_body_bytes;
+      options.tls = tls;
+      FLUORO_TRY(grpc_, net::GrpcServer::Start(options, ingest::MakeOtlpGrpcHandler(*pipeline_),
+                                               metrics_));
+      ports_.otlp_grpc = grpc_->address();
+    }
+    if (config.udp != "off") {
+      net::UdpReceiverOptions options;
+      options.address = config.udp;
+      FLUORO_TRY(udp_, net::UdpReceiver::Start(
+                           options,
+                           [this](std::span<const std::string_view> datagrams) {
+                             pipeline_->PutDatagrams(datagrams);
+                           },
+                           metrics_));
+      ports_.udp = udp_->address();
+    }
+    return {};
+  }
+
+  static net::HttpServerOptions HttpOptions(const std::string& address, std::string name,
+                                            const cli::ServeConfig& config,
+                                            const net::TlsFiles& tls) {
+    net::HttpServerOptions options;
+    options.address = address;
+    options.name = std::move(name);
+    options.body_bytes_max = config.max_body_bytes;
+    options.tls = tls;
+    return options;
+  }
+
+  std::unique_ptr<Fs> fs_ = MakePosixFs();
+  SystemClock clock_;
+  Metrics metrics_;
+  cli::BoundPorts ports_;
+  std::atomic<bool> ready_{false};  ///< read by /readyz; no other memory hangs on it
+  bool stopped_ = false;
+  std::unique_ptr<store::EmbeddedStore> store_;
+  std::optional<ingest::Pipeline> pipeline_;
+  std::optional<api::xray::XRayApi> xray_;
+  std::optional<api::ui::UiApi> ui_;
+  std::optional<api::grafana::JaegerQuery> jaeger_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<net::HttpServer> otlp_http_;
+  std::unique_ptr<net::GrpcServer> grpc_;
+  std::unique_ptr<net::UdpReceiver> udp_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<cli::RunningServer>> StartServer(const cli::ServeConfig& config) {
+  log::SetLevel(LogLevel(config.log_level));
+  return Server::Start(config);
+}
+
+}  // namespace fluoro::app

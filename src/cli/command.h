@@ -1,0 +1,52 @@
+// What every command shares: its options, its place in the parser, the action that main runs after
+// parsing.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cli/running_server.h"
+#include "cli/source.h"
+
+namespace fluoro::cli {
+
+/// Set by the parsed command; returns the exit code.
+using Action = std::function<int()>;
+
+/// The parser, what the commands may use, and the chosen action.
+struct Registry {
+  CLI::App& app;
+  const ServerFactory& start_server;
+  Action& action;
+  /// Adds a command with the options that all have (--json, --version) and `examples` below its
+  /// help.
+  CLI::App* Add(const std::string& name, const std::string& description,
+                const std::string& examples, bool& json) const;
+};
+
+/// Adds --server (FLUORO_SERVER) and --data. Returns what they fill; shared with the command's
+/// action.
+std::shared_ptr<SourceOptions> AddSourceOptions(CLI::App& command);
+
+/// Writes all of it to standard output; false when the reader left.
+bool Print(std::string_view text);
+
+// One file a command.
+void AddServe(const Registry& registry);
+void AddDemo(const Registry& registry);
+void AddTrace(const Registry& registry);
+void AddSearch(const Registry& registry);
+void AddGraph(const Registry& registry);
+void AddTail(const Registry& registry);
+void AddVerify(const Registry& registry);
+void AddExport(const Registry& registry);
+void AddImport(const Registry& registry);
+void AddHeader(const Registry& registry);
+void AddSampling(const Registry& registry);
+void AddBench(const Registry& registry);
+void AddCompletion(const Registry& registry);
+
+}  // namespace fluoro::cli

@@ -1,0 +1,34 @@
+// Expression and window, as search, graph and export take them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+
+namespace fluoro::cli {
+
+struct QueryOptions {
+  std::string expression;
+  std::string from, to, last, group;
+};
+
+/// Adds EXPR, --from, --to, --last and --group.
+std::shared_ptr<QueryOptions> AddQueryOptions(CLI::App& command);
+
+/// Further members of the request, already as JSON text: {"limit": "20"}.
+struct ExtraMembers {
+  std::uint64_t limit = 0;  ///< 0: not sent
+  std::string next_token;
+  std::string format;
+  bool explain = false;
+};
+
+/// The body of a POST to /ui/api. Without a window everything is asked for. Errors:
+/// kInvalidArgument for a bad time.
+Result<std::string> QueryBody(const QueryOptions& options, const ExtraMembers& extra,
+                              std::int64_t now_ns);
+
+}  // namespace fluoro::cli
