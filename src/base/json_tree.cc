@@ -6,6 +6,9 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include "base/assert.h"
 
@@ -38,7 +41,7 @@ class JsonTree::Builder {
     stream_ = &stream;
     rapidjson::Reader reader;
     const rapidjson::ParseResult parsed =
-        reader.Parse<rapidjson::kParseFullPrecisionFlag>(stream, *this);
+        reader.Parse<rapidjson::kParseNumbersAsStringsFlag>(stream, *this);
     if (error_) return std::unexpected(*std::move(error_));
     if (parsed.IsError()) {
       return Fail(ErrorCode::kCorruption,
@@ -53,18 +56,29 @@ class JsonTree::Builder {
 
   bool Null() { return Scalar(JsonType::kNull, 0); }
   bool Bool(bool value) { return Scalar(JsonType::kBool, value ? 1 : 0); }
-  bool Int(int value) { return Int64(value); }
-  bool Uint(unsigned value) { return Int64(value); }
-  bool Int64(std::int64_t value) {
-    return Scalar(JsonType::kInt, static_cast<std::uint64_t>(value));
+  // Numbers come as text: RapidJSON's own exact conversion counts the leading zeros of a zero.
+  bool RawNumber(const char* data, rapidjson::SizeType bytes, bool) {
+    const std::string_view text(data, bytes);
+    std::int64_t whole = 0;
+    if (text.find_first_of(".eE") == std::string_view::npos &&
+        std::from_chars(data, data + bytes, whole).ec == std::errc()) {
+      return Scalar(JsonType::kInt, static_cast<std::uint64_t>(whole));
+    }
+    double number = 0;
+    if (std::from_chars(data, data + bytes, number).ec != std::errc()) {
+      number = std::strtod(std::string(text).c_str(), nullptr);  // tells too small from too large
+      if (!std::isfinite(number)) {
+        return Stop(ErrorCode::kCorruption, TokenStart(), "Number too big to be stored in double.");
+      }
+    }
+    return Scalar(JsonType::kDouble, std::bit_cast<std::uint64_t>(number));
   }
-  bool Uint64(std::uint64_t value) {
-    return value <= INT64_MAX ? Scalar(JsonType::kInt, value) : Double(static_cast<double>(value));
-  }
-  bool Double(double value) {
-    return Scalar(JsonType::kDouble, std::bit_cast<std::uint64_t>(value));
-  }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  // Not called where numbers come as text.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
   bool String(const char* data, rapidjson::SizeType bytes, bool) {
     return Text(data, bytes) && Done();
   }

@@ -35,6 +35,36 @@ TEST(JsonTree, GivesEveryValueItsTypeAndOffset) {
   EXPECT_EQ(root.Members()[4].key, "o");
 }
 
+TEST(JsonTree, ReadsNumbersAtTheEdges) {
+  struct Case {
+    std::string_view text;
+    std::optional<std::int64_t> whole;
+    double number;
+  };
+  static constexpr Case kCases[] = {
+      {"0", 0, 0},
+      {"-0", 0, 0},
+      {"0e300", std::nullopt, 0},
+      {"0.0e-300", std::nullopt, 0},
+      {"1e-400", std::nullopt, 0},
+      {"0.1", std::nullopt, 0.1},
+      {"1E2", std::nullopt, 100},
+      {"9223372036854775807", INT64_MAX, 9223372036854775807.0},
+      {"-9223372036854775808", INT64_MIN, -9223372036854775808.0},
+      {"9223372036854775808", std::nullopt, 9223372036854775808.0},
+      {"1.7976931348623157e308", std::nullopt, 1.7976931348623157e308},
+  };
+  for (const Case& c : kCases) {
+    const auto tree = JsonTree::Parse(c.text);
+    ASSERT_TRUE(tree) << c.text;
+    EXPECT_EQ(tree->root().Int(), c.whole) << c.text;
+    EXPECT_EQ(tree->root().Double(), c.number) << c.text;
+  }
+  for (const std::string_view bad : {"01", "1.", ".5", "+1", "1e", "-", "0x1", "NaN"}) {
+    EXPECT_FALSE(JsonTree::Parse(bad)) << bad;
+  }
+}
+
 TEST(JsonTree, TakesTheLastOfRepeatedKeys) {
   const auto tree = JsonTree::Parse(R"({"a":[1,{"b":2}],"a":7})");
   ASSERT_TRUE(tree);
