@@ -20,7 +20,11 @@ Value Text(std::string text) {
   return text.empty() ? std::nullopt : Value(AttributeValue{std::move(text)});
 }
 
-Value Milliseconds(std::int64_t ns) { return AttributeValue{static_cast<double>(ns) / 1e6}; }
+Value Milliseconds(std::int64_t from_ns, std::int64_t until_ns) {
+  std::int64_t ns = 0;
+  if (__builtin_sub_overflow(until_ns, from_ns, &ns)) return std::nullopt;
+  return AttributeValue{static_cast<double>(ns) / 1e6};
+}
 
 std::string TextField(const Span& span, std::string_view field) {
   const auto value = CanonicalField(span, field);
@@ -345,7 +349,7 @@ Value ToolName(const Span& span) {
 
 Value ToolLatency(const Span& span) {
   if (!IsTool(span) || span.Has(model::SpanFlag::kInProgress)) return std::nullopt;
-  return Milliseconds(span.end_ns - span.start_ns);
+  return Milliseconds(span.start_ns, span.end_ns);
 }
 
 Value Timeout(const Span& span) {
@@ -441,9 +445,9 @@ Value TimeToFirstToken(const Span& span) {
            IsChunk(event);
   };
   const auto first = std::find_if(span.events.begin(), span.events.end(), is_first);
-  if (first != span.events.end()) return Milliseconds(first->time_ns - span.start_ns);
+  if (first != span.events.end()) return Milliseconds(span.start_ns, first->time_ns);
   const auto completion = ParseIsoTime(TextAt(span, "langfuse.observation.completion_start_time"));
-  return completion ? Milliseconds(*completion - span.start_ns) : std::nullopt;
+  return completion ? Milliseconds(span.start_ns, *completion) : std::nullopt;
 }
 
 // 0 < ttft <= duration with some slack; what fails as seconds may have been milliseconds all along.

@@ -183,7 +183,10 @@ std::optional<std::int64_t> ParseIsoTime(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year{*year},
                                          std::chrono::month{static_cast<unsigned>(*month)},
                                          std::chrono::day{static_cast<unsigned>(*day)}};
-  if (!date.ok()) return std::nullopt;
+  // Other years do not fit into nanoseconds.
+  constexpr int kYearMin = 1969;
+  constexpr int kYearMax = 2261;
+  if (!date.ok() || *year < kYearMin || *year > kYearMax) return std::nullopt;
   std::size_t at = 19;
   std::int64_t fraction_ns = 0;
   if (at < text.size() && text[at] == '.') {

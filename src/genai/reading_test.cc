@@ -52,7 +52,8 @@ TEST(ParseIsoTime, ZonesAndFractions) {
   EXPECT_EQ(ParseIsoTime("\"2016-11-04T21:02:41.271Z\""), 1478293361271000000);
   EXPECT_EQ(ParseIsoTime("1970-01-01T01:00:00.5+01:00"), 500'000'000);
   EXPECT_EQ(ParseIsoTime("1969-12-31T23:00:00-0100"), 0);
-  for (const char* bad : {"", "1970", "1970-13-01T00:00:00Z", "1970-01-01Txx:00:00Z"}) {
+  for (const char* bad : {"", "1970", "1970-13-01T00:00:00Z", "1016-11-04T21:02:41Z",
+                          "9999-01-01T00:00:00Z", "1970-01-01Txx:00:00Z"}) {
     EXPECT_FALSE(ParseIsoTime(bad)) << bad;
   }
 }
