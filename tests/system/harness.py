@@ -42,8 +42,9 @@ class Server:
             ports_file.unlink()
         # pylint: disable=consider-using-with
         self.process = subprocess.Popen(
-            [str(BINARY), "serve", "--data", str(self.folder / "data"), "--http", "127.0.0.1:0", "--udp", "127.0.0.1:0",
-             "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--ports-file", str(ports_file), *self.flags],
+            [str(BINARY), "serve", "--data", str(self.folder / "data"), "--ports-file", str(ports_file),
+             *(word for flag in ("--http", "--udp", "--otlp-http", "--otlp-grpc") if flag not in self.flags for word in (flag, "127.0.0.1:0")),
+             *self.flags],
             stderr=open(self.log_path, "ab"), stdout=subprocess.DEVNULL, env={**os.environ, **self.env})
         deadline = time.monotonic() + 60
         while not ports_file.exists():
