@@ -174,6 +174,12 @@ Result<Imported> DecodeEach(std::string_view bytes, const Decode& decode) {
   return all;
 }
 
+// Version 1 alone has binary annotations, and annotations with an endpoint.
+codec::zipkin::Version ZipkinVersionOf(std::string_view json) {
+  return json.find("\"binaryAnnotations\"") != std::string_view::npos ? codec::zipkin::Version::kV1
+                                                                      : codec::zipkin::Version::kV2;
+}
+
 template <class Decode>
 Result<Imported> Wrap(const Decode& decode) {
   Imported out;
@@ -266,7 +272,7 @@ Result<Imported> DecodeImport(std::string_view bytes, ImportFormat format,
     case ImportFormat::kZipkin:
       return DecodeEach(bytes, [&](std::string_view value) {
         return Wrap([&](model::DecodeStats& stats) {
-          return codec::zipkin::DecodeSpans(value, codec::zipkin::Version::kV2, limits, stats);
+          return codec::zipkin::DecodeSpans(value, ZipkinVersionOf(value), limits, stats);
         });
       });
     case ImportFormat::kCsv:

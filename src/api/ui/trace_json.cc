@@ -171,10 +171,10 @@ Usage SumUsage(const model::AssembledTrace& trace, const std::vector<genai::Step
       continue;
     bool wraps = false;
     for (const std::int32_t child : entity.children) {
-      const auto child_kind = kinds[static_cast<std::size_t>(child)];
-      const auto* child_span = trace.entities[static_cast<std::size_t>(child)].span;
-      wraps = wraps || (child_kind == kinds[i] && child_span != nullptr &&
-                        Tokens(*child_span, "prompt_tokens") > 0);
+      const auto index = static_cast<std::size_t>(child);
+      const model::Entity& below = trace.entities[index];
+      wraps = wraps || (kinds[index] == kinds[i] && below.role != model::EntityRole::kInferred &&
+                        below.span != nullptr && Tokens(*below.span, "prompt_tokens") > 0);
     }
     if (wraps) continue;
     const std::int64_t prompt = Tokens(*entity.span, "prompt_tokens");
