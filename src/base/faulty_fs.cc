@@ -439,10 +439,17 @@ Result<void> FaultyFs::SyncDir(std::string_view path) {
     return Fail(ErrorCode::kNotFound, std::string(path) + ": sync folder: no such folder");
   FLUORO_CHECK_OK(BeginChange(*state_, std::string(path) + ": sync folder"));
   if (state_->ignore_syncs) return {};
+  std::set<std::string> moved;
   std::erase_if(state_->unsynced_names, [&](const NameChange& change) {
     if (change.folder != path) return false;
     ApplyName(change, state_->durable_names, state_->durable_folders);
+    if (change.kind == NameChange::Kind::kRename) moved.insert(change.from);
     return true;
+  });
+  // What was moved away durably was made before: that it was made cannot come to light later.
+  std::erase_if(state_->unsynced_names, [&](const NameChange& change) {
+    return change.kind == NameChange::Kind::kLink && moved.contains(change.path) &&
+           !state_->names.contains(change.path);
   });
   return {};
 }

@@ -1,10 +1,14 @@
 #include "store/embedded/embedded_store.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
+#include <thread>
 
+#include "base/faulty_fs.h"
 #include "base/memory_fs.h"
 #include "store/testing.h"
 #include "store/trace_store_contract.h"
@@ -52,6 +56,339 @@ class EmbeddedHarness final : public StoreHarness {
   Metrics metrics_;
   std::unique_ptr<EmbeddedStore> store_;
 };
+
+class EmbeddedStoreTest : public ::testing::Test {
+ protected:
+  EmbeddedStoreTest() {
+    options_.folder = "data";
+    options_.background_thread = false;
+    options_.wal_allocate_bytes = 4096;
+  }
+  std::unique_ptr<EmbeddedStore> Open() {
+    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened ? *std::move(opened) : nullptr;
+  }
+  std::vector<model::Span> Spans(std::uint64_t trace, std::size_t count) {
+    std::vector<model::Span> spans;
+    for (std::size_t i = 0; i < count; ++i)
+      spans.push_back(RandomSpan(rng_, MakeTraceId(trace), ++number_));
+    return spans;
+  }
+  static std::size_t Count(TraceStore& store, std::uint64_t trace) {
+    const auto traces = store.GetTraces(std::vector{MakeTraceId(trace)});
+    EXPECT_TRUE(traces);
+    return !traces || traces->empty() ? 0 : traces->front()->spans.size();
+  }
+  FaultyFs fs_;
+  ManualClock clock_{kNow};
+  Metrics metrics_;
+  EmbeddedOptions options_;
+  Rng rng_{99};
+  std::uint64_t number_ = 0;
+};
+
+TEST_F(EmbeddedStoreTest, SealsTracesThatAreIdleOrOld) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 2)), Durability::kSynced));
+  clock_.Advance(5 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(fs_.List("data/blocks")->size(), 0U);
+  clock_.Advance(5 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(fs_.List("data/blocks")->size(), 1U);
+  EXPECT_EQ(store->GetUsage().head_bytes, 0U);
+  for (int i = 0; i < 18; ++i) {  // never idle, but old in the end
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(2, 1)), Durability::kSynced));
+    clock_.Advance(5 * kNsPerSecond);
+    ASSERT_TRUE(store->RunMaintenance());
+  }
+  EXPECT_EQ(fs_.List("data/blocks")->size(), 2U);
+  EXPECT_EQ(Count(*store, 2), 18U);
+}
+
+TEST_F(EmbeddedStoreTest, RetentionByAgeCountsFromArrival) {
+  options_.retention_ns = 100 * kNsPerSecond;
+  const auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 2)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  clock_.Advance(99 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(Count(*store, 1), 2U);
+  clock_.Advance(2 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(Count(*store, 1), 0U);
+  EXPECT_TRUE(fs_.List("data/blocks")->empty());
+  EXPECT_TRUE(fs_.List("data/tmp")->empty());
+}
+
+TEST_F(EmbeddedStoreTest, RetentionByBytesDropsTheOldestButNeverTheNewest) {
+  options_.retention_bytes = 40'000;
+  options_.wal_file_bytes = 8'192;
+  const auto store = Open();
+  for (std::uint64_t trace = 1; trace <= 30; ++trace) {
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 20)), Durability::kSynced));
+    clock_.Advance(kNsPerSecond);
+    ASSERT_TRUE(store->SealAll());
+    ASSERT_TRUE(store->RunMaintenance());
+  }
+  EXPECT_LE(store->GetUsage().disk_bytes, 60'000U);
+  EXPECT_EQ(Count(*store, 1), 0U);
+  EXPECT_EQ(Count(*store, 30), 20U);
+}
+
+TEST_F(EmbeddedStoreTest, OneProcessAFolder) {
+  const auto store = Open();
+  const auto second = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kAlreadyExists);
+}
+
+TEST_F(EmbeddedStoreTest, NewerFormatIsRefusedAndADamagedOneIsNot) {
+  Open().reset();
+  std::string text = "fluoro-store 2";
+  auto files = fs_.Snapshot();
+  files["data/FORMAT"] = files["data/FORMAT"].substr(0, 13) + "9" + files["data/FORMAT"].substr(14);
+  fs_.Load(files);
+  auto store = Open();  // the sum says that a bit has flipped, not that a newer program was here
+  ASSERT_TRUE(store);
+  const auto result = store->Search({}, [](const Match&) { return true; });
+  EXPECT_EQ(result->damaged.size(), 1U);
+  store.reset();
+  {
+    char digits[17];
+    std::snprintf(digits, sizeof(digits), "%016llx",
+                  static_cast<unsigned long long>(XXH3_64bits(text.data(), text.size())));
+    files["data/FORMAT"] = text + " " + digits + "\n";
+  }
+  fs_.Load(files);
+  const auto newer = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
+  ASSERT_FALSE(newer);
+  EXPECT_EQ(newer.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_F(EmbeddedStoreTest, ReadersWithoutALockSeeHeadAndBlocks) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 2)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 3)), Durability::kSynced));
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(2, 4)), Durability::kSynced));
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(3, 1)), Durability::kSynced));
+  ASSERT_TRUE(store->Delete(std::vector{MakeTraceId(3)}));
+  const std::uint64_t changes = fs_.changes();
+  options_.read_only = true;
+  const auto reader = Open();
+  EXPECT_EQ(Count(*reader, 1), 5U);
+  EXPECT_EQ(Count(*reader, 2), 4U);
+  EXPECT_EQ(Count(*reader, 3), 0U);
+  EXPECT_EQ(reader->Append(MakeBatch(Spans(4, 1)), Durability::kSynced).error().code,
+            ErrorCode::kUnavailable);
+  EXPECT_EQ(fs_.changes(), changes);
+  options_.folder = "nothing";
+  EXPECT_EQ(OpenEmbeddedStore(fs_, clock_, metrics_, options_).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(EmbeddedStoreTest, RefusesWhatMemoryCannotHoldAndTakesItAfterASeal) {
+  options_.memory_bytes = 1 << 20;  // 256 KiB of head
+  const auto store = Open();
+  std::uint64_t accepted = 0;
+  Result<void> last;
+  while (accepted < 10'000) {
+    last = store->Append(MakeBatch(Spans(accepted, 5)), Durability::kSynced);
+    if (!last) break;
+    ++accepted;
+  }
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, ErrorCode::kUnavailable);
+  EXPECT_LE(store->GetUsage().head_bytes, (1U << 18) / 10 * 9);
+  // Maintenance seals the oldest although nothing is idle.
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_LE(store->GetUsage().head_bytes, 1U << 17);
+  EXPECT_TRUE(store->Append(MakeBatch(Spans(20'000, 5)), Durability::kSynced));
+  for (std::uint64_t trace = 0; trace < accepted; ++trace) EXPECT_EQ(Count(*store, trace), 5U);
+  const auto huge = store->Append(MakeBatch(Spans(1, 3'000)), Durability::kSynced);
+  ASSERT_FALSE(huge);
+  EXPECT_EQ(huge.error().code, ErrorCode::kTooLarge);
+}
+
+TEST_F(EmbeddedStoreTest, ReplaysALogLargerThanMemory) {
+  {
+    const auto store = Open();
+    for (std::uint64_t trace = 0; trace < 400; ++trace) {
+      ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 20)), Durability::kSynced));
+    }
+    fs_.CrashAfter(1);
+  }
+  fs_.Restart(PowerLoss::kKeepAll, 1);
+  options_.memory_bytes = 2 << 20;  // 512 KiB of head
+  const auto store = Open();
+  EXPECT_LE(store->GetUsage().head_bytes, std::uint64_t{512} << 10);
+  EXPECT_GT(fs_.List("data/blocks")->size(), 3U);
+  for (std::uint64_t trace = 0; trace < 400; ++trace) EXPECT_EQ(Count(*store, trace), 20U);
+}
+
+TEST_F(EmbeddedStoreTest, DuplicatesAndDisorderAreStoredOnce) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    options_.folder = "data" + std::to_string(seed);
+    Rng rng(seed);
+    const auto store = Open();
+    auto complete = Spans(1, 6);
+    for (auto& span : complete) {
+      span.flags = 0;
+      span.document.clear();
+    }
+    std::vector<std::vector<model::Span>> sends;
+    for (const model::Span& span : complete) {
+      auto begun = span;
+      begun.flags = model::SpanFlag::kInProgress;
+      begun.end_ns = begun.start_ns;
+      sends.push_back({begun});
+      for (std::uint64_t i = 1 + rng.Below(5); i > 0; --i) sends.push_back({span});
+    }
+    for (std::size_t i = sends.size(); i > 1; --i) std::swap(sends[i - 1], sends[rng.Below(i)]);
+    for (const auto& spans : sends) {
+      ASSERT_TRUE(store->Append(MakeBatch(spans), Durability::kSynced));
+      if (rng.Chance(0.3)) {
+        ASSERT_TRUE(store->SealAll());
+      }
+    }
+    const auto traces = store->GetTraces(std::vector{MakeTraceId(1)});
+    auto held = traces->front()->spans;
+    std::sort(held.begin(), held.end(),
+              [](const auto& a, const auto& b) { return a.span_id < b.span_id; });
+    EXPECT_EQ(held, complete) << seed;
+  }
+}
+
+TEST_F(EmbeddedStoreTest, AFullDiskRefusesAppendsAndServesReadsUntilSpaceReturns) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 5)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  std::uint64_t used = 0;
+  for (const auto& [path, content] : fs_.Snapshot()) used += content.size();
+  fs_.SetCapacity(used + 20'000);
+  std::uint64_t accepted = 1;
+  Result<void> last;
+  while (accepted < 1'000) {
+    last = store->Append(MakeBatch(Spans(accepted + 1, 5)), Durability::kSynced);
+    if (!last) break;
+    ++accepted;
+  }
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().code, ErrorCode::kNoSpace);
+  EXPECT_EQ(store->Append(MakeBatch(Spans(900, 5)), Durability::kSynced).error().code,
+            ErrorCode::kNoSpace);
+  for (std::uint64_t trace = 1; trace <= accepted; ++trace) EXPECT_EQ(Count(*store, trace), 5U);
+  EXPECT_FALSE(store->SealAll());
+  fs_.SetCapacity(UINT64_MAX);
+  EXPECT_TRUE(store->Append(MakeBatch(Spans(901, 5)), Durability::kSynced));
+  EXPECT_TRUE(store->SealAll());
+  for (std::uint64_t trace = 1; trace <= accepted; ++trace) EXPECT_EQ(Count(*store, trace), 5U);
+  EXPECT_EQ(Count(*store, 901), 5U);
+}
+
+TEST_F(EmbeddedStoreTest, AfterAFailedSyncANewFileTakesOver) {
+  auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 5)), Durability::kSynced));
+  const auto before = *fs_.List("data/wal");
+  fs_.FailSync(1);
+  const auto refused = store->Append(MakeBatch(Spans(2, 5)), Durability::kSynced);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kIo);
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(3, 5)), Durability::kSynced));
+  const auto after = *fs_.List("data/wal");
+  EXPECT_EQ(after.size(), before.size() + 1);
+  EXPECT_EQ(metrics_.GetCounter("fluoro_store_fsync_failures_total", "").value(), 1);
+  fs_.CrashAfter(1);
+  store.reset();
+  fs_.Restart(PowerLoss::kDropAll, 1);
+  store = Open();
+  EXPECT_EQ(Count(*store, 1), 5U);
+  EXPECT_EQ(Count(*store, 3), 5U);
+}
+
+TEST_F(EmbeddedStoreTest, LogFilesGoWhenTheirBatchesAreSealed) {
+  options_.wal_file_bytes = 8'192;
+  const auto store = Open();
+  for (std::uint64_t trace = 0; trace < 40; ++trace) {
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 10)), Durability::kSynced));
+  }
+  EXPECT_GT(fs_.List("data/wal")->size(), 3U);
+  ASSERT_TRUE(store->SealAll());
+  EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
+}
+
+TEST_F(EmbeddedStoreTest, WrittenIsSyncedByClosingAtTheLatest) {
+  options_.sync = SyncPolicy::kInterval;
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 5)), Durability::kWritten));
+    EXPECT_EQ(Count(*store, 1), 5U);
+    ASSERT_TRUE(store->Close());
+  }
+  fs_.Restart(PowerLoss::kDropAll, 1);
+  EXPECT_EQ(Count(*Open(), 1), 5U);
+}
+
+TEST_F(EmbeddedStoreTest, AppendsReadsSealsAndDeletesRunTogether) {
+  options_.background_thread = true;
+  options_.seal_idle_ns = 0;
+  const auto store = Open();
+  std::vector<std::vector<model::SpanBatch>> work(3);
+  for (std::size_t thread = 0; thread < work.size(); ++thread) {
+    for (std::uint64_t i = 0; i < 60; ++i)
+      work[thread].push_back(MakeBatch(Spans(thread * 100 + i % 20, 4)));
+  }
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> threads;
+  for (auto& batches : work) {
+    threads.emplace_back([&] {
+      for (auto& batch : batches) EXPECT_TRUE(store->Append(std::move(batch), Durability::kSynced));
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_TRUE(store->RunMaintenance());
+      EXPECT_TRUE(store->Delete(std::vector{MakeTraceId(static_cast<std::uint64_t>(900 + i))}));
+    }
+  });
+  std::jthread reader([&] {
+    while (!done) {
+      std::set<model::TraceId> seen;
+      const auto result = store->Search({}, [&](const Match& match) {
+        EXPECT_TRUE(seen.insert(match.trace.trace->id).second);
+        return true;
+      });
+      EXPECT_TRUE(result && result->damaged.empty());
+      EXPECT_TRUE(store->Services(10));
+      (void)store->GetUsage();
+    }
+  });
+  threads.clear();
+  done = true;
+  reader.join();
+  for (std::size_t thread = 0; thread < work.size(); ++thread) {
+    for (std::uint64_t i = 0; i < 20; ++i) EXPECT_EQ(Count(*store, thread * 100 + i), 12U);
+  }
+}
+
+TEST_F(EmbeddedStoreTest, VerifyNamesTheDamagedFile) {
+  auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 5)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(2, 5)), Durability::kSynced));
+  store.reset();
+  auto report = VerifyFolder(fs_, "data");
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok());
+  for (const std::string& path : fs_.Files()) {
+    if (path.ends_with(".flb")) fs_.FlipBit(path, 8 * 100);
+  }
+  report = VerifyFolder(fs_, "data");
+  EXPECT_FALSE(report->ok());
+  for (const auto& item : report->items)
+    EXPECT_EQ(item.problem.empty(), !item.file.ends_with(".flb")) << item.file;
+}
 
 }  // namespace
 

@@ -1,0 +1,65 @@
+// Any bytes as the parts of a block file behind their sums: refused or safe to read.
+// input := what:u8 rest; what 0: a row group as (id:varint length:varint bytes)*, else one section.
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "store/embedded/block_format.h"
+
+namespace {
+
+void TryRowGroup(std::string_view bytes) {
+  using namespace fluoro;         // NOLINT(google-build-using-namespace): one function
+  using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
+  std::map<std::uint32_t, std::string_view> columns;
+  ByteReader in(bytes);
+  while (!in.done()) {
+    const auto id = in.TakeCount(UINT32_MAX);
+    if (!id) return;
+    const auto column = in.TakeText();
+    if (!column) return;
+    columns[static_cast<std::uint32_t>(*id)] = *column;
+  }
+  // The trace table is not at hand: one trace of as many rows as the columns claim.
+  ByteReader counts(columns[static_cast<std::uint32_t>(RowColumn::kCounts)]);
+  const auto spans = counts.TakeCount(kRowGroupSpansMax);
+  if (!spans) return;
+  const TraceRun run{.id = {}, .start_ns = 0, .rows = static_cast<std::uint32_t>(*spans)};
+  const auto batch = DecodeRowGroup(columns, {&run, 1});
+  if (!batch) return;
+  model::SpanReader reader(*batch);
+  for (std::uint32_t i = 0; i < batch->size(); ++i) (void)reader.Read(i);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
+  if (size == 0) return 0;
+  const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 7) {
+    case 0:
+      TryRowGroup(rest);
+      break;
+    case 1:
+      (void)DecodeFooter(rest, rest.size() + kBlockHeaderBytes);
+      break;
+    case 2:
+      if (const auto traces = DecodeTraces(rest, size > 1 ? data[1] : 0, 1'000))
+        (void)DecodeTraceIndex(rest, *traces);
+      break;
+    case 3:
+      (void)DecodeServices(rest);
+      break;
+    case 4:
+      if (const auto filter = TraceFilter::Decode(rest)) (void)filter->MayContain({});
+      break;
+    case 5:
+      (void)DecodeTrailer(rest, size);
+      break;
+    default:
+      (void)DecodeDeletions(rest);
+  }
+  return 0;
+}

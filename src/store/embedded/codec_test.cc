@@ -1,0 +1,332 @@
+// Columns, batches, row groups and log frames: what goes in comes out, and broken bytes are
+// refused.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "store/embedded/batch_codec.h"
+#include "store/embedded/block_format.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/row_group.h"
+#include "store/embedded/wal_format.h"
+#include "store/testing.h"
+
+namespace fluoro::store {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the suite of this module
+
+TEST(Ints, RoundTrip) {
+  Rng rng(1);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::uint64_t> values(rng.Below(400));
+    const std::uint64_t shift = rng.Below(64);
+    const std::uint64_t factor = rng.Chance(0.3) ? 1'000'000 : 1;
+    const bool constant = rng.Chance(0.1);
+    for (auto& value : values) value = constant ? 42 : (rng.Next() >> shift) / factor * factor;
+    std::string bytes;
+    EncodeInts(values, bytes);
+    std::vector<std::uint64_t> decoded(values.size());
+    ByteReader in(bytes);
+    ASSERT_TRUE(DecodeInts(in, decoded)) << round;
+    EXPECT_EQ(decoded, values) << round;
+    EXPECT_TRUE(in.done());
+    if (bytes.size() > 1 && !values.empty()) {
+      ByteReader cut(std::string_view(bytes).substr(0, bytes.size() - 1));
+      EXPECT_FALSE(DecodeInts(cut, decoded)) << round;
+    }
+  }
+}
+
+TEST(Ints, ExtremesRoundTrip) {
+  const std::vector<std::uint64_t> values{0, UINT64_MAX, 1, UINT64_MAX - 1, std::uint64_t{1} << 63,
+                                          0};
+  std::string bytes;
+  EncodeInts(values, bytes);
+  std::vector<std::uint64_t> decoded(values.size());
+  ByteReader in(bytes);
+  ASSERT_TRUE(DecodeInts(in, decoded));
+  EXPECT_EQ(decoded, values);
+}
+
+TEST(Texts, RoundTripAsDictionaryAndPlain) {
+  Rng rng(2);
+  for (const std::uint64_t distinct : {1U, 3U, 50U, 100'000U}) {
+    TextColumn column;
+    std::vector<std::string> values;
+    for (int i = 0; i < 500; ++i) {
+      values.push_back(std::string(rng.Below(9), 'v') + std::to_string(rng.Below(distinct)));
+      column.Add(values.back());
+    }
+    std::string bytes;
+    column.Encode(bytes);
+    ByteReader in(bytes);
+    const auto decoded = DecodeTexts(in, values.size());
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(decoded->At(i), values[i]);
+  }
+}
+
+model::SpanBatch RandomBatch(Rng& rng, std::size_t spans) {
+  std::vector<model::Span> list;
+  for (std::size_t i = 0; i < spans; ++i)
+    list.push_back(RandomSpan(rng, MakeTraceId(rng.Below(5)), i + 1));
+  return MakeBatch(list);
+}
+
+TEST(BatchCodec, RoundTripsAndRefusesEveryCut) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const model::SpanBatch batch = RandomBatch(rng, rng.Below(12));
+    std::string bytes;
+    EncodeBatch(batch, 123, bytes);
+    const auto decoded = DecodeBatch(bytes);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ(decoded->arrival_ns, 123);
+    EXPECT_TRUE(decoded->batch.SameSpans(batch));
+    EXPECT_EQ(decoded->batch.arena, batch.arena);
+    for (std::size_t cut = 0; cut < bytes.size(); cut += 1 + rng.Below(9)) {
+      EXPECT_FALSE(DecodeBatch(std::string_view(bytes).substr(0, cut)));
+    }
+    EXPECT_FALSE(DecodeBatch(bytes + "x"));
+  }
+}
+
+TEST(BatchCodec, AFlippedBitNeverMakesAnUnsafeBatch) {
+  Rng rng(3);
+  const model::SpanBatch batch = RandomBatch(rng, 6);
+  std::string bytes;
+  EncodeBatch(batch, 1, bytes);
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string flipped = bytes;
+    flipped[bit / 8] =
+        static_cast<char>(static_cast<unsigned char>(flipped[bit / 8]) ^ (1U << (bit % 8)));
+    const auto decoded = DecodeBatch(flipped);
+    if (!decoded) continue;
+    model::SpanReader reader(decoded->batch);
+    for (std::uint32_t i = 0; i < decoded->batch.size(); ++i) (void)reader.Read(i);
+  }
+}
+
+struct Encoded {
+  std::vector<EncodedColumn> columns;
+  std::vector<TraceRun> runs;
+  std::vector<model::Span> spans;
+};
+
+Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9) {
+  Rng rng(seed);
+  Encoded out;
+  std::vector<std::unique_ptr<model::SpanBatch>> batches;  // alive until Finish
+  const std::size_t traces = 1 + rng.Below(6);
+  std::uint64_t number = 0;
+  RowGroupBuilder builder;
+  for (std::size_t t = 0; t < traces; ++t) {
+    std::vector<model::Span> spans;
+    for (std::uint64_t i = 1 + rng.Below(25); i > 0; --i) {
+      spans.push_back(RandomSpan(rng, MakeTraceId(t), ++number));
+      for (std::size_t k = 9; k < keys; ++k)
+        spans.back().attributes.push_back(
+            {"rare." + std::to_string(k + number * keys), {std::string("v")}, {}});
+    }
+    batches.push_back(std::make_unique<model::SpanBatch>(MakeBatch(spans)));
+    std::vector<RowRef> rows;
+    std::int64_t start = INT64_MAX;
+    for (const model::Span& span : spans) start = std::min(start, span.start_ns);
+    for (std::uint32_t i = 0; i < spans.size(); ++i) rows.push_back({batches.back().get(), i});
+    builder.AddTrace(start, rows);
+    out.runs.push_back({.id = MakeTraceId(t),
+                        .start_ns = start,
+                        .rows = static_cast<std::uint32_t>(spans.size())});
+    out.spans.insert(out.spans.end(), spans.begin(), spans.end());
+  }
+  out.columns = builder.Finish();
+  return out;
+}
+
+std::map<std::uint32_t, std::string_view> Views(const std::vector<EncodedColumn>& columns) {
+  std::map<std::uint32_t, std::string_view> views;
+  for (const EncodedColumn& column : columns) views[column.id] = column.bytes;
+  return views;
+}
+
+TEST(RowGroup, RoundTrips) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const Encoded encoded = EncodeRandomRowGroup(seed);
+    const auto batch = DecodeRowGroup(Views(encoded.columns), encoded.runs);
+    ASSERT_TRUE(batch) << batch.error().message;
+    ASSERT_EQ(batch->size(), encoded.spans.size());
+    model::SpanReader reader(*batch);
+    for (std::uint32_t i = 0; i < batch->size(); ++i) EXPECT_EQ(reader.Read(i), encoded.spans[i]);
+  }
+}
+
+TEST(RowGroup, KeysBeyondTheColumnsAreKeptInTheOverflow) {
+  const Encoded encoded = EncodeRandomRowGroup(5, 400);
+  ASSERT_GT(encoded.spans.size() * 391, 5'000U);
+  const auto batch = DecodeRowGroup(Views(encoded.columns), encoded.runs);
+  ASSERT_TRUE(batch) << batch.error().message;
+  model::SpanReader reader(*batch);
+  for (std::uint32_t i = 0; i < batch->size(); ++i) EXPECT_EQ(reader.Read(i), encoded.spans[i]);
+}
+
+TEST(RowGroup, FlippedOrCutColumnsAreRefusedOrSafe) {
+  Rng rng(4);
+  const Encoded encoded = EncodeRandomRowGroup(7);
+  for (int round = 0; round < 4'000; ++round) {
+    auto columns = encoded.columns;
+    auto& column = columns[rng.Below(columns.size())].bytes;
+    if (column.empty()) continue;
+    const std::size_t at = rng.Below(column.size());
+    if (rng.Chance(0.3)) {
+      column.resize(at);
+    } else {
+      column[at] = static_cast<char>(static_cast<unsigned char>(column[at]) ^ (1U << rng.Below(8)));
+    }
+    const auto batch = DecodeRowGroup(Views(columns), encoded.runs);
+    if (!batch) continue;
+    model::SpanReader reader(*batch);
+    for (std::uint32_t i = 0; i < batch->size(); ++i) (void)reader.Read(i);
+  }
+}
+
+TEST(TraceFilterTest, FindsAllAndRarelyMore) {
+  std::vector<TraceEntry> traces(10'000);
+  for (std::size_t i = 0; i < traces.size(); ++i) traces[i].id = MakeTraceId(i);
+  const auto filter = TraceFilter::Decode(TraceFilter::Encode(traces));
+  ASSERT_TRUE(filter);
+  std::size_t hits = 0;
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    EXPECT_TRUE(filter->MayContain(traces[i].id));
+    if (filter->MayContain(MakeTraceId(i + 1'000'000))) ++hits;
+  }
+  EXPECT_LT(hits, 150U);
+}
+
+class WalFrames : public ::testing::Test {
+ protected:
+  WalFrames() {
+    header_.file_number = 7;
+    header_.salt.fill(9);
+    file_ = EncodeWalHeader(header_);
+  }
+  void Add(std::uint64_t lsn, const std::string& body, std::uint64_t synced = 0) {
+    AppendFrames(*EncodeRecord(FrameType::kSpans, body), lsn, synced, 0, FrameSeed(header_), file_);
+  }
+  std::vector<std::pair<std::uint64_t, std::string>> Walk() {
+    std::vector<std::pair<std::uint64_t, std::string>> records;
+    walk_ = *WalkFrames(file_, FrameSeed(header_), [&](WalRecord& record) -> Result<void> {
+      records.emplace_back(record.header.lsn, record.body);
+      return {};
+    });
+    return records;
+  }
+  WalHeader header_;
+  std::string file_;
+  WalWalk walk_;
+};
+
+TEST_F(WalFrames, ReadsBackInOrder) {
+  Add(1, "one");
+  Add(2, std::string(100'000, 'z'), 1);
+  Add(3, "");
+  file_.append(8'192, '\0');
+  const auto records = Walk();
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(records[1].second, std::string(100'000, 'z'));
+  EXPECT_EQ(walk_.garbage_bytes, 0U);
+  EXPECT_EQ(walk_.max_synced_lsn, 1U);
+}
+
+TEST_F(WalFrames, EveryCutOfTheLastFrameDropsJustThatRecord) {
+  Add(1, "one");
+  const std::size_t first = file_.size();
+  Add(2, "the second record");
+  const std::string whole = file_;
+  for (std::size_t cut = first; cut < whole.size() - 8; ++cut) {
+    file_ = whole.substr(0, cut);
+    EXPECT_EQ(Walk().size(), 1U) << cut;
+    EXPECT_EQ(walk_.end_offset, first);
+  }
+}
+
+TEST_F(WalFrames, EveryFlipIsSeenAndTheOthersRead) {
+  Add(1, "one");
+  const std::size_t begin = file_.size();
+  Add(2, "two two two");
+  const std::size_t end = file_.size();
+  Add(3, "three");
+  const std::string whole = file_;
+  for (std::size_t bit = begin * 8; bit < end * 8; ++bit) {
+    file_ = whole;
+    file_[bit / 8] =
+        static_cast<char>(static_cast<unsigned char>(file_[bit / 8]) ^ (1U << (bit % 8)));
+    const auto records = Walk();
+    EXPECT_GT(walk_.garbage_bytes, 0U) << bit;
+    EXPECT_EQ(records.front().first, 1U);
+    EXPECT_EQ(records.back().first, 3U);
+  }
+}
+
+TEST_F(WalFrames, FramesOfAnotherFileDoNotVerify) {
+  Add(1, "one");
+  WalHeader other = header_;
+  other.file_number = 8;
+  AppendFrames(*EncodeRecord(FrameType::kSpans, "stale"), 2, 0, 0, FrameSeed(other), file_);
+  EXPECT_EQ(Walk().size(), 1U);
+}
+
+TEST_F(WalFrames, LongBodiesSpanFramesAndNeedAllOfThem) {
+  Rng rng(5);
+  std::string body(kFrameBodyBytesMax * 2 + 1'000, '\0');
+  for (std::size_t i = 0; i < body.size(); i += 8) {
+    const std::uint64_t random = rng.Next();
+    std::memcpy(body.data() + i, &random, std::min<std::size_t>(8, body.size() - i));
+  }
+  const EncodedRecord record = *EncodeRecord(FrameType::kSpans, body);
+  AppendFrames(record, 1, 0, 0, FrameSeed(header_), file_);
+  EXPECT_EQ(file_.size(), kWalHeaderBytes + FramesBytes(record));
+  Add(2, "two");
+  ASSERT_EQ(Walk().size(), 2U);
+  EXPECT_EQ(Walk()[0].second, body);
+  const std::string whole = file_;
+  for (const std::size_t part : {0U, 1U, 2U}) {
+    file_ = whole;
+    file_[kWalHeaderBytes + part * (kFrameBodyBytesMax + kFrameHeaderBytes) + 100] ^= 1;
+    const auto records = Walk();
+    ASSERT_EQ(records.size(), 1U) << part;
+    EXPECT_EQ(records[0].first, 2U);
+  }
+}
+
+TEST_F(WalFrames, HeaderSurvivesTheLossOfEitherCopy) {
+  for (const std::size_t copy : {0U, 2'048U}) {
+    std::string damaged = file_;
+    damaged[copy + 20] ^= 1;
+    const auto header = DecodeWalHeader(damaged);
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->file_number, 7U);
+  }
+  file_[20] ^= 1;
+  file_[2'048 + 20] ^= 1;
+  EXPECT_FALSE(DecodeWalHeader(file_));
+}
+
+TEST(TombstoneCodec, RoundTripsAndRefusesCuts) {
+  const Tombstone tombstone{
+      .upto_lsn = 9, .head_only = true, .ids = {MakeTraceId(1), MakeTraceId(2)}};
+  const std::string bytes = EncodeTombstone(tombstone);
+  const auto decoded = DecodeTombstone(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->ids, tombstone.ids);
+  EXPECT_EQ(decoded->upto_lsn, 9U);
+  EXPECT_TRUE(decoded->head_only);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    EXPECT_FALSE(DecodeTombstone(std::string_view(bytes).substr(0, cut))) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace fluoro::store
