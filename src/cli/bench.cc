@@ -31,6 +31,7 @@ namespace {
 
 constexpr std::size_t kSpansPerRequest = 500;
 constexpr int kConnections = 2;
+constexpr std::size_t kDatagramsAhead = 1'024;
 constexpr std::string_view kExportMethod =
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -160,7 +161,7 @@ Result<Row> Measure(const std::string& name, const std::vector<Request>& request
   FLUORO_TRY(const auto cost, server->Stop());  // seals, so that the disk holds blocks
   row.cpu_seconds = cost.cpu_seconds;
   row.peak_rss_bytes = cost.peak_rss_bytes;
-  row.disk_bytes = server->FolderBytes();
+  row.disk_bytes = server->BlockBytes();
   return row;
 }
 
@@ -198,7 +199,8 @@ bool SendGrpc(const BoundPorts& ports, const std::vector<Request>& requests) {
   });
 }
 
-// As fast as the receiver takes them: never more than 256 datagrams ahead of what it has counted.
+// As fast as the receiver takes them: never more than kDatagramsAhead in front of what it has
+// counted.
 bool SendUdp(const BoundPorts& ports, const std::vector<Request>& requests) {
   const auto colon = ports.udp.rfind(':');
   sockaddr_in address{};
@@ -209,21 +211,23 @@ bool SendUdp(const BoundPorts& ports, const std::vector<Request>& requests) {
   if (fd < 0 || ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return false;
   std::size_t sent = 0;
+  std::size_t settled = 0;  // counted by the receiver, or given up as lost
   std::size_t counted = 0;
-  int waits = 0;
+  const auto wait_until_behind = [&](std::size_t behind_max) {
+    for (int idle = 0; sent - settled > behind_max && idle < 100;) {
+      const auto now = static_cast<std::size_t>(MetricSum(ports.http, "fluoro_ingest_spans_total"));
+      idle = now == counted ? idle + 1 : 0;
+      settled += now - counted;
+      counted = now;
+      if (sent - settled > behind_max) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    if (sent - settled > behind_max) settled = sent;
+  };
   for (const auto& request : requests) {
     (void)::send(fd, request.body.data(), request.body.size(), 0);
-    if (++sent - counted < 1'024) continue;
-    for (waits = 0; waits < 500; ++waits) {
-      counted = static_cast<std::size_t>(MetricSum(ports.http, "fluoro_ingest_spans_total"));
-      if (sent - counted < 512) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    if (++sent - settled >= kDatagramsAhead) wait_until_behind(kDatagramsAhead / 4);
   }
-  for (waits = 0; waits < 500 && counted < sent; ++waits) {
-    counted = static_cast<std::size_t>(MetricSum(ports.http, "fluoro_ingest_spans_total"));
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  wait_until_behind(0);
   ::close(fd);
   return true;
 }

@@ -28,8 +28,8 @@ class ServerProcess {
   [[nodiscard]] Cost CostNow() const;
   /// SIGTERM, waits; returns what it cost in all. Errors: kInternal (exit code not 0).
   Result<Cost> Stop();
-  /// Bytes of all files in its folder.
-  [[nodiscard]] std::uint64_t FolderBytes() const;
+  /// Bytes of its blocks.
+  [[nodiscard]] std::uint64_t BlockBytes() const;
 
  private:
   ServerProcess(pid_t pid, std::string folder, BoundPorts ports);
