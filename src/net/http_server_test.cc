@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <latch>
@@ -334,6 +335,44 @@ TEST_F(HttpServerTest, ServesAThousandConnections) {
   EXPECT_EQ(metrics_.GetGauge("fluoro_http_connections", "Open connections", {{"listener", "test"}})
                 .value(),
             1'000);
+}
+
+TEST_F(HttpServerTest, ShedsClientsWhenDescriptorsRunOut) {
+  Start();
+  std::vector<Fd> clients;
+  for (int i = 0; i < 50; ++i) clients.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const Fd next(::dup(0));
+  rlimit low = before;
+  low.rlim_cur = static_cast<rlim_t>(next.get()) + 4;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  const sockaddr_in target = LoopbackOf(server_->address());
+  for (const Fd& client : clients) {
+    EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target),
+              0);
+  }
+  while (Refused("descriptors") < 40) std::this_thread::yield();
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(StatusOf(Post("", "after")), 200);
+}
+
+TEST_F(HttpServerTest, LeavesDescriptorsForTheRestOfTheProcess) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  Start();
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 16; ++i) {
+    clients.push_back(Connect());
+    clients.back().Send("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(StatusOf(clients.back().ReadAnswer()), 200);
+  }
+  EXPECT_EQ(Connect().ReadAll(), "");
+  EXPECT_EQ(Refused("connections"), 1);
 }
 
 TEST_F(HttpServerTest, AnswersOverloadWith503AndRetryAfter) {

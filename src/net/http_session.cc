@@ -18,6 +18,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+
 #include "net/body_sink.h"
 #include "net/http_core.h"
 

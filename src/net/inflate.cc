@@ -8,6 +8,7 @@
 #include <memory>
 
 #include <fmt/format.h>
+
 #include "net/http.h"
 
 namespace fluoro::net {

@@ -5,12 +5,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <array>
 #include <cerrno>
 #include <memory>
 #include <system_error>
-
-#include <fmt/format.h>
 
 namespace fluoro::net {
 namespace {
