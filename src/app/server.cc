@@ -128,6 +128,7 @@ class Server final : public cli::RunningServer {
       net::GrpcServerOptions options;
       options.address = config.otlp_grpc;
       options.message_bytes_max = config.max_body_bytes;
+      options.overload_details = ingest::MakeOtlpOverloadDetails();
       options.tls = tls;
       FLUORO_TRY(grpc_, net::GrpcServer::Start(options, ingest::MakeOtlpGrpcHandler(*pipeline_),
                                                metrics_));

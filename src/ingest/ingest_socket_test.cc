@@ -15,6 +15,7 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/raw_client_for_test.h"
+#include "net/tsan_suppressions_for_test.h"
 #include "net/udp_receiver.h"
 
 namespace fluoro::ingest {

@@ -14,6 +14,7 @@
 #include "net/certificate_for_test.h"
 #include "net/compress_for_test.h"
 #include "net/raw_client_for_test.h"
+#include "net/tsan_suppressions_for_test.h"
 
 namespace fluoro::net {
 namespace {
