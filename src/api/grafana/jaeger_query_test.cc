@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "base/fs.h"
+#include "base/memory_fs.h"
 #include "base/metrics.h"
 #include "model/span_batch.h"
 #include "store/embedded/embedded_store.h"
@@ -43,20 +42,13 @@ struct SpanSpec {
 class JaegerQueryTest : public testing::Test {
  protected:
   JaegerQueryTest() {
-    folder_ = testing::TempDir() + "fluoro_jaeger_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(folder_);
     store::EmbeddedOptions options;
-    options.folder = folder_;
+    options.folder = "data";
     options.background_thread = false;
-    auto store = store::OpenEmbeddedStore(*fs_, clock_, metrics_, options);
+    auto store = store::OpenEmbeddedStore(fs_, clock_, metrics_, options);
     EXPECT_TRUE(store);
     store_ = *std::move(store);
     query_ = std::make_unique<JaegerQuery>(*store_, clock_);
-  }
-  ~JaegerQueryTest() override {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   void Put(const std::vector<SpanSpec>& specs) {
@@ -92,10 +84,9 @@ class JaegerQueryTest : public testing::Test {
     return query_->Handle(request);
   }
 
-  std::string folder_;
   ManualClock clock_{kNowNs};
   Metrics metrics_;
-  std::unique_ptr<Fs> fs_ = MakePosixFs();
+  MemoryFs fs_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<JaegerQuery> query_;
 };

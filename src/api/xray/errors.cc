@@ -18,7 +18,6 @@ std::unexpected<ApiError> Refuse(std::string message) {
 ApiError FromError(const Error& error) {
   switch (error.code) {
     case ErrorCode::kInvalidArgument:
-    case ErrorCode::kCorruption:
     case ErrorCode::kTooLarge:
     case ErrorCode::kNotFound:
       return {.message = error.message};
@@ -28,6 +27,9 @@ ApiError FromError(const Error& error) {
     case ErrorCode::kDeadlineExceeded:
     case ErrorCode::kCancelled:
       return {.status = 503, .type = "ServiceUnavailable", .message = "The request took too long"};
+    case ErrorCode::kIo:
+      log::Error("x-ray api: the store cannot read or write", {{"error", error.message}});
+      return {.status = 503, .type = "ServiceUnavailable", .message = "Storage failed"};
     default:
       log::Error("x-ray api: internal failure",
                  {{"code", std::string(ErrorCodeName(error.code))}, {"error", error.message}});

@@ -30,8 +30,9 @@ using ApiResult = std::expected<T, ApiError>;
 [[nodiscard]] std::unexpected<ApiError> Refuse(std::string message);
 
 /// What a failure of the layers below becomes: kInvalidArgument, kTooLarge, kCorruption and
-/// kNotFound are the client's fault; kUnavailable and kNoSpace throttle; a passed deadline is
-/// ServiceUnavailable; all else is InternalFailure, which is logged and tells no inner words.
+/// kNotFound are the client's fault; kUnavailable and kNoSpace throttle; a passed deadline and a
+/// failing disk are ServiceUnavailable; all else is InternalFailure. The last two are logged and
+/// tell no inner words.
 [[nodiscard]] ApiError FromError(const Error& error);
 
 /// A random (version 4) UUID.

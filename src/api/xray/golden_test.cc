@@ -86,6 +86,14 @@ TEST_P(GoldenTest, AnswersAsBefore) {
   EXPECT_EQ(actual, ReadAll(file)) << file;
 }
 
+TEST_P(GoldenTest, AnswersTheSameFromBlocks) {
+  TestServer server;
+  server.PutGood(Documents());
+  ASSERT_TRUE(server.store().SealAll());
+  EXPECT_EQ(Indented(server.Call(GetParam().path, GetParam().body)),
+            ReadAll(kFolder + GetParam().name + ".json"));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Operations, GoldenTest,
     testing::Values(

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <utility>
 
 #include "api/xray/shape.h"
@@ -69,15 +68,10 @@ std::vector<std::string> EachAt(std::string_view json, std::string_view pointer,
 }
 
 TestServer::TestServer(const Options& options) {
-  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-  static int number = 0;
-  folder_ = testing::TempDir() + "fluoro_api_" + test->test_suite_name() + "_" + test->name() +
-            "_" + std::to_string(number++);
-  std::filesystem::remove_all(folder_);
   store::EmbeddedOptions store_options;
-  store_options.folder = folder_;
+  store_options.folder = "data";
   store_options.background_thread = false;
-  auto store = store::OpenEmbeddedStore(*fs_, clock_, metrics_, store_options);
+  auto store = store::OpenEmbeddedStore(fs_, clock_, metrics_, store_options);
   FLUORO_ASSERT(store.has_value());
   store_ = *std::move(store);
   pipeline_ = std::make_unique<ingest::Pipeline>(*store_, clock_, metrics_, ingest::Options{});
@@ -88,8 +82,6 @@ TestServer::~TestServer() {
   api_.reset();
   pipeline_.reset();
   EXPECT_TRUE(store_->Close());
-  store_.reset();
-  std::filesystem::remove_all(folder_);
 }
 
 net::HttpResponse TestServer::Send(std::string_view path, std::string body, std::string method) {

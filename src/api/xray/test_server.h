@@ -1,5 +1,5 @@
-// Test support: the API over a real embedded store in a folder of its own, and short ways to talk
-// to it.
+// Test support: the API over an embedded store on a disk in memory that can be made to fail, and
+// short ways to talk to it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "api/xray/model_check.h"
 #include "api/xray/xray_api.h"
-#include "base/fs.h"
+#include "base/faulty_fs.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::api::xray {
@@ -43,14 +43,14 @@ class TestServer {
   void PutGood(const std::vector<std::string>& documents);
 
   ManualClock& clock() { return clock_; }
+  FaultyFs& disk() { return fs_; }
   Metrics& metrics() { return metrics_; }
   store::EmbeddedStore& store() { return *store_; }
 
  private:
-  std::string folder_;
   ManualClock clock_{kNowNs};
   Metrics metrics_;
-  std::unique_ptr<Fs> fs_ = MakePosixFs();
+  FaultyFs fs_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<ingest::Pipeline> pipeline_;
   std::unique_ptr<XRayApi> api_;

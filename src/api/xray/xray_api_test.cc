@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "api/xray/shape.h"
 #include "api/xray/test_server.h"
@@ -104,6 +106,79 @@ TEST(XRayApi, AClosedStoreThrottles) {
   const net::HttpResponse refused = server.Send("/TraceSegments", body.Take());
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(refused.body, R"({"__type":"ThrottledException","Message":"Rate exceeded"})");
+}
+
+TEST(XRayApi, AFullDiskThrottlesUntilThereIsSpace) {
+  TestServer server;
+  JsonWriter writer;
+  writer.BeginObject()
+      .Key("TraceSegmentDocuments")
+      .BeginArray()
+      .String(kMinimal)
+      .EndArray()
+      .EndObject();
+  const std::string body = writer.Take();
+  server.disk().SetCapacity(1);
+  const net::HttpResponse refused = server.Send("/TraceSegments", body);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.at("x-amzn-errortype"), "ThrottledException");
+  EXPECT_EQ(server.Send("/TraceSummaries", "{" + kWindow + "}").status, 200) << "reading goes on";
+  server.disk().SetCapacity(UINT64_MAX);
+  EXPECT_EQ(server.Send("/TraceSegments", body).status, 200);
+}
+
+TEST(XRayApi, AFailingDiskIsServiceUnavailable) {
+  TestServer server;
+  JsonWriter body;
+  body.BeginObject()
+      .Key("TraceSegmentDocuments")
+      .BeginArray()
+      .String(kMinimal)
+      .EndArray()
+      .EndObject();
+  server.disk().FailSync(1);
+  const net::HttpResponse refused = server.Send("/TraceSegments", body.Take());
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.body, R"({"__type":"ServiceUnavailable","Message":"Storage failed"})");
+}
+
+TEST(XRayApi, AnswersManyThreadsAtOnce) {
+  TestServer server;
+  const std::vector<std::pair<const char*, std::string>> requests = {
+      {"/SamplingTargets",
+       R"({"SamplingStatisticsDocuments":[{"RuleName":"Default","ClientID":"0123456789abcdef01234567",)"
+       R"("Timestamp":1478293362,"RequestCount":1,"SampledCount":1}]})"},
+      {"/ServiceGraph", "{" + kWindow + "}"},
+      {"/TraceSummaries", "{" + kWindow + "}"},
+      {"/Traces", R"({"TraceIds":[")" + kTraceId + R"("]})"},
+      {"/SamplingStatisticSummaries", ""},
+  };
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (unsigned i = 0; i < 20; ++i) {
+          SegmentText segment;
+          segment.trace_id = NumberedTraceId(1 + thread * 100 + i);
+          segment.name = "service" + std::to_string(thread * 100 + i);
+          JsonWriter body;
+          body.BeginObject()
+              .Key("TraceSegmentDocuments")
+              .BeginArray()
+              .String(segment.Json())
+              .EndArray()
+              .EndObject();
+          if (server.Send("/TraceSegments", body.Take()).status != 200) ++failed;
+          for (const auto& [path, text] : requests) {
+            if (server.Send(path, text).status != 200) ++failed;
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(CountAt(server.Call("/TraceSummaries", "{" + kWindow + "}"), "/TraceSummaries"), 80);
 }
 
 TEST(PutTraceSegments, AMinimalSegmentComesBack) {
