@@ -153,3 +153,44 @@ def test_aws_id_generator_and_propagators_of_the_python_sdk_agree_with_ours(serv
     for header in (carrier["X-Amzn-Trace-Id"], "b3: " + carrier["b3"], f"traceparent: 00-{context.trace_id:032x}-{context.span_id:016x}-01"):
         meaning = json.loads(server.cli("header", "parse", "--json", header).stdout)
         assert meaning["trace_id_hex"] == f"{context.trace_id:032x}" and meaning["parent"] == f"{context.span_id:016x}" and meaning["sampled"] == "yes"
+
+
+@pytest.mark.parametrize("prefix", ["T1S", "T1U"])
+def test_otlp_inside_a_daemon_datagram_and_inside_put_trace_segments(server, prefix):
+    import base64
+    import os
+    import socket
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from google.protobuf.json_format import ParseDict
+    ids = [os.urandom(16).hex() for _ in range(2)]
+
+    def document(trace_id):
+        request = minimal(trace_id=trace_id)
+        for resource in request["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                for span in scope["spans"]:
+                    for key in ("traceId", "spanId"):  # protobuf's own JSON wants base64 where OTLP wants hex
+                        span[key] = base64.b64encode(bytes.fromhex(span[key])).decode()
+        return prefix + base64.b64encode(ParseDict(request, ExportTraceServiceRequest()).SerializeToString()).decode()
+
+    host, port = server.ports["udp"].rsplit(":", 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b'{"format":"json","version":1}\n' + document(ids[0]).encode(), (host, int(port)))
+    answer = server.boto3().put_trace_segments(TraceSegmentDocuments=[document(ids[1])])
+    assert answer["UnprocessedTraceSegments"] == []
+    for trace_id in ids:
+        assert trace_of(server, trace_id, 1)["spans"][0]["service"] == "curl"
+
+
+def test_curl_sends_and_reads(server):
+    import subprocess
+    curl = lambda *words, body=None: subprocess.run(["curl", "-sS", "-f", *words], input=body, capture_output=True, check=True, timeout=60).stdout
+    body = gzip.compress(json.dumps(minimal()).encode())
+    url = f"http://{server.ports['otlp_http']}{OTLP_PATH}"
+    assert curl("-H", "Content-Type: application/json", "-H", "Content-Encoding: gzip", "--data-binary", "@-", url, body=body) == b"{}"
+    # Large enough that curl asks first (Expect: 100-continue).
+    large = minimal()
+    large["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] = [{"key": "text", "value": {"stringValue": "x" * 3_000_000}}]
+    assert curl("-H", "Content-Type: application/json", "-H", "Expect: 100-continue", "--data-binary", "@-", url, body=json.dumps(large).encode()) == b"{}"
+    answer = json.loads(curl("-X", "POST", server.url + "/Traces", "-d", '{"TraceIds":["1-4efaaf4d-1e8720b39541901950019ee5"]}'))
+    assert len(answer["Traces"]) == 1

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from documents import put, same_json, shop_trace
+from harness import run_node
 from model_judge import check_answer
 
 NOW = int(time.time())
@@ -230,3 +231,9 @@ def test_summaries_page_without_loss_or_repeat(server):
     assert len(pages) > 1
     starts = [s["StartTime"] for page in pages for s in page["TraceSummaries"]]
     assert starts == sorted(starts, reverse=True)
+
+
+def test_the_aws_sdk_for_javascript(server):
+    told = run_node("aws_sdk.js", server)
+    assert told["unprocessed"] == ["MissingId"] and told["summaries"] == [told["trace"]]
+    assert told["start"] is True and told["equal"] is True and set(told["services"]) == {"js"}
