@@ -162,7 +162,10 @@ struct HttpServer::Impl {
           job.coding, job.request.body,
           {.bytes_max = core.options.body_bytes_max, .ratio_max = core.options.inflation_ratio_max},
           job.charge);
-      if (!inflated) return Refuse(job, inflated.error());
+      if (!inflated) {
+        job.charge.Clear();  // a client that has its answer may send the next request at once
+        return Refuse(job, inflated.error());
+      }
       job.request.body = *std::move(inflated);
       job.request.headers.erase("content-encoding");
     }

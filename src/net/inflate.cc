@@ -33,9 +33,10 @@ class Output {
   Result<void> MakeRoom() {
     if (used_ < buffer_.size()) return {};
     if (used_ > bytes_max_) return TooLarge();
-    // One byte beyond the bound tells "exactly full" from "too large".
-    const std::size_t wanted =
-        std::min(std::max(kFirstOutputBytes, buffer_.size() * 2), bytes_max_ + 1);
+    // The last step goes beyond half of the bound, so that old and new together stay well below
+    // twice the bound. One byte beyond the bound tells "exactly full" from "too large".
+    std::size_t wanted = std::max(kFirstOutputBytes, buffer_.size() * 2);
+    if (wanted > bytes_max_ / 2) wanted = bytes_max_ + 1;
     if (!charge_.Grow(wanted - buffer_.size())) {
       return Fail(ErrorCode::kUnavailable, "too many request bytes in flight");
     }
