@@ -128,4 +128,24 @@ bool JsonDepthExceeds(std::string_view json, std::size_t depth_max) {
   return false;
 }
 
+bool JsonValuesExceed(std::string_view json, std::size_t values_max) {
+  std::size_t values = 1;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == ',' || c == ':' || c == '[' || c == '{') {
+      if (++values > values_max) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace fluoro

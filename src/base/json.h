@@ -49,4 +49,8 @@ std::string DecimalSeconds(std::int64_t ns);
 /// True if arrays and objects of `json` nest deeper than `depth_max`. One linear pass, constant stack, any bytes.
 bool JsonDepthExceeds(std::string_view json, std::size_t depth_max);
 
+/// True if `json` may hold more than `values_max` values: counts what stands before each, keys included. One linear pass that
+/// builds nothing, any bytes.
+bool JsonValuesExceed(std::string_view json, std::size_t values_max);
+
 }  // namespace fluoro

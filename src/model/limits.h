@@ -9,6 +9,8 @@ namespace fluoro::model {
 struct Limits {
   std::size_t body_bytes_max = std::size_t{64} << 20;      ///< after inflation
   std::size_t document_bytes_max = std::size_t{64} << 10;  ///< one X-Ray document
+  std::size_t documents_max = std::size_t{64} << 10;       ///< X-Ray documents of one request
+  std::size_t batch_bytes_max = std::size_t{128} << 20;    ///< memory of one request's decoded spans (SpanBatch::UsedBytes)
   std::size_t attributes_max = 1'000;                      ///< a span, resource, scope, event or link
   std::size_t events_max = 10'000;                         ///< a span
   std::size_t links_max = 1'000;                           ///< a span

@@ -125,6 +125,16 @@ class SpanBatch {
   [[nodiscard]] std::string_view Key(std::uint32_t key) const { return Text(keys[key]); }
   /// Bytes of memory this batch holds (capacity of its vectors).
   [[nodiscard]] std::size_t MemoryBytes() const;
+  /// Bytes in use, without what is reserved and without the index of keys. Cheap: for bounds while building.
+  [[nodiscard]] std::size_t UsedBytes() const {
+    return arena.size() + size() * kSpanRowBytes + resource_rows.size() * sizeof(ResourceRow) + scope_rows.size() * sizeof(ScopeRow) +
+           events.size() * sizeof(EventRow) + links.size() * sizeof(LinkRow) + attributes.size() * sizeof(AttributeCell) +
+           keys.size() * sizeof(TextRef);
+  }
+  /// One entry of each of the columns.
+  static constexpr std::size_t kSpanRowBytes = sizeof(TraceId) + 2 * sizeof(SpanId) + 2 * sizeof(std::int64_t) + 4 * sizeof(TextRef) +
+                                               7 * sizeof(std::uint32_t) + sizeof(SpanKind) + sizeof(StatusCode) + sizeof(SpanSource) +
+                                               3 * sizeof(Range);
 
   // Building.
   TextRef AddText(std::string_view text);

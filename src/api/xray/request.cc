@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/json.h"
 
 namespace fluoro::api::xray {
 namespace {
@@ -21,27 +22,6 @@ constexpr double kMillisecondsFrom = 1e11;
 
 ApiError SerializationError(std::string message) {
   return {.type = "SerializationException", .message = std::move(message)};
-}
-
-/// Upper bound on the JSON values of `json`: one linear pass that builds nothing.
-bool ValuesExceed(std::string_view json, std::size_t values_max) {
-  std::size_t values = 1;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == ',' || c == ':' || c == '[' || c == '{') {
-      if (++values > values_max) return true;
-    }
-  }
-  return false;
 }
 
 std::optional<std::int64_t> ExactInt(element value) {
@@ -274,7 +254,7 @@ std::vector<MembersView> MembersView::Structures(std::string_view name) const {
 
 ApiResult<Request> Request::Parse(std::string_view body, const Shape& input) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) body = "{}";
-  if (body.size() > kUncountedBytes && ValuesExceed(body, kBodyValuesMax)) {
+  if (body.size() > kUncountedBytes && JsonValuesExceed(body, kBodyValuesMax)) {
     return std::unexpected(SerializationError("The request body holds more than 1000000 values"));
   }
   auto parser = std::make_unique<simdjson::dom::parser>();

@@ -113,6 +113,13 @@ std::optional<std::int64_t> NsFromUs(std::int64_t us) {
   return us * kNsPerUs;
 }
 
+Result<void> CheckRoom(const model::Limits& limits, const model::SpanBatch& batch) {
+  if (batch.UsedBytes() <= limits.batch_bytes_max) return {};
+  return Fail(ErrorCode::kTooLarge, "the spans of the body take more than " +
+                                        std::to_string(limits.batch_bytes_max) +
+                                        " bytes of memory; send fewer at once");
+}
+
 std::optional<std::int64_t> NsFromUs(double us) {
   if (!(us >= 0 && us <= static_cast<double>(INT64_MAX / kNsPerUs - kNsPerUs))) return std::nullopt;
   // Whole microseconds exactly, the rest to the nearest nanosecond.

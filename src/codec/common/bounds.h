@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/error.h"
 #include "model/limits.h"
 #include "model/span.h"
+#include "model/span_batch.h"
 
 namespace fluoro::codec::common {
 
@@ -23,6 +25,9 @@ std::uint32_t ApplyLimits(const model::Limits& limits, model::Scope& scope,
 
 /// True if a span that starts then may be kept; otherwise counted as rejected.
 bool AcceptsStart(const model::Limits& limits, std::int64_t start_ns, model::DecodeStats& stats);
+
+/// To be asked after each span: kTooLarge once the batch is larger than limits.batch_bytes_max.
+Result<void> CheckRoom(const model::Limits& limits, const model::SpanBatch& batch);
 
 /// Microseconds since the epoch or of a duration as nanoseconds; nullopt if negative or too large.
 std::optional<std::int64_t> NsFromUs(double us);

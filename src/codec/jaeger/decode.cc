@@ -355,7 +355,7 @@ class TraceDecoder {
     common::ApplyLimits(limits_, span, stats_);
     batch_.AppendSpan(span);
     ++stats_.spans;
-    return {};
+    return common::CheckRoom(limits_, batch_);
   }
 
   JsonView trace_;

@@ -235,9 +235,16 @@ bool BatchBuilder::CheckSpan(PendingSpan& span) {
   return true;
 }
 
+Error BatchBuilder::FullError() const {
+  return {ErrorCode::kTooLarge, place.ToString() + ": the spans of the request take more than " +
+                                    std::to_string(limits_.batch_bytes_max) +
+                                    " bytes of memory; send fewer at once"};
+}
+
 Result<void> BatchBuilder::AddSpan(const PendingSpan& span, std::uint32_t resource,
                                    std::uint32_t scope) {
   model::SpanBatch& batch = out_.batch;
+  if (IsFull()) return std::unexpected(FullError());
   if (batch.events.size() * sizeof(model::EventRow) + batch.links.size() * sizeof(model::LinkRow) >
       pools_bytes_max_) {
     return Fail(ErrorCode::kTooLarge, place.ToString() +

@@ -145,6 +145,10 @@ class BatchBuilder {
   /// Checks ids and start; a bad span is taken back, counted and named.
   bool CheckSpan(PendingSpan& span);
   Result<void> AddSpan(const PendingSpan& span, std::uint32_t resource, std::uint32_t scope);
+  /// True when the request takes more memory than a request may. To be asked before each event and
+  /// link too: a small one of 5 bytes becomes a row of 48.
+  [[nodiscard]] bool IsFull() const { return out_.batch.UsedBytes() > limits_.batch_bytes_max; }
+  [[nodiscard]] Error FullError() const;
 
  private:
   struct KeyState {
@@ -217,7 +221,7 @@ inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   const char* a = batch.arena.data() + batch.keys[key].offset;
   const char* b = raw.data();
   std::size_t left = raw.size();
-  if (left < 8) return left == 0 || std::memcmp(a, b, left) == 0;
+  if (left < 8) return std::memcmp(a, b, left) == 0;
   std::uint64_t words[2];
   for (; left > 8; left -= 8, a += 8, b += 8) {
     std::memcpy(&words[0], a, 8);

@@ -281,7 +281,13 @@ class JsonDecoder : private JsonReader {
     }
     row.dropped_attributes = Saturate(sent_dropped + dropped);
     batch_.events.push_back(row);
-    return true;
+    return HasRoom();
+  }
+
+  bool HasRoom() {
+    if (!builder_.IsFull()) return true;
+    Note(builder_.FullError());
+    return false;
   }
 
   bool Link(Value value) {
@@ -306,7 +312,7 @@ class JsonDecoder : private JsonReader {
     }
     row.dropped_attributes = Saturate(sent_dropped + dropped);
     batch_.links.push_back(row);
-    return true;
+    return HasRoom();
   }
 
   bool Attributes(Value value, Owner owner, model::Range& range, std::uint64_t& dropped) {

@@ -323,6 +323,12 @@ class ProtobufDecoder {
     return true;
   }
 
+  bool HasRoom() {
+    if (!builder_.IsFull()) return true;
+    failure_ = builder_.FullError();
+    return false;
+  }
+
   struct StatusFields {
     std::string_view message;
     std::uint64_t code = 0;
@@ -382,7 +388,7 @@ class ProtobufDecoder {
     row.name = builder_.Text(name, limits_.name_bytes_max);
     row.dropped_attributes = Saturate(dropped);
     batch_.events.push_back(row);
-    return true;
+    return HasRoom();
   }
 
   bool Link(std::string_view bytes) {
@@ -426,7 +432,7 @@ class ProtobufDecoder {
     row.trace_state = builder_.Text(trace_state, limits_.value_bytes_max);
     row.dropped_attributes = Saturate(dropped);
     batch_.links.push_back(row);
-    return true;
+    return HasRoom();
   }
 
   bool KeyValue(std::string_view bytes) {

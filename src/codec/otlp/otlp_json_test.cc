@@ -426,5 +426,31 @@ TEST(OtlpJson, ReadsPublicData) {
   }
 }
 
+TEST(OtlpJson, RequestsBeyondTheMemoryOfABatchAreRefusedWhileDecoding) {
+  model::Limits limits;
+  limits.batch_bytes_max = 100'000;
+  for (const char* member : {"events", "links"}) {
+    std::string body =
+        R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4efaaf4d1e8720b39541901950019ee5","spanId":"53995c3f42cd8ad8",")" +
+        std::string(member) + R"(":[{})";
+    for (int i = 0; i < 9'000; ++i) body += ",{}";
+    body += "]}]}]}]}";
+    limits.links_max = limits.events_max;
+    const auto decoded = DecodeTraces(body, Encoding::kJson, limits);
+    ASSERT_FALSE(decoded);
+    EXPECT_EQ(decoded.error().code, ErrorCode::kTooLarge);
+    EXPECT_THAT(decoded.error().message, testing::HasSubstr("more than 100000 bytes of memory"));
+  }
+}
+
+TEST(OtlpJson, BodiesOfManyMillionValuesAreRefusedBeforeTheyAreIndexed) {
+  std::string body = R"({"x":[1)";
+  while (body.size() < 33'000'000) body += ",1";
+  const auto decoded = DecodeTraces(body + "]}", Encoding::kJson, {});
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, ErrorCode::kTooLarge);
+  EXPECT_THAT(decoded.error().message, testing::HasSubstr("16000000 JSON values"));
+}
+
 }  // namespace
 }  // namespace fluoro::codec::otlp

@@ -498,6 +498,24 @@ TEST(OtlpProtobuf, RequestsThatSwellAreRefused) {
   EXPECT_EQ(decoded.error().code, ErrorCode::kTooLarge);
 }
 
+TEST(OtlpProtobuf, RequestsBeyondTheMemoryOfABatchAreRefusedWhileDecoding) {
+  Limits limits;
+  limits.batch_bytes_max = 100'000;
+  const std::string plain = RequestOf(std::vector<Message>(900, MinimalSpan()));
+  std::string events;
+  std::string links;
+  for (int i = 0; i < 9'000; ++i) events += std::string("\x5a\x00", 2);
+  for (int i = 0; i < 900; ++i) links += std::string("\x6a\x00", 2);
+  for (const std::string& body : {plain, RequestOf({MinimalSpan().Raw(events)}),
+                                  RequestOf(std::vector<Message>(3, MinimalSpan().Raw(links)))}) {
+    const auto decoded = Decode(body, limits);
+    ASSERT_FALSE(decoded);
+    EXPECT_EQ(decoded.error().code, ErrorCode::kTooLarge);
+    EXPECT_THAT(decoded.error().message, HasSubstr("more than 100000 bytes of memory"));
+  }
+  EXPECT_TRUE(Decode(RequestOf(std::vector<Message>(500, MinimalSpan())), limits));
+}
+
 TEST(OtlpProtobuf, EveryCutFailsOrGivesWholeSpans) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Rng rng(seed);

@@ -248,6 +248,7 @@ Result<model::SpanBatch> DecodeSpans(std::string_view json, Version version,
   internal::Sink sink(limits, stats, batch);
   const auto decode = version == Version::kV1 ? internal::DecodeV1 : internal::DecodeV2;
   const auto visit = [&](JsonView element) -> Result<void> {
+    FLUORO_CHECK_OK(common::CheckRoom(limits, batch));
     if (element.IsObject()) return decode(element, sink);
     if (!element.IsArray()) return internal::Bad(element, "span", "an object was expected");
     for (const JsonView span : element.Elements()) {
