@@ -1,6 +1,7 @@
 #include "app/server.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <atomic>
 
@@ -48,6 +49,8 @@ ingest::Options IngestOptions(const cli::ServeConfig& config) {
   ingest::Options options;
   options.limits.body_bytes_max = config.max_body_bytes;
   options.limits.document_bytes_max = config.max_document_bytes;
+  options.limits.batch_bytes_max = config.memory_bytes / 40 * 9;  // what the store takes at once
+  options.in_flight_bytes_max = config.memory_bytes / 4;
   options.accept_age_ns = config.accept_age_ns;
   return options;
 }
@@ -59,6 +62,15 @@ api::xray::Options XRayOptions(const cli::ServeConfig& config) {
   options.aws_quotas = config.aws_quotas;
   if (config.profile == cli::Profile::kDev) options.default_fixed_rate = 1;
   return options;
+}
+
+/// What a large request took goes back to the system when it is done: otherwise each thread's arena
+/// keeps some of it, and the sum of them is more than the memory promised.
+void ReturnLargeBlocks() {
+  constexpr int kMmapBytes = 1 << 20;
+  constexpr int kTrimBytes = 4 << 20;
+  mallopt(M_MMAP_THRESHOLD, kMmapBytes);
+  mallopt(M_TRIM_THRESHOLD, kTrimBytes);
 }
 
 /// Members stand in order of construction; Stop goes backwards: first who brings work, last who
@@ -128,6 +140,7 @@ class Server final : public cli::RunningServer {
       net::GrpcServerOptions options;
       options.address = config.otlp_grpc;
       options.message_bytes_max = config.max_body_bytes;
+      options.queued_bytes_max = config.memory_bytes / 8;
       options.overload_details = ingest::MakeOtlpOverloadDetails();
       options.tls = tls;
       FLUORO_TRY(grpc_, net::GrpcServer::Start(options, ingest::MakeOtlpGrpcHandler(*pipeline_),
@@ -155,6 +168,7 @@ class Server final : public cli::RunningServer {
     options.address = address;
     options.name = std::move(name);
     options.body_bytes_max = config.max_body_bytes;
+    options.queued_bytes_max = config.memory_bytes / 8;
     options.tls = tls;
     return options;
   }
@@ -180,6 +194,7 @@ class Server final : public cli::RunningServer {
 
 Result<std::unique_ptr<cli::RunningServer>> StartServer(const cli::ServeConfig& config) {
   log::SetLevel(LogLevel(config.log_level));
+  ReturnLargeBlocks();
   return Server::Start(config);
 }
 

@@ -118,6 +118,7 @@ TEST(ServeConfig, NamesTheBadSettingAndItsOrigin) {
       {{{"http", "127.0.0.1:70000"}}, "0 to 65535"},
       {{{"account", "12"}}, "12 digits"},
       {{{"memory", "1MiB"}}, "at least 64MiB"},
+      {{{"max-body", "65MiB"}}, "max-body (flag --max-body): a body of 65MiB needs a --memory of"},
       {{{"http", "0.0.0.0:2000"}}, "--insecure"},
       {{{"tls-cert", "a.pem"}}, "go together"},
       {{{"store", "clickhouse://h"}}, "embedded store only"},
@@ -129,6 +130,18 @@ TEST(ServeConfig, NamesTheBadSettingAndItsOrigin) {
   }
   EXPECT_TRUE(
       ResolveServeConfig({{"http", "0.0.0.0:2000"}, {"insecure", "true"}}, kNoEnvironment, ""));
+}
+
+TEST(ServeConfig, ABodyIsAtMostAnEighthOfTheMemory) {
+  const auto small = ResolveServeConfig({{"memory", "64MiB"}}, kNoEnvironment, "");
+  ASSERT_TRUE(small);
+  EXPECT_EQ(small->config.max_body_bytes, 8U << 20);
+  const auto usual = ResolveServeConfig({}, kNoEnvironment, "");
+  EXPECT_EQ(usual->config.max_body_bytes, 64U << 20);
+  const auto large =
+      ResolveServeConfig({{"memory", "2GiB"}, {"max-body", "256MiB"}}, kNoEnvironment, "");
+  ASSERT_TRUE(large) << large.error().message;
+  EXPECT_EQ(large->config.max_body_bytes, 256U << 20);
 }
 
 TEST(ServeConfig, RefusesUnknownKeysOfTheFile) {

@@ -165,7 +165,8 @@ constexpr std::array kSettings{
             [](ServeConfig& c, std::string_view t) { return SetText(c.tls_cert, t); }},
     Setting{"tls-key", "", "PEM private key",
             [](ServeConfig& c, std::string_view t) { return SetText(c.tls_key, t); }},
-    Setting{"max-body", "64MiB", "largest request, before and after inflation",
+    Setting{"max-body", "64MiB",
+            "largest request, before and after inflation; at most an eighth of memory",
             [](ServeConfig& c, std::string_view t) { return SetSize(c.max_body_bytes, t); }},
     Setting{"max-document", "64KiB", "largest X-Ray document",
             [](ServeConfig& c, std::string_view t) { return SetSize(c.max_document_bytes, t); }},
@@ -179,6 +180,23 @@ constexpr std::array kSettings{
                          : Wrong(t, "debug, info, warn, error or off");
             }},
 };
+
+// A body, its decoded spans and what the decoder needs must fit the memory promised.
+Result<void> BoundBody(ResolvedServeConfig& resolved) {
+  ServeConfig& config = resolved.config;
+  const std::uint64_t bound = config.memory_bytes / 8;
+  if (config.max_body_bytes <= bound) return {};
+  const auto setting = std::ranges::find(resolved.settings, "max-body", &ResolvedSetting::name);
+  if (setting->origin != "default") {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("max-body ({}): a body of {} needs a --memory of at least {} bytes",
+                            setting->origin, setting->value, config.max_body_bytes * 8));
+  }
+  config.max_body_bytes = bound;
+  setting->value = fmt::format("{}", bound);
+  setting->origin = "an eighth of memory";
+  return {};
+}
 
 std::string VariableName(std::string_view setting) {
   std::string name = "FLUORO_";
@@ -257,6 +275,7 @@ Result<ResolvedServeConfig> ResolveServeConfig(
     }
     resolved.settings.push_back(std::move(value));
   }
+  FLUORO_CHECK_OK(BoundBody(resolved));
   const ServeConfig& config = resolved.config;
   for (const auto* address : {&config.http, &config.udp, &config.otlp_http, &config.otlp_grpc}) {
     if (!config.insecure && !IsLoopback(*address)) {

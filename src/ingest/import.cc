@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/json.h"
+#include "codec/common/bounds.h"
 #include "codec/csv/csv.h"
 #include "codec/jaeger/jaeger.h"
 #include "codec/otlp/otlp.h"
@@ -16,6 +17,7 @@ namespace fluoro::ingest {
 namespace {
 
 constexpr std::size_t kProblemsMax = 100;
+constexpr std::size_t kEnvelopeValuesMax = 1'000'000;
 constexpr std::array<std::pair<std::string_view, ImportFormat>, 6> kNames{{
     {"otlp-json", ImportFormat::kOtlpJson},
     {"otlp-proto", ImportFormat::kOtlpProto},
@@ -28,8 +30,8 @@ constexpr std::array<std::pair<std::string_view, ImportFormat>, 6> kNames{{
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // End of the JSON value that begins at `begin`: brackets are counted outside strings; the parser
-// judges the rest.
-std::size_t ValueEnd(std::string_view text, std::size_t begin) {
+// judges the rest. Outside brackets a value ends at white space, inside an array also at a comma.
+std::size_t ValueEnd(std::string_view text, std::size_t begin, bool in_array) {
   std::size_t depth = 0;
   bool in_string = false;
   for (std::size_t i = begin; i < text.size(); ++i) {
@@ -47,29 +49,62 @@ std::size_t ValueEnd(std::string_view text, std::size_t begin) {
     } else if (c == '}' || c == ']') {
       if (depth <= 1) return i + 1;
       --depth;
-    } else if (depth == 0 && IsSpace(c)) {
+    } else if (depth == 0 && (IsSpace(c) || (in_array && c == ','))) {
       return i;
     }
   }
   return text.size();
 }
 
-// Elements of a JSON array, as written; the array's own brackets are the first and the last
-// character.
-std::vector<std::string_view> SplitArray(std::string_view array) {
-  std::vector<std::string_view> elements;
-  array = array.substr(1, array.size() - (array.ends_with(']') ? 2 : 1));
-  std::size_t at = 0;
-  while (at < array.size()) {
-    if (IsSpace(array[at]) || array[at] == ',') {
-      ++at;
-      continue;
-    }
-    const std::size_t end = ValueEnd(array, at);
-    elements.push_back(array.substr(at, end - at));
-    at = std::max(end, at + 1);
+// Values one after another, found as they are asked for: a body can hold millions.
+class JsonValueReader {
+ public:
+  /// The values that stand one after another in `text`, each ended by white space.
+  static JsonValueReader OfText(std::string_view text) {
+    return {text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text, false};
   }
-  return elements;
+  /// The elements of an array, as written; its own brackets are the first and the last character.
+  static JsonValueReader OfArray(std::string_view array) {
+    return {array.substr(1, array.size() - (array.ends_with(']') ? 2 : 1)), true};
+  }
+
+  /// Empty at the end. A torn last value is returned as it is.
+  std::string_view Next() {
+    while (at_ < text_.size() && (IsSpace(text_[at_]) || (in_array_ && text_[at_] == ','))) ++at_;
+    if (at_ >= text_.size()) return {};
+    const std::size_t begin = at_;
+    at_ = std::max(ValueEnd(text_, begin, in_array_), begin + 1);
+    return text_.substr(begin, at_ - begin);
+  }
+
+ private:
+  JsonValueReader(std::string_view text, bool in_array) : text_(text), in_array_(in_array) {}
+
+  std::string_view text_;
+  bool in_array_ = false;
+  std::size_t at_ = 0;
+};
+
+// True if a JSON object has the member, as far as the text can be told apart without parsing it:
+// nothing is built, whatever the size of the values.
+bool HasMember(std::string_view object, std::string_view name) {
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    const char c = object[i];
+    if (c == '{' || c == '[') {
+      ++depth;
+    } else if (depth == 0 || ((c == '}' || c == ']') && --depth == 0)) {
+      return false;
+    }
+    if (c != '"') continue;
+    const std::size_t begin = ++i;
+    while (i < object.size() && object[i] != '"') i += object[i] == '\\' ? 2U : 1U;
+    if (depth != 1 || i >= object.size() || object.substr(begin, i - begin) != name) continue;
+    std::size_t after = i + 1;
+    while (after < object.size() && IsSpace(object[after])) ++after;
+    if (after < object.size() && object[after] == ':') return true;
+  }
+  return false;
 }
 
 void AddProblem(Imported& out, std::string text) {
@@ -88,11 +123,8 @@ void DecodeXRayDocument(std::string_view document, const model::Limits& limits, 
 
 // API envelopes hold documents as strings; true if `value` was one.
 bool DecodeXRayEnvelope(std::string_view value, const model::Limits& limits, Imported& out) {
-  if (value.find("TraceSegmentDocuments") == std::string_view::npos &&
-      value.find("\"Traces\"") == std::string_view::npos) {
-    return false;
-  }
-  if (JsonDepthExceeds(value, 64)) return false;
+  if (!HasMember(value, "TraceSegmentDocuments") && !HasMember(value, "Traces")) return false;
+  if (JsonDepthExceeds(value, 64) || JsonValuesExceed(value, kEnvelopeValuesMax)) return false;
   simdjson::dom::parser parser;
   const simdjson::padded_string padded(value);
   simdjson::dom::object object;
@@ -124,14 +156,20 @@ bool DecodeXRayEnvelope(std::string_view value, const model::Limits& limits, Imp
 
 Result<Imported> DecodeXRay(std::string_view bytes, const model::Limits& limits) {
   Imported out;
-  for (const std::string_view value : SplitJsonValues(bytes)) {
-    if (DecodeXRayEnvelope(value, limits, out)) continue;
-    if (value.starts_with('[')) {
-      for (const std::string_view element : SplitArray(value))
-        DecodeXRayDocument(element, limits, out);
+  auto values = JsonValueReader::OfText(bytes);
+  for (auto value = values.Next(); !value.empty(); value = values.Next()) {
+    if (DecodeXRayEnvelope(value, limits, out)) {
+      // Its documents are in.
+    } else if (value.starts_with('[')) {
+      auto elements = JsonValueReader::OfArray(value);
+      for (auto one = elements.Next(); !one.empty(); one = elements.Next()) {
+        DecodeXRayDocument(one, limits, out);
+        FLUORO_CHECK_OK(codec::common::CheckRoom(limits, out.batch));
+      }
     } else {
       DecodeXRayDocument(value, limits, out);
     }
+    FLUORO_CHECK_OK(codec::common::CheckRoom(limits, out.batch));
   }
   return out;
 }
@@ -149,13 +187,17 @@ Result<Imported> DecodeOtlp(std::string_view bytes, codec::otlp::Encoding encodi
 
 // One value (or several, one after another) decoded on their own and joined.
 template <class Decode>
-Result<Imported> DecodeEach(std::string_view bytes, const Decode& decode) {
-  const auto values = SplitJsonValues(bytes);
-  if (values.size() == 1) return decode(values.front());
+Result<Imported> DecodeEach(std::string_view bytes, const model::Limits& limits,
+                            const Decode& decode) {
+  auto values = JsonValueReader::OfText(bytes);
+  std::string_view value = values.Next();
+  std::string_view next = values.Next();
+  if (next.empty() && !value.empty()) return decode(value);
   Imported all;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    auto one = decode(values[i]);
+  for (std::size_t i = 0; !value.empty(); ++i, value = next, next = values.Next()) {
+    auto one = decode(value);
     if (!one) return std::unexpected(std::move(one).error().With("value " + std::to_string(i + 1)));
+    FLUORO_CHECK_OK(codec::common::CheckRoom(limits, all.batch));
     model::SpanReader reader(one->batch);
     for (std::uint32_t span = 0; span < one->batch.size(); ++span)
       all.batch.AppendSpan(reader.Read(span));
@@ -201,51 +243,26 @@ std::string_view ImportFormatName(ImportFormat format) {
 }
 
 std::vector<std::string_view> SplitJsonValues(std::string_view text) {
-  std::vector<std::string_view> values;
-  std::size_t at = 0;
-  if (text.starts_with("\xEF\xBB\xBF")) at = 3;
-  while (at < text.size()) {
-    if (IsSpace(text[at])) {
-      ++at;
-      continue;
-    }
-    const std::size_t end = ValueEnd(text, at);
-    values.push_back(text.substr(at, end - at));
-    at = std::max(end, at + 1);
-  }
-  return values;
+  std::vector<std::string_view> all;
+  auto values = JsonValueReader::OfText(text);
+  for (auto value = values.Next(); !value.empty(); value = values.Next()) all.push_back(value);
+  return all;
 }
 
 Result<ImportFormat> DetectImportFormat(std::string_view bytes) {
   if (bytes.substr(0, 8) == "TraceID,") return ImportFormat::kCsv;
   if (bytes.starts_with('\x0a')) return ImportFormat::kOtlpProto;
-  const auto values = SplitJsonValues(bytes);
-  if (values.empty()) return Fail(ErrorCode::kUnsupported, "format: the file is empty");
-  const std::string_view first = values.front();
-  std::string_view object = first;
-  if (first.starts_with('[')) {
-    const auto elements = SplitArray(first);
-    object = elements.empty() ? std::string_view{} : elements.front();
-    if (object.starts_with('[')) {  // Zipkin prints traces as arrays of arrays
-      const auto inner = SplitArray(object);
-      object = inner.empty() ? std::string_view{} : inner.front();
-    }
-  }
-  if (!JsonDepthExceeds(object, 1'000)) {
-    simdjson::dom::parser parser;
-    const simdjson::padded_string padded(object);
-    simdjson::dom::object members;
-    if (parser.parse(padded).get(members) == simdjson::SUCCESS) {
-      const auto has = [&members](std::string_view key) {
-        return members.at_key(key).error() == simdjson::SUCCESS;
-      };
-      if (has("resourceSpans")) return ImportFormat::kOtlpJson;
-      if (has("traceID") || has("data")) return ImportFormat::kJaeger;
-      if (has("traceId") && has("id")) return ImportFormat::kZipkin;
-      if (has("trace_id") || has("TraceSegmentDocuments") || has("Traces") || has("start_time"))
-        return ImportFormat::kXRay;
-    }
-  }
+  std::string_view object = JsonValueReader::OfText(bytes).Next();
+  if (object.empty()) return Fail(ErrorCode::kUnsupported, "format: the file is empty");
+  // Zipkin prints traces as arrays of arrays.
+  for (int level = 0; level < 2 && object.starts_with('['); ++level)
+    object = JsonValueReader::OfArray(object).Next();
+  const auto has = [object](std::string_view key) { return HasMember(object, key); };
+  if (has("resourceSpans")) return ImportFormat::kOtlpJson;
+  if (has("traceID") || has("data")) return ImportFormat::kJaeger;
+  if (has("traceId") && has("id")) return ImportFormat::kZipkin;
+  if (has("trace_id") || has("TraceSegmentDocuments") || has("Traces") || has("start_time"))
+    return ImportFormat::kXRay;
   return Fail(ErrorCode::kUnsupported,
               "format: neither OTLP (resourceSpans), X-Ray (trace_id), Jaeger (traceID), Zipkin "
               "(traceId, id), CSV (header line) "
@@ -258,19 +275,19 @@ Result<Imported> DecodeImport(std::string_view bytes, ImportFormat format,
     case ImportFormat::kOtlpProto:
       return DecodeOtlp(bytes, codec::otlp::Encoding::kProtobuf, limits);
     case ImportFormat::kOtlpJson:
-      return DecodeEach(bytes, [&](std::string_view value) {
+      return DecodeEach(bytes, limits, [&](std::string_view value) {
         return DecodeOtlp(value, codec::otlp::Encoding::kJson, limits);
       });
     case ImportFormat::kXRay:
       return DecodeXRay(bytes, limits);
     case ImportFormat::kJaeger:
-      return DecodeEach(bytes, [&](std::string_view value) {
+      return DecodeEach(bytes, limits, [&](std::string_view value) {
         return Wrap([&](model::DecodeStats& stats) {
           return codec::jaeger::DecodeTraces(value, limits, stats);
         });
       });
     case ImportFormat::kZipkin:
-      return DecodeEach(bytes, [&](std::string_view value) {
+      return DecodeEach(bytes, limits, [&](std::string_view value) {
         return Wrap([&](model::DecodeStats& stats) {
           return codec::zipkin::DecodeSpans(value, ZipkinVersionOf(value), limits, stats);
         });

@@ -90,5 +90,50 @@ TEST(DecodeImport, JoinsJsonLinesAndNamesTheBadOne) {
   EXPECT_THAT(broken.error().message, HasSubstr("value 2"));
 }
 
+TEST(DetectImportFormat, LooksAtTheOuterMembersOnly) {
+  const std::pair<std::string, ImportFormat> cases[] = {
+      {R"( {"a":[{"traceID":1}],"resourceSpans":[]} {"data":1})", ImportFormat::kOtlpJson},
+      {R"({"data" : []})", ImportFormat::kJaeger},
+      {R"([ [{"id":"2","traceId":"1"}]])", ImportFormat::kZipkin},
+      {"\xEF\xBB\xBF{\"trace_id\":\"1\"}", ImportFormat::kXRay},
+      {R"({"note":"a \"quoted\" {brace","start_time":1)", ImportFormat::kXRay}};
+  for (const auto& [text, format] : cases) {
+    const auto detected = DetectImportFormat(text);
+    ASSERT_TRUE(detected) << text;
+    EXPECT_EQ(*detected, format) << text;
+  }
+}
+
+TEST(DetectImportFormat, WhatIsNoneOfTheFormatsIsRefusedWithoutParsing) {
+  for (const std::string& text :
+       {std::string(), std::string("  \n"), std::string("]"), std::string("}"), std::string("1 2"),
+        std::string("\"resourceSpans\":"), std::string("{\"x\":{\"resourceSpans\":[]}}"),
+        std::string("{\"x\":\"resourceSpans\"}"), std::string("{\"data"), std::string("[[["),
+        std::string(1'000'000, '['), std::string(1'000'000, '{')}) {
+    const auto detected = DetectImportFormat(text);
+    ASSERT_FALSE(detected) << text.substr(0, 40);
+    EXPECT_EQ(detected.error().code, ErrorCode::kUnsupported);
+  }
+}
+
+TEST(DecodeImport, RefusesWhatTakesMoreMemoryThanABatchMay) {
+  model::Limits limits;
+  limits.batch_bytes_max = 100;
+  std::string lines;
+  for (int i = 0; i < 3; ++i) lines += std::string(kSegment) + "\n";
+  const auto imported = DecodeImport(lines, ImportFormat::kXRay, limits);
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().code, ErrorCode::kTooLarge);
+  EXPECT_THAT(imported.error().message, HasSubstr("100 bytes of memory"));
+}
+
+TEST(DecodeImport, AnEnvelopeOfTooManyValuesIsNotParsed) {
+  std::string envelope = R"({"TraceSegmentDocuments":["")";
+  for (int i = 0; i < 1'000'001; ++i) envelope += ",1";
+  const auto imported = DecodeImport(envelope + "]}", ImportFormat::kXRay, {});
+  ASSERT_TRUE(imported);
+  EXPECT_EQ(imported->refused, 1U) << "as a document that it is not";
+}
+
 }  // namespace
 }  // namespace fluoro::ingest

@@ -1,5 +1,6 @@
 #include "ingest/pipeline.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -17,6 +18,9 @@ namespace {
 using codec::xray::Datagram;
 using codec::xray::Unprocessed;
 using store::Durability;
+
+constexpr std::size_t kBatchBytesPerBodyByte = 6;
+constexpr std::size_t kBatchBytesAlways = std::size_t{1} << 20;
 
 /// Appends spans of a batch to another. The usual case, an empty target, costs nothing.
 void MoveInto(model::SpanBatch& target, model::SpanBatch&& source) {
@@ -68,9 +72,15 @@ struct Pipeline::Impl {
     return found->second;
   }
 
+  /// Memory that the spans of a request may take: an ordinary one takes twice its size.
+  [[nodiscard]] std::size_t BatchBytesMax(std::size_t body_bytes) const {
+    return std::min(options.limits.batch_bytes_max,
+                    kBatchBytesPerBodyByte * body_bytes + kBatchBytesAlways);
+  }
+
   /// Refuses work beyond the bound before anything is decoded.
-  Result<void> Admit(net::ByteCharge& charge, std::size_t bytes, ProtocolCounters& protocol) {
-    if (charge.Grow(bytes)) return {};
+  Result<void> Admit(net::ByteCharge& charge, std::size_t body_bytes, ProtocolCounters& protocol) {
+    if (charge.Grow(BatchBytesMax(body_bytes))) return {};
     protocol.Rejected("overload");
     return Fail(ErrorCode::kUnavailable, "too many bytes are being stored; try again");
   }
@@ -147,8 +157,9 @@ Pipeline::Pipeline(store::TraceStore& store, const Clock& clock, Metrics& metric
 
 Pipeline::~Pipeline() = default;
 
-model::Limits Pipeline::LimitsNow() const {
+model::Limits Pipeline::LimitsNow(std::size_t body_bytes) const {
   model::Limits limits = impl_->options.limits;
+  limits.batch_bytes_max = impl_->BatchBytesMax(body_bytes);
   limits.receive_ns = impl_->clock.UnixNs();
   if (impl_->options.accept_age_ns != INT64_MAX) {
     limits.start_ns_min = limits.receive_ns - impl_->options.accept_age_ns;
@@ -160,9 +171,15 @@ model::Limits Pipeline::LimitsNow() const {
 Result<std::vector<Unprocessed>> Pipeline::PutSegments(
     std::span<const std::string_view> documents) {
   ProtocolCounters& protocol = impl_->CountersOf("xray");
-  const model::Limits limits = LimitsNow();
   std::size_t bytes = 0;
   for (const std::string_view document : documents) bytes += document.size();
+  const model::Limits limits = LimitsNow(bytes);
+  if (documents.size() > limits.documents_max) {
+    protocol.Rejected("too_many_documents", documents.size());
+    return Fail(ErrorCode::kTooLarge, std::to_string(documents.size()) +
+                                          " documents in one request, at most " +
+                                          std::to_string(limits.documents_max) + " are taken");
+  }
   net::ByteCharge charge(impl_->budget);
   FLUORO_CHECK_OK(impl_->Admit(charge, bytes, protocol));
 
@@ -170,11 +187,15 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
   std::vector<Unprocessed> unprocessed;
   std::size_t taken_bytes = 0;
   for (const std::string_view document : documents) {
-    if (taken_bytes + document.size() > limits.body_bytes_max) {
+    const bool memory_full = batch.UsedBytes() > limits.batch_bytes_max;
+    if (memory_full || taken_bytes + document.size() > limits.body_bytes_max) {
       Unprocessed entry = NotProcessed(
-          "BatchTooLarge", "the documents before it make " + std::to_string(taken_bytes) +
-                               " bytes, at most " + std::to_string(limits.body_bytes_max) +
-                               " are taken in one request");
+          "BatchTooLarge", memory_full
+                               ? "the spans before it take more than " +
+                                     std::to_string(limits.batch_bytes_max) + " bytes of memory"
+                               : "the documents before it make " + std::to_string(taken_bytes) +
+                                     " bytes, at most " + std::to_string(limits.body_bytes_max) +
+                                     " are taken in one request");
       entry.id = codec::xray::ScanForId(document);
       protocol.Rejected("BatchTooLarge");
       unprocessed.push_back(std::move(entry));
@@ -193,7 +214,7 @@ Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlp(std::string_view body,
   ProtocolCounters& protocol = impl_->CountersOf(protocol_name);
   net::ByteCharge charge(impl_->budget);
   FLUORO_CHECK_OK(impl_->Admit(charge, body.size(), protocol));
-  auto decoded = codec::otlp::DecodeTraces(body, encoding, LimitsNow());
+  auto decoded = codec::otlp::DecodeTraces(body, encoding, LimitsNow(body.size()));
   if (!decoded) {
     protocol.Rejected(ingest::ReasonOf(decoded.error().code));
     return std::unexpected(std::move(decoded).error());
@@ -210,7 +231,7 @@ Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version v
   net::ByteCharge charge(impl_->budget);
   FLUORO_CHECK_OK(impl_->Admit(charge, json.size(), protocol));
   model::DecodeStats stats;
-  auto batch = codec::zipkin::DecodeSpans(json, version, LimitsNow(), stats);
+  auto batch = codec::zipkin::DecodeSpans(json, version, LimitsNow(json.size()), stats);
   if (!batch) {
     protocol.Rejected(ingest::ReasonOf(batch.error().code));
     return std::unexpected(std::move(batch).error());
@@ -220,11 +241,15 @@ Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version v
   return impl_->Append(*std::move(batch), Durability::kSynced, protocol);
 }
 
+Result<net::ByteCharge> Pipeline::Admit(std::size_t body_bytes, std::string_view protocol_name) {
+  net::ByteCharge charge(impl_->budget);
+  FLUORO_CHECK_OK(impl_->Admit(charge, body_bytes, impl_->CountersOf(protocol_name)));
+  return charge;
+}
+
 Result<void> Pipeline::PutBatch(model::SpanBatch batch, const model::DecodeStats& stats,
                                 std::string_view protocol_name) {
   ProtocolCounters& protocol = impl_->CountersOf(protocol_name);
-  net::ByteCharge charge(impl_->budget);
-  FLUORO_CHECK_OK(impl_->Admit(charge, batch.arena.size(), protocol));
   protocol.Decoded(stats);
   protocol.Rejected("span", stats.rejected_spans);
   return impl_->Append(std::move(batch), Durability::kSynced, protocol);
@@ -232,7 +257,9 @@ Result<void> Pipeline::PutBatch(model::SpanBatch batch, const model::DecodeStats
 
 void Pipeline::PutDatagrams(std::span<const std::string_view> datagrams) {
   ProtocolCounters& protocol = impl_->CountersOf("xray_udp");
-  const model::Limits limits = LimitsNow();
+  std::size_t bytes = 0;
+  for (const std::string_view datagram : datagrams) bytes += datagram.size();
+  const model::Limits limits = LimitsNow(bytes);
   model::SpanBatch batch;
   std::vector<Unprocessed> unprocessed;
   for (const std::string_view datagram : datagrams) {

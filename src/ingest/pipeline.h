@@ -16,6 +16,7 @@
 #include "codec/xray/decode.h"
 #include "codec/zipkin/zipkin.h"
 #include "model/limits.h"
+#include "net/byte_budget.h"
 #include "store/trace_store.h"
 
 namespace fluoro::ingest {
@@ -26,9 +27,10 @@ struct Options {
       INT64_MAX;  ///< INT64_MAX: any age (`--accept-age any`), also any future
   std::int64_t accept_ahead_ns =
       7'200'000'000'000;  ///< spans further ahead are refused unless any age is accepted
-  std::size_t in_flight_bytes_max =
-      std::size_t{64} << 20;  ///< of requests being decoded and stored; beyond: kUnavailable.
-                              ///< Whoever is alone is let in, datagrams always.
+  std::size_t in_flight_bytes_max = std::size_t{128}
+                                    << 20;  ///< of spans being decoded and stored, as bounded by
+                                            ///< the size of their requests; beyond: kUnavailable.
+                                            ///< Whoever is alone is let in, datagrams always.
 };
 
 /// Thread-safe. Every call returns after the store acknowledged, so 200 may be sent.
@@ -48,7 +50,8 @@ class Pipeline {
   /// PutTraceSegments: one batch, stored whole or not at all. Documents may also be the OTLP
   /// strings T1S.../T1U...; T1M (metrics) is dropped and counted. What is not stored is in the
   /// answer, in order of the documents; documents beyond limits.body_bytes_max in sum are
-  /// "BatchTooLarge".
+  /// "BatchTooLarge", as are those behind limits.batch_bytes_max of spans. More documents than
+  /// limits.documents_max: kTooLarge.
   Result<std::vector<codec::xray::Unprocessed>> PutSegments(
       std::span<const std::string_view> documents);
 
@@ -62,12 +65,16 @@ class Pipeline {
 
   Result<void> PutZipkin(std::string_view json, codec::zipkin::Version version);
 
-  /// Spans that were decoded elsewhere (imports); `stats` goes into the counters under `protocol`.
+  /// Lets in a body that is decoded elsewhere (imports); to be held until it is stored. Errors:
+  /// kUnavailable.
+  Result<net::ByteCharge> Admit(std::size_t body_bytes, std::string_view protocol);
+  /// Spans that were decoded elsewhere; `stats` goes into the counters under `protocol`.
   Result<void> PutBatch(model::SpanBatch batch, const model::DecodeStats& stats,
                         std::string_view protocol);
 
-  /// The limits of the options with the accepted times and the receive time of now.
-  [[nodiscard]] model::Limits LimitsNow() const;
+  /// The limits of the options for a body of this size, with the accepted times and the receive
+  /// time of now.
+  [[nodiscard]] model::Limits LimitsNow(std::size_t body_bytes = SIZE_MAX / 16) const;
 
   /// Datagrams received together; never answered, only counted. Append is Durability::kWritten.
   void PutDatagrams(std::span<const std::string_view> datagrams);

@@ -191,6 +191,34 @@ TEST_F(PipelineTest, ReportsDocumentsBeyondTheBodyLimit) {
   EXPECT_EQ(store_.SpansCount(), 2U);
 }
 
+TEST_F(PipelineTest, ReportsDocumentsBeyondTheMemoryOfABatch) {
+  options_.limits.batch_bytes_max = 100;  // the first document takes more
+  Pipeline pipeline = Make();
+  const auto unprocessed = Put(pipeline, {SegmentDocument(1), SegmentDocument(2)});
+  ASSERT_EQ(unprocessed->size(), 1U);
+  EXPECT_EQ((*unprocessed)[0].error_code, "BatchTooLarge");
+  EXPECT_THAT((*unprocessed)[0].message, HasSubstr("100 bytes of memory"));
+  EXPECT_EQ(store_.SpansCount(), 1U);
+}
+
+TEST_F(PipelineTest, RefusesMoreDocumentsThanARequestMayHave) {
+  options_.limits.documents_max = 2;
+  Pipeline pipeline = Make();
+  const auto refused = Put(pipeline, {"", "", ""});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooLarge);
+  EXPECT_THAT(refused.error().message, HasSubstr("3 documents in one request, at most 2"));
+  EXPECT_EQ(Rejected("xray", "too_many_documents"), 3);
+}
+
+TEST_F(PipelineTest, ARequestMayTakeMemoryInProportionToItsSize) {
+  Pipeline pipeline = Make();
+  EXPECT_EQ(pipeline.LimitsNow(0).batch_bytes_max, std::size_t{1} << 20);
+  EXPECT_EQ(pipeline.LimitsNow(1'000'000).batch_bytes_max, 6'000'000U + (1U << 20));
+  EXPECT_EQ(pipeline.LimitsNow(64U << 20).batch_bytes_max, options_.limits.batch_bytes_max);
+  EXPECT_EQ(pipeline.LimitsNow().batch_bytes_max, options_.limits.batch_bytes_max);
+}
+
 TEST_F(PipelineTest, StoresZipkinAndRefusesTheWholeBodyOtherwise) {
   Pipeline pipeline = Make();
   EXPECT_TRUE(pipeline.PutZipkin(kZipkinV2, codec::zipkin::Version::kV2));

@@ -154,7 +154,9 @@ struct UiApi::Impl {
           Error{ErrorCode::kInvalidArgument,
                 "format: auto, otlp-json, otlp-proto, xray, jaeger, zipkin or csv wanted"});
     }
-    auto imported = ingest::DecodeImport(http.body, *format, pipeline->LimitsNow());
+    const auto admitted = pipeline->Admit(http.body.size(), "import");
+    if (!admitted) return ErrorAnswer(admitted.error());
+    auto imported = ingest::DecodeImport(http.body, *format, pipeline->LimitsNow(http.body.size()));
     if (!imported) return ErrorAnswer(imported.error());
     const std::size_t spans = imported->batch.size();
     std::vector<model::TraceId> ids = imported->batch.trace_ids;
