@@ -41,8 +41,10 @@ model::SpanBatch MakeServiceBatch(Rng& rng, std::int64_t now_ns) {
   resource.attributes = {begin, batch.AttributesEnd()};
   resource.service = batch.AddText(service);
   const std::uint32_t resource_index = batch.AddResource(resource);
-  const std::uint32_t scope_index =
-      batch.AddScope({.name = batch.AddText("otelhttp"), .version = batch.AddText("0.46")});
+  model::ScopeRow scope;
+  scope.name = batch.AddText("otelhttp");
+  scope.version = batch.AddText("0.46");
+  const std::uint32_t scope_index = batch.AddScope(scope);
   model::TraceId trace;
   model::SpanId parent;
   for (std::size_t i = 0; i < kBatchSpans; ++i) {
