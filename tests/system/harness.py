@@ -12,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("FLUORO_BINARY", ROOT / "build/dev/fluoro"))
 CLIENTS = pathlib.Path(os.environ.get("FLUORO_CLIENTS", ROOT / "build/clients"))
@@ -114,6 +116,7 @@ class Server:
 
     def aws(self, *arguments, check=True):
         """Runs the AWS CLI's xray commands against this server; parsed JSON where it succeeds."""
+        pytest.importorskip("awscli", reason="the AWS CLI could not be installed here (scripts/clients.sh)")
         done = subprocess.run([sys.executable, "-m", "awscli", "xray", *arguments, "--endpoint-url", self.url, "--output", "json"],
                               capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **AWS_ENVIRONMENT})
         if not check:
@@ -122,6 +125,7 @@ class Server:
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
     def boto3(self):
+        pytest.importorskip("boto3", reason="boto3 could not be installed here (scripts/clients.sh)")
         import boto3
         from botocore.config import Config
         return boto3.client("xray", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
@@ -151,7 +155,6 @@ def wait_for(condition, seconds=30, what="condition"):
 
 def run_node(script, server, *arguments, extra_env=None):
     """Runs tests/system/node/SCRIPT with the pinned Node.js clients."""
-    import pytest
     if not (NODE_CLIENTS / "node_modules").exists():
         pytest.skip("Node.js clients could not be installed here (scripts/clients.sh)")
     source = ROOT / "tests/system/node" / script
