@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/memory_fs.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/columns.h"
@@ -238,6 +239,37 @@ TEST_F(WalFrames, ReadsBackInOrder) {
   EXPECT_EQ(records[1].second, std::string(100'000, 'z'));
   EXPECT_EQ(walk_.garbage_bytes, 0U);
   EXPECT_EQ(walk_.max_synced_lsn, 1U);
+}
+
+TEST_F(WalFrames, AFileReadPieceByPieceGivesTheSame) {
+  std::string large;
+  for (std::uint64_t i = 0; large.size() < 3 * WalWindow::kWindowBytes; ++i) {
+    large += std::to_string(i * i * 2'654'435'761);
+  }
+  for (std::uint64_t lsn = 1; lsn < 30; ++lsn) {
+    Add(lsn, lsn % 7 == 0 ? large.substr(lsn) : large.substr(0, lsn * 9'999));
+    if (lsn % 5 == 0) file_.append(lsn * 8, 'g');
+  }
+  file_.append(2 * WalWindow::kWindowBytes, '\0');
+  const auto whole = Walk();
+  ASSERT_EQ(whole.size(), 29U);
+  MemoryFs fs;
+  const auto file = fs.Open("wal", Fs::OpenMode::kCreate);
+  ASSERT_TRUE((*file)->WriteAt(0, file_));
+  WalWindow window(**file, file_.size());
+  std::vector<std::pair<std::uint64_t, std::string>> records;
+  const auto walk = WalkFrames(window, FrameSeed(header_), [&](WalRecord& record) -> Result<void> {
+    records.emplace_back(record.header.lsn, record.body);
+    return {};
+  });
+  ASSERT_TRUE(walk) << walk.error().message;
+  EXPECT_EQ(records, whole);
+  EXPECT_EQ(walk->garbage_bytes, walk_.garbage_bytes);
+  EXPECT_EQ(walk->end_offset, walk_.end_offset);
+  WalWindow longer(**file, file_.size() + 100);
+  EXPECT_FALSE(WalkFrames(longer, FrameSeed(header_), [](WalRecord&) -> Result<void> {
+    return {};
+  })) << "a file that became shorter";
 }
 
 TEST_F(WalFrames, EveryCutOfTheLastFrameDropsJustThatRecord) {

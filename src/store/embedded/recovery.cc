@@ -261,19 +261,25 @@ void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, 
 void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last) {
   const std::string name = WalFileName(file_number);
   const std::string path = layout_.wal + "/" + name;
-  auto content = ReadFile(fs_, path);
   const auto set_aside = [&](const std::string& why) {
     AddDamage("wal/" + name + ": " + why);
     log::Error("store: a log file is damaged", {{"file", name}, {"why", why}});
     replay.gaps_unknown = true;
   };
-  if (!content) {
+  const auto opened = fs_.Open(path, Fs::OpenMode::kRead);
+  const auto size = opened ? (*opened)->Size() : std::unexpected(opened.error());
+  if (!size) {
     // Gone between the listing and now: sealed meanwhile by the process that owns the folder.
-    if (options_.read_only && content.error().code == ErrorCode::kNotFound) return;
-    return set_aside(content.error().message);
+    if (options_.read_only && size.error().code == ErrorCode::kNotFound) return;
+    return set_aside(size.error().message);
   }
-  const auto header = DecodeWalHeader(*content);
+  WalWindow window(**opened, *size);
+  const auto start = window.At(0, kWalHeaderBytes);
+  if (!start) return set_aside(start.error().message);
+  const auto header = DecodeWalHeader(*start);
   if (!header) {
+    const auto content = ReadFile(fs_, path);
+    if (!content) return set_aside(content.error().message);
     const bool blank = content->size() <= kWalHeaderBytes ||
                        content->find_first_not_of('\0', kWalHeaderBytes) == std::string::npos;
     if (blank) {
@@ -289,25 +295,25 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
   replay.first_lsn = std::min(replay.first_lsn, header->first_lsn);
   replay.max_lsn = std::max(replay.max_lsn, header->first_lsn - 1);
   replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
-  const auto walk =
-      WalkFrames(*content, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
-        replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
-        ReplayRecord(replay, file_number, record);
-        bool full = false;
-        {
-          MutexLock lock(state_mutex_);
-          full = head_.bytes() > HeadLimit() / 4 * 3;
-        }
-        // A log larger than memory: blocks are written on the way. Not where records may still come
-        // that are older than what was applied, since a block's sealed_lsn would cover them.
-        if (full && !options_.read_only && !replay.has_rewritten) {
-          MutexLock lock(maintenance_mutex_);
-          (void)SealWhatIsDue(true);
-        }
-        return {};
-      });
+  const auto walk = WalkFrames(window, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
+    replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
+    ReplayRecord(replay, file_number, record);
+    bool full = false;
+    {
+      MutexLock lock(state_mutex_);
+      full = head_.bytes() > HeadLimit() / 4 * 3;
+    }
+    // A log larger than memory: blocks are written on the way. Not where records may still come
+    // that are older than what was applied, since a block's sealed_lsn would cover them.
+    if (full && !options_.read_only && !replay.has_rewritten) {
+      MutexLock lock(maintenance_mutex_);
+      (void)SealWhatIsDue(true);
+    }
+    return {};
+  });
+  if (!walk) return set_aside(walk.error().message);  // what was read before counts
   replay.max_synced_lsn = std::max(replay.max_synced_lsn, walk->max_synced_lsn);
-  log_->AdoptFile(file_number, content->size(), header->first_lsn);
+  log_->AdoptFile(file_number, *size, header->first_lsn);
   if (walk->garbage_bytes == 0) return;
   log::Warn("store: bytes in a log file are not records",
             {{"file", name}, {"bytes", std::to_string(walk->garbage_bytes)}});

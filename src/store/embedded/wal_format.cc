@@ -60,19 +60,27 @@ FrameHeader LoadFrameHeader(const char* at) {
   return header;
 }
 
-// The frame at `offset` if its bytes verify.
-bool VerifyFrame(std::string_view file, std::size_t offset, std::uint64_t seed,
-                 FrameHeader& header) {
-  if (file.size() - offset < kFrameHeaderBytes) return false;
-  const char* at = file.data() + offset;
+// The frame at `offset` with its padding, if its bytes verify; else empty.
+Result<std::string_view> VerifyFrame(WalWindow& file, std::uint64_t offset, std::uint64_t seed,
+                                     FrameHeader& header) {
+  constexpr std::string_view kNone;
+  const std::uint64_t left = file.size() - offset;
+  if (left < kFrameHeaderBytes) return kNone;
+  FLUORO_TRY(std::string_view at, file.At(offset, kFrameHeaderBytes));
+  if (at.size() < kFrameHeaderBytes) return kNone;
   std::uint32_t magic = 0;
-  std::memcpy(&magic, at + 8, 4);
-  if (magic != kFrameMagic) return false;
-  header = LoadFrameHeader(at);
-  if (header.stored > file.size() - offset - kFrameHeaderBytes) return false;
+  std::memcpy(&magic, at.data() + 8, 4);
+  if (magic != kFrameMagic) return kNone;
+  header = LoadFrameHeader(at.data());
+  if (header.stored > left - kFrameHeaderBytes || header.stored > kFrameBodyBytesMax) return kNone;
+  const std::size_t frame_bytes = kFrameHeaderBytes + header.stored;
+  const std::size_t padded = std::min<std::size_t>(left, Padded(frame_bytes));
+  FLUORO_TRY(at, file.At(offset, padded));
+  if (at.size() < padded) return kNone;
   std::uint64_t sum = 0;
-  std::memcpy(&sum, at, 8);
-  return sum == XXH3_64bits_withSeed(at + 8, kFrameHeaderBytes - 8 + header.stored, seed);
+  std::memcpy(&sum, at.data(), 8);
+  const bool good = sum == XXH3_64bits_withSeed(at.data() + 8, frame_bytes - 8, seed);
+  return good ? at.substr(0, padded) : kNone;
 }
 
 Result<std::string> Decompress(const FrameHeader& header, std::string body) {
@@ -194,29 +202,52 @@ void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t 
   } while (!left.empty());
 }
 
+Result<std::string_view> WalWindow::At(std::uint64_t offset, std::size_t bytes) {
+  bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, size_ - std::min(size_, offset)));
+  const bool held = offset >= begin_ && offset - begin_ <= view_.size() &&
+                    view_.size() - (offset - begin_) >= bytes;
+  if (!held) {
+    view_ = {};
+    buffer_ = {};
+    begin_ = offset;
+    const auto wanted = static_cast<std::size_t>(
+        std::min<std::uint64_t>(std::max(bytes, kWindowBytes), size_ - offset));
+    FLUORO_TRY(buffer_, file_->ReadAt(offset, wanted));
+    view_ = buffer_;
+  }
+  return view_.substr(static_cast<std::size_t>(offset - begin_));
+}
+
 Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
+                           const std::function<Result<void>(WalRecord&)>& visit) {
+  WalWindow window(file);
+  return WalkFrames(window, seed, visit);
+}
+
+Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
                            const std::function<Result<void>(WalRecord&)>& visit) {
   WalWalk walk;
   WalRecord open;  // a record whose last frame has not come yet
   bool is_open = false;
-  std::size_t offset = kWalHeaderBytes;
+  std::uint64_t offset = kWalHeaderBytes;
   while (offset < file.size()) {
     FrameHeader header;
-    if (!VerifyFrame(file, offset, seed, header)) {
+    FLUORO_TRY(const std::string_view frame, VerifyFrame(file, offset, seed, header));
+    if (frame.empty()) {
       // Frames begin at multiples of 8: look at each for the next that verifies.
       const std::size_t word = std::min<std::size_t>(8, file.size() - offset);
-      const std::string_view bytes = file.substr(offset, word);
+      FLUORO_TRY(std::string_view bytes, file.At(offset, word));
+      bytes = bytes.substr(0, word);
       if (bytes.find_first_not_of('\0') != std::string_view::npos) walk.garbage_bytes += word;
       offset += word;
       continue;
     }
-    const std::string_view body = file.substr(offset + kFrameHeaderBytes, header.stored);
+    const std::string_view body = frame.substr(kFrameHeaderBytes, header.stored);
     walk.max_synced_lsn = std::max(walk.max_synced_lsn, header.synced_lsn);
     walk.has_rewritten = walk.has_rewritten || (header.flags & kFrameRewritten) != 0;
     const std::size_t frame_bytes = kFrameHeaderBytes + header.stored;
-    for (std::size_t i = offset + frame_bytes;
-         i < std::min(offset + Padded(frame_bytes), file.size()); ++i) {
-      if (file[i] != '\0') ++walk.garbage_bytes;
+    for (const char c : frame.substr(frame_bytes)) {
+      if (c != '\0') ++walk.garbage_bytes;
     }
     if ((header.flags & kFrameTail) != 0 && (!is_open || open.header.lsn != header.lsn)) {
       walk.garbage_bytes += header.stored;  // its beginning is lost

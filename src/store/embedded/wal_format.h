@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "model/ids.h"
 
 namespace fluoro::store {
@@ -91,8 +92,34 @@ struct WalWalk {
   std::uint64_t max_lsn = 0;
 };
 
+/// A log file read piece by piece, so that a log larger than memory can be replayed: it holds a
+/// frame, at least kWindowBytes. Not thread-safe.
+class WalWindow {
+ public:
+  static constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
+
+  /// Of a file of which no byte below `size` goes away.
+  WalWindow(const File& file, std::uint64_t size) : file_(&file), size_(size) {}
+  /// Of bytes that are in memory.
+  explicit WalWindow(std::string_view whole) : size_(whole.size()), view_(whole) {}
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// The bytes from `offset` on: `bytes` of them or more, fewer only at the file's end. Valid until
+  /// the next call. Errors: kIo.
+  Result<std::string_view> At(std::uint64_t offset, std::size_t bytes);
+
+ private:
+  const File* file_ = nullptr;
+  std::uint64_t size_ = 0;
+  std::string buffer_;
+  std::string_view view_;  ///< of buffer_, or the whole
+  std::uint64_t begin_ = 0;
+};
+
 /// Calls `visit` for every whole record, in file order; bytes that do not verify are skipped up to
-/// the next frame that does. `visit` may return an error to stop.
+/// the next frame that does. `visit` may return an error to stop. Errors: its, and kIo.
+Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
+                           const std::function<Result<void>(WalRecord&)>& visit);
 Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
                            const std::function<Result<void>(WalRecord&)>& visit);
 
