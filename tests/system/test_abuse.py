@@ -167,22 +167,31 @@ def test_bodies_that_swell_in_memory_are_refused_on_the_way(server, case):
     server.alive()
 
 
+def test_many_large_requests_at_once_share_one_budget(server):
+    from concurrent.futures import ThreadPoolExecutor
+    body = otlp_tiled(b"\x6a\x00" * 1000, 15 * MIB)
+    overloads = server.refused()
+    server.reset_peak()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda i: server.send("/v1/traces", body, PROTOBUF, ("http", "otlp_http")[i % 2]), range(16)))
+    assert {status for status, _, _ in answers} <= {400, 503}
+    assert all(headers.get("retry-after") for status, headers, _ in answers if status == 503)
+    assert server.refused() >= overloads + 16
+    assert server.peak() < MEMORY_MAX
+    server.alive()
+
+
 # ---- 18: nesting ----
 
 def nested_any_value(levels):
-    """Bytes of an AnyValue whose arrays nest this deep, made from the inside out without copying: lengths first."""
-    parts, size = [], 0
-    for _ in range(levels):
-        inner = _head(1, size) if size else b""
-        head = _head(5, size + len(inner))
-        parts += [inner, head]
-        size += len(inner) + len(head)
-    return b"".join(reversed(parts))
+    """Bytes of an AnyValue whose arrays nest this deep. Lengths take four bytes each, so that every level takes ten."""
+    def level(inside):
+        return bytes((5 << 3 | 2, *long_varint(inside + 5), 1 << 3 | 2, *long_varint(inside)))
+    return b"".join(level(10 * inner) for inner in range(levels - 1, -1, -1))
 
 
-def _head(number, size):
-    from abuse import varint
-    return varint(number << 3 | 2) + varint(size)
+def long_varint(number):
+    return number & 127 | 128, number >> 7 & 127 | 128, number >> 14 & 127 | 128, number >> 21
 
 
 DEPTHS = (10, 64, 65, 100, 1_000, 100_000, 1_000_000)
