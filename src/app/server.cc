@@ -1,13 +1,13 @@
 #include "app/server.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <atomic>
 
 #include "api/grafana/jaeger_query.h"
 #include "api/ui/ui_api.h"
 #include "api/xray/xray_api.h"
+#include "app/memory_return.h"
 #include "app/routes.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -64,21 +64,13 @@ api::xray::Options XRayOptions(const cli::ServeConfig& config) {
   return options;
 }
 
-/// What a large request took goes back to the system when it is done: otherwise each thread's arena
-/// keeps some of it, and the sum of them is more than the memory promised.
-void ReturnLargeBlocks() {
-  constexpr int kMmapBytes = 1 << 20;
-  constexpr int kTrimBytes = 4 << 20;
-  mallopt(M_MMAP_THRESHOLD, kMmapBytes);
-  mallopt(M_TRIM_THRESHOLD, kTrimBytes);
-}
-
 /// Members stand in order of construction; Stop goes backwards: first who brings work, last who
 /// keeps it.
 class Server final : public cli::RunningServer {
  public:
   static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
     auto server = std::make_unique<Server>();
+    server->memory_.emplace(config.memory_bytes / 2);
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
                                                         server->metrics_, StoreOptions(config)));
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
@@ -173,6 +165,7 @@ class Server final : public cli::RunningServer {
     return options;
   }
 
+  std::optional<MemoryReturn> memory_;
   std::unique_ptr<Fs> fs_ = MakePosixFs();
   SystemClock clock_;
   Metrics metrics_;
@@ -194,7 +187,6 @@ class Server final : public cli::RunningServer {
 
 Result<std::unique_ptr<cli::RunningServer>> StartServer(const cli::ServeConfig& config) {
   log::SetLevel(LogLevel(config.log_level));
-  ReturnLargeBlocks();
   return Server::Start(config);
 }
 

@@ -1,0 +1,25 @@
+// Gives memory that was freed back to the system, so that resident memory follows what is in use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <thread>
+
+namespace fluoro::app {
+
+/// Bytes of the process that are in memory; nullopt where the system does not say (no /proc).
+std::optional<std::uint64_t> ResidentBytes();
+
+/// A large answer is built of small pieces, and the allocator keeps them after they are freed, in
+/// one arena a thread: their sum would be more than the memory promised. While it lives, large
+/// blocks go back at once, and a thread trims the arenas when the process is above its bound.
+class MemoryReturn {
+ public:
+  /// `resident_bytes_max`: below this nothing is trimmed.
+  explicit MemoryReturn(std::uint64_t resident_bytes_max);
+
+ private:
+  std::jthread thread_;
+};
+
+}  // namespace fluoro::app

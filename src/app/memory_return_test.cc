@@ -1,0 +1,36 @@
+#include "app/memory_return.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fluoro::app {
+namespace {
+
+TEST(MemoryReturn, WhatWasFreedGoesBackThoughSomethingBehindItIsInUse) {
+  if (!ResidentBytes()) GTEST_SKIP() << "no /proc here";
+  constexpr std::size_t kPieces = 100'000;
+  constexpr std::size_t kPieceBytes = 1'000;
+  const MemoryReturn memory(1);
+  std::vector<std::unique_ptr<std::string>> pieces;
+  for (std::size_t i = 0; i < kPieces; ++i) {
+    pieces.push_back(std::make_unique<std::string>(kPieceBytes, 'x'));
+  }
+  const std::uint64_t full = *ResidentBytes();
+  EXPECT_GT(full, kPieces * kPieceBytes);
+  pieces.erase(pieces.begin(), pieces.end() - 1);  // the last piece holds the heap's end
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (*ResidentBytes() > full - kPieces * kPieceBytes / 2 &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(*ResidentBytes(), full - kPieces * kPieceBytes / 2);
+#endif
+}
+
+}  // namespace
+}  // namespace fluoro::app
