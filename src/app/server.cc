@@ -80,7 +80,7 @@ class Server final : public cli::RunningServer {
     server->ui_.emplace(*server->store_, &*server->pipeline_, server->clock_, server->metrics_);
     server->jaeger_.emplace(*server->store_, server->clock_);
     if (auto listening = server->Listen(config); !listening) {
-      (void)server->Stop();
+      // The destructor stops what did start.
       return std::unexpected(std::move(listening).error());
     }
     server->ready_.store(true, std::memory_order_relaxed);
@@ -90,7 +90,9 @@ class Server final : public cli::RunningServer {
   }
 
   ~Server() override {
-    if (!stopped_) (void)Stop();
+    if (stopped_) return;
+    if (const auto stopped = Stop(); !stopped)
+      log::Error("stopping", {{"error", stopped.error().message}});
   }
 
   [[nodiscard]] const cli::BoundPorts& ports() const override { return ports_; }

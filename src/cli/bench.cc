@@ -112,6 +112,7 @@ bool SendAll(const std::vector<Request>& requests,
   std::atomic<bool> ok{true};
   {
     std::vector<std::jthread> senders;
+    senders.reserve(kConnections);
     for (int i = 0; i < kConnections; ++i) {
       senders.emplace_back([&] {
         for (std::size_t at = next.fetch_add(1, std::memory_order_relaxed); at < requests.size();
@@ -237,6 +238,7 @@ std::vector<Request> MakeDatagrams(const Options& options) {
   std::vector<Request> datagrams;
   const std::int64_t begin_ns = SystemClock().UnixNs() - 60 * kNsPerSecond;
   const std::uint64_t count = std::min<std::uint64_t>(options.spans, 100'000);
+  datagrams.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     datagrams.push_back(
         {"{\"format\":\"json\",\"version\":1}\n" +

@@ -31,6 +31,8 @@
 namespace fluoro::cli {
 namespace {
 
+constexpr int kUsersCount = 4;  ///< who ask at the same time
+
 struct Options {
   bool json = false;
   bool once = false;
@@ -56,7 +58,8 @@ Result<void> SendTraffic(demo::Services& services, demo::Recorder& recorder, int
   std::atomic<int> failed{0};
   {
     std::vector<std::jthread> users;
-    for (int user = 0; user < 4; ++user) {
+    users.reserve(kUsersCount);
+    for (int user = 0; user < kUsersCount; ++user) {
       users.emplace_back([&] {
         for (int i = next.fetch_add(1, std::memory_order_relaxed); i < requests;
              i = next.fetch_add(1, std::memory_order_relaxed)) {

@@ -31,10 +31,13 @@ Result<query::Cursor> ParseToken(std::string_view text) {
   const auto dot = text.find('.');
   query::Cursor cursor;
   if (dot == std::string_view::npos) return Wrong("next_token", "a token of an earlier answer");
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + dot, cursor.start_ns);
+  const std::string_view start = text.substr(0, dot);
+  const char* const start_end = start.data() + start.size();
+  const auto [end, failure] = std::from_chars(start.data(), start_end, cursor.start_ns);
   auto id = model::TraceId::Parse(text.substr(dot + 1));
-  if (failure != std::errc{} || end != text.data() + dot || !id)
+  if (failure != std::errc{} || end != start_end || !id) {
     return Wrong("next_token", "a token of an earlier answer");
+  }
   cursor.trace_id = *id;
   return cursor;
 }

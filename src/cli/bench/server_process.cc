@@ -48,6 +48,7 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::vector<st
                                  "--ports-file",   ports_path,    "--log-level", "error"};
   words.insert(words.end(), flags.begin(), flags.end());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   pid_t pid = 0;

@@ -263,12 +263,12 @@ struct DocumentWriter {
 };
 
 Scope::Scope(Recorder& recorder, const Service& service, const propagation::Context& caller,
-             std::string name)
+             const std::string& name)
     : recorder_(&recorder), service_(&service), node_(std::make_shared<Node>()) {
   node_->trace_id = caller.trace_id ? *caller.trace_id : recorder.NewTraceId();
   node_->id = recorder.NewSpanId();
   if (caller.parent_id) node_->parent_id = *caller.parent_id;
-  node_->name = service.protocol == Protocol::kXRay ? service.name : std::move(name);
+  node_->name = service.protocol == Protocol::kXRay ? service.name : name;
   node_->start_ns = SystemClock().UnixNs();
 }
 

@@ -62,7 +62,7 @@ class Scope {
  public:
   /// The work of a service on one request.
   Scope(Recorder& recorder, const Service& service, const propagation::Context& caller,
-        std::string name);
+        const std::string& name);
   ~Scope();
   Scope(Scope&&) noexcept;
   Scope(const Scope&) = delete;
