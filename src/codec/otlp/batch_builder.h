@@ -221,7 +221,7 @@ inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   const char* a = batch.arena.data() + batch.keys[key].offset;
   const char* b = raw.data();
   std::size_t left = raw.size();
-  if (left < 8) return std::memcmp(a, b, left) == 0;
+  if (left < 8) return left == 0 || std::memcmp(a, b, left) == 0;  // empty: b may be null
   std::uint64_t words[2];
   for (; left > 8; left -= 8, a += 8, b += 8) {
     std::memcpy(&words[0], a, 8);
