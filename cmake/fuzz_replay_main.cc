@@ -1,4 +1,5 @@
-// Replays every file of the folders given as arguments through a fuzz target: the corpus as a plain test.
+// Replays every file of the folders given as arguments through a fuzz target: the corpus as a plain
+// test.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

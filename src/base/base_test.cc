@@ -30,10 +30,19 @@ TEST(ResultTest, TryReturnsTheErrorUpward) {
 
 TEST(JsonWriterTest, WritesCompactJsonAndRepairsText) {
   JsonWriter json;
-  json.BeginObject().Key("a").Int(-1).Key("b\xff").String("x\n\xc3(").Key("d").Double(0.1).Key("n").Double(1.0 / 0.0);
+  json.BeginObject()
+      .Key("a")
+      .Int(-1)
+      .Key("b\xff")
+      .String("x\n\xc3(")
+      .Key("d")
+      .Double(0.1)
+      .Key("n")
+      .Double(1.0 / 0.0);
   json.Key("t").Seconds(1'478'293'361'271'000'000).Key("r").Raw("[1,2]").EndObject();
   EXPECT_EQ(json.Take(),
-            "{\"a\":-1,\"b\xef\xbf\xbd\":\"x\\n\xef\xbf\xbd(\",\"d\":0.1,\"n\":null,\"t\":1478293361.271,\"r\":[1,2]}");
+            "{\"a\":-1,\"b\xef\xbf\xbd\":\"x\\n\xef\xbf\xbd(\",\"d\":0.1,\"n\":null,\"t\":"
+            "1478293361.271,\"r\":[1,2]}");
 }
 
 TEST(JsonDepthTest, CountsOnlyBracketsOutsideStrings) {

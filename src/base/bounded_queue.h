@@ -32,7 +32,8 @@ class BoundedQueue {
   /// Waits for an item; nullopt when stopped, or closed and drained.
   std::optional<T> Pop(std::stop_token stop) FLUORO_NO_THREAD_SAFETY_ANALYSIS {
     MutexLock lock(mutex_);
-    ready_.wait(lock, stop, [this]() FLUORO_NO_THREAD_SAFETY_ANALYSIS { return closed_ || !items_.empty(); });
+    ready_.wait(lock, stop,
+                [this]() FLUORO_NO_THREAD_SAFETY_ANALYSIS { return closed_ || !items_.empty(); });
     if (items_.empty()) return std::nullopt;
     T item = std::move(items_.front());
     items_.pop_front();

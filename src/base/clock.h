@@ -30,7 +30,9 @@ class SystemClock final : public Clock {
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(std::int64_t unix_ns) : unix_ns_(unix_ns) {}
-  [[nodiscard]] std::int64_t UnixNs() const override { return __atomic_load_n(&unix_ns_, __ATOMIC_RELAXED); }
+  [[nodiscard]] std::int64_t UnixNs() const override {
+    return __atomic_load_n(&unix_ns_, __ATOMIC_RELAXED);
+  }
   [[nodiscard]] std::int64_t MonotonicNs() const override { return UnixNs(); }
   void Advance(std::int64_t ns) { __atomic_fetch_add(&unix_ns_, ns, __ATOMIC_RELAXED); }
 

@@ -1,4 +1,5 @@
-// All file access of the store goes through this seam, so that a faulty file system can be put underneath.
+// All file access of the store goes through this seam, so that a faulty file system can be put
+// underneath.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
-/// Paths are '/'-separated. A created, renamed or removed name is durable only after SyncDir of its folder.
-/// Thread-safe.
+/// Paths are '/'-separated. A created, renamed or removed name is durable only after SyncDir of its
+/// folder. Thread-safe.
 class Fs {
  public:
   enum class OpenMode : std::uint8_t { kRead, kReadWrite, kCreate /* must not exist */ };
@@ -49,7 +50,8 @@ class Fs {
   virtual Result<std::vector<std::string>> List(std::string_view path) = 0;
   virtual Result<void> SyncDir(std::string_view path) = 0;
   [[nodiscard]] virtual bool Exists(std::string_view path) = 0;
-  /// Exclusive lock on a file that is created if absent; kAlreadyExists when another process holds it.
+  /// Exclusive lock on a file that is created if absent; kAlreadyExists when another process holds
+  /// it.
   virtual Result<std::unique_ptr<FileLock>> Lock(std::string_view path) = 0;
   struct Space {
     std::uint64_t total_bytes = 0;

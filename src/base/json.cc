@@ -69,7 +69,8 @@ JsonWriter& JsonWriter::Double(double value) {
   if (!std::isfinite(value)) return Null();
   std::array<char, 32> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  impl_->writer.RawValue(text.data(), static_cast<std::size_t>(end - text.data()), rapidjson::kNumberType);
+  impl_->writer.RawValue(text.data(), static_cast<std::size_t>(end - text.data()),
+                         rapidjson::kNumberType);
   return *this;
 }
 JsonWriter& JsonWriter::Bool(bool value) {
@@ -96,7 +97,8 @@ std::size_t JsonWriter::size() const { return impl_->buffer.GetSize(); }
 
 std::string DecimalSeconds(std::int64_t ns) {
   const bool negative = ns < 0;
-  const std::uint64_t magnitude = negative ? 0 - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);
+  const std::uint64_t magnitude =
+      negative ? 0 - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);
   std::string text = negative ? "-" : "";
   text += std::to_string(magnitude / static_cast<std::uint64_t>(kNsPerSecond));
   std::string fraction = std::to_string(magnitude % static_cast<std::uint64_t>(kNsPerSecond));

@@ -31,7 +31,8 @@ class JsonWriter {
   JsonWriter& Null();
   /// `json` must be one valid JSON value; it is copied as it stands.
   JsonWriter& Raw(std::string_view json);
-  /// Nanoseconds as exact decimal seconds, at most 9 digits after the point, no trailing zeros: 1478293361.271
+  /// Nanoseconds as exact decimal seconds, at most 9 digits after the point, no trailing zeros:
+  /// 1478293361.271
   JsonWriter& Seconds(std::int64_t ns);
 
   /// The text so far; the writer is empty afterwards.
@@ -46,11 +47,12 @@ class JsonWriter {
 /// "1478293361.271" for 1478293361271000000.
 std::string DecimalSeconds(std::int64_t ns);
 
-/// True if arrays and objects of `json` nest deeper than `depth_max`. One linear pass, constant stack, any bytes.
+/// True if arrays and objects of `json` nest deeper than `depth_max`. One linear pass, constant
+/// stack, any bytes.
 bool JsonDepthExceeds(std::string_view json, std::size_t depth_max);
 
-/// True if `json` may hold more than `values_max` values: counts what stands before each, keys included. One linear pass that
-/// builds nothing, any bytes.
+/// True if `json` may hold more than `values_max` values: counts what stands before each, keys
+/// included. One linear pass that builds nothing, any bytes.
 bool JsonValuesExceed(std::string_view json, std::size_t values_max);
 
 }  // namespace fluoro

@@ -10,7 +10,8 @@ namespace {
 
 spdlog::logger& Logger() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
-    auto made = std::make_shared<spdlog::logger>("fluoro", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("fluoro",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     made->flush_on(spdlog::level::warn);
     return made;
@@ -20,7 +21,8 @@ spdlog::logger& Logger() {
 
 void AppendValue(std::string& line, std::string_view value) {
   const bool plain = !value.empty() && value.find_first_of(" \"=\\") == std::string_view::npos &&
-                     std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
+                     std::all_of(value.begin(), value.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) >= 0x20; });
   if (plain) {
     line += value;
     return;
@@ -58,11 +60,14 @@ void Write(spdlog::level::level_enum level, std::string_view message, Fields fie
 }  // namespace
 
 void SetLevel(Level level) {
-  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                                                          spdlog::level::err, spdlog::level::off};
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                          spdlog::level::warn, spdlog::level::err,
+                                                          spdlog::level::off};
   Logger().set_level(kLevels[static_cast<int>(level)]);
 }
-void Debug(std::string_view message, Fields fields) { Write(spdlog::level::debug, message, fields); }
+void Debug(std::string_view message, Fields fields) {
+  Write(spdlog::level::debug, message, fields);
+}
 void Info(std::string_view message, Fields fields) { Write(spdlog::level::info, message, fields); }
 void Warn(std::string_view message, Fields fields) { Write(spdlog::level::warn, message, fields); }
 void Error(std::string_view message, Fields fields) { Write(spdlog::level::err, message, fields); }

@@ -30,18 +30,22 @@ void Histogram::Observe(double value) {
 Metrics::Metrics() : registry_(std::make_shared<prometheus::Registry>()) {}
 Metrics::~Metrics() = default;
 
-Counter Metrics::GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
-  return Counter(&prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(labels));
+Counter Metrics::GetCounter(const std::string& name, const std::string& help,
+                            const Labels& labels) {
+  return Counter(
+      &prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(labels));
 }
 
 Gauge Metrics::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
   return Gauge(&prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add(labels));
 }
 
-Histogram Metrics::GetHistogram(const std::string& name, const std::string& help, const Labels& labels) {
-  const prometheus::Histogram::BucketBoundaries bounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                       0.1,    0.25,  0.5,    1,     2.5,  5,     10};
-  return Histogram(&prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, bounds));
+Histogram Metrics::GetHistogram(const std::string& name, const std::string& help,
+                                const Labels& labels) {
+  const prometheus::Histogram::BucketBoundaries bounds{
+      0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+  return Histogram(
+      &prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, bounds));
 }
 
 std::string Metrics::Render() const {

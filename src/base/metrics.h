@@ -52,8 +52,9 @@ class Histogram {
   prometheus::Histogram* histogram_;
 };
 
-/// One registry a process or a test. Asking twice for the same name and labels gives the same value.
-/// Label values must come from closed sets of our own (reasons, protocols), never from traffic. Thread-safe.
+/// One registry a process or a test. Asking twice for the same name and labels gives the same
+/// value. Label values must come from closed sets of our own (reasons, protocols), never from
+/// traffic. Thread-safe.
 class Metrics {
  public:
   Metrics();
@@ -63,7 +64,8 @@ class Metrics {
 
   Counter GetCounter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
-  Histogram GetHistogram(const std::string& name, const std::string& help, const Labels& labels = {});
+  Histogram GetHistogram(const std::string& name, const std::string& help,
+                         const Labels& labels = {});
   /// Prometheus text format 0.0.4.
   [[nodiscard]] std::string Render() const;
 

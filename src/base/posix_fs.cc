@@ -34,12 +34,14 @@ class PosixFile final : public File {
     std::string out(bytes, '\0');
     std::size_t done = 0;
     while (done < bytes) {
-      const ssize_t n = ::pread(fd_, out.data() + done, bytes - done, static_cast<off_t>(offset + done));
+      const ssize_t n =
+          ::pread(fd_, out.data() + done, bytes - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return Errno("read", path_);
       if (n == 0) {
-        return Fail(ErrorCode::kCorruption, path_ + ": byte " + std::to_string(offset + done) + ": " +
-                                                std::to_string(bytes - done) + " more bytes wanted, file ends");
+        return Fail(ErrorCode::kCorruption, path_ + ": byte " + std::to_string(offset + done) +
+                                                ": " + std::to_string(bytes - done) +
+                                                " more bytes wanted, file ends");
       }
       done += static_cast<std::size_t>(n);
     }
@@ -49,7 +51,8 @@ class PosixFile final : public File {
   Result<void> WriteAt(std::uint64_t offset, std::string_view data) override {
     std::size_t done = 0;
     while (done < data.size()) {
-      const ssize_t n = ::pwrite(fd_, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
+      const ssize_t n =
+          ::pwrite(fd_, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return Errno("write", path_);
       done += static_cast<std::size_t>(n);
@@ -76,7 +79,7 @@ class PosixFile final : public File {
   }
 
   [[nodiscard]] Result<std::uint64_t> Size() const override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_, &status) != 0) return Errno("stat", path_);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -111,7 +114,8 @@ class PosixFs final : public Fs {
   }
 
   Result<void> Rename(std::string_view from, std::string_view to) override {
-    if (::rename(std::string(from).c_str(), std::string(to).c_str()) != 0) return Errno("rename", from);
+    if (::rename(std::string(from).c_str(), std::string(to).c_str()) != 0)
+      return Errno("rename", from);
     return {};
   }
 
@@ -160,22 +164,26 @@ class PosixFs final : public Fs {
     return {};
   }
 
-  bool Exists(std::string_view path) override { return ::access(std::string(path).c_str(), F_OK) == 0; }
+  bool Exists(std::string_view path) override {
+    return ::access(std::string(path).c_str(), F_OK) == 0;
+  }
 
   Result<std::unique_ptr<FileLock>> Lock(std::string_view path) override {
     const int fd = ::open(std::string(path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) return Errno("open", path);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd);
-      return Fail(ErrorCode::kAlreadyExists, std::string(path) + ": another process holds this folder");
+      return Fail(ErrorCode::kAlreadyExists,
+                  std::string(path) + ": another process holds this folder");
     }
     return std::make_unique<PosixLock>(fd);
   }
 
   Result<Space> DiskSpace(std::string_view path) override {
-    struct statvfs status {};
+    struct statvfs status{};
     if (::statvfs(std::string(path).c_str(), &status) != 0) return Errno("disk space", path);
-    return Space{.total_bytes = status.f_blocks * status.f_frsize, .free_bytes = status.f_bavail * status.f_frsize};
+    return Space{.total_bytes = status.f_blocks * status.f_frsize,
+                 .free_bytes = status.f_bavail * status.f_frsize};
   }
 };
 

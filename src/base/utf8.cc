@@ -36,7 +36,9 @@ std::size_t CodePointBytes(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-bool IsValidUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+bool IsValidUtf8(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
 
 std::string RepairUtf8(std::string_view text) {
   std::string out;

@@ -45,7 +45,8 @@ Result<AttributeValue> DecodeKvList(protozero::data_view bytes, int depth) {
     while (pair.next()) {
       if (pair.tag() == 1 && pair.wire_type() == protozero::pbf_wire_type::length_delimited) {
         entry.key = pair.get_string();
-      } else if (pair.tag() == 2 && pair.wire_type() == protozero::pbf_wire_type::length_delimited) {
+      } else if (pair.tag() == 2 &&
+                 pair.wire_type() == protozero::pbf_wire_type::length_delimited) {
         FLUORO_TRY(entry.value, Decode(pair.get_view(), depth));
       } else {
         pair.skip();

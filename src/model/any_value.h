@@ -1,5 +1,5 @@
-// AttributeValue <-> bytes of OTLP's protobuf AnyValue. SpanBatch keeps arrays and lists in this form.
-// Source: opentelemetry-proto, common/v1/common.proto.
+// AttributeValue <-> bytes of OTLP's protobuf AnyValue. SpanBatch keeps arrays and lists in this
+// form. Source: opentelemetry-proto, common/v1/common.proto.
 #pragma once
 
 #include <string>

@@ -8,7 +8,16 @@
 
 namespace fluoro::model {
 
-enum class AttributeType : std::uint8_t { kNull, kString, kBool, kInt, kDouble, kBytes, kArray, kKvList };
+enum class AttributeType : std::uint8_t {
+  kNull,
+  kString,
+  kBool,
+  kInt,
+  kDouble,
+  kBytes,
+  kArray,
+  kKvList
+};
 
 struct KeyValue;
 

@@ -14,8 +14,9 @@ Result<TraceId> TraceId::Parse(std::string_view text) {
            FromHex(text.substr(11), std::span(id.bytes).subspan(4));
   }
   if (!good) {
-    return Fail(ErrorCode::kInvalidArgument, "trace id '" + std::string(text.substr(0, 64)) +
-                                                 "': want 1-<8 hex digits>-<24 hex digits> or 32 hex digits");
+    return Fail(ErrorCode::kInvalidArgument,
+                "trace id '" + std::string(text.substr(0, 64)) +
+                    "': want 1-<8 hex digits>-<24 hex digits> or 32 hex digits");
   }
   if (id.IsZero()) return Fail(ErrorCode::kInvalidArgument, "trace id is all zero");
   return id;
@@ -29,14 +30,16 @@ std::string TraceId::ToXRay() const {
 std::string TraceId::ToHex() const { return fluoro::ToHex(bytes); }
 
 std::uint32_t TraceId::EpochSeconds() const {
-  return (static_cast<std::uint32_t>(bytes[0]) << 24) | (static_cast<std::uint32_t>(bytes[1]) << 16) |
+  return (static_cast<std::uint32_t>(bytes[0]) << 24) |
+         (static_cast<std::uint32_t>(bytes[1]) << 16) |
          (static_cast<std::uint32_t>(bytes[2]) << 8) | bytes[3];
 }
 
 Result<SpanId> SpanId::Parse(std::string_view text) {
   SpanId id;
   if (!FromHex(text, id.bytes)) {
-    return Fail(ErrorCode::kInvalidArgument, "id '" + std::string(text.substr(0, 32)) + "': want 16 hex digits");
+    return Fail(ErrorCode::kInvalidArgument,
+                "id '" + std::string(text.substr(0, 32)) + "': want 16 hex digits");
   }
   if (id.IsZero()) return Fail(ErrorCode::kInvalidArgument, "id is all zero");
   return id;

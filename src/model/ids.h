@@ -13,17 +13,19 @@
 
 namespace fluoro::model {
 
-/// 16 bytes. X-Ray prints them as `1-<8 hex>-<24 hex>`, W3C and OTLP as 32 hex digits: the same bytes.
+/// 16 bytes. X-Ray prints them as `1-<8 hex>-<24 hex>`, W3C and OTLP as 32 hex digits: the same
+/// bytes.
 struct TraceId {
   std::array<std::uint8_t, 16> bytes{};
 
-  /// Takes `1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx` or 32 hex digits of either case; all zero is refused.
-  /// Errors: kInvalidArgument.
+  /// Takes `1-xxxxxxxx-xxxxxxxxxxxxxxxxxxxxxxxx` or 32 hex digits of either case; all zero is
+  /// refused. Errors: kInvalidArgument.
   static Result<TraceId> Parse(std::string_view text);
   [[nodiscard]] std::string ToXRay() const;
   [[nodiscard]] std::string ToHex() const;
   [[nodiscard]] bool IsZero() const { return *this == TraceId{}; }
-  /// Seconds since the epoch that X-Ray style ids carry in their first 4 bytes; any number for W3C ids.
+  /// Seconds since the epoch that X-Ray style ids carry in their first 4 bytes; any number for W3C
+  /// ids.
   [[nodiscard]] std::uint32_t EpochSeconds() const;
   auto operator<=>(const TraceId&) const = default;
 };

@@ -99,12 +99,13 @@ struct Kept {
   bool operator==(const Kept&) const = default;
 };
 
-/// All spans of one trace id, in order of arrival, after the replacement rules of model/assembly.h (Deduplicate).
+/// All spans of one trace id, in order of arrival, after the replacement rules of model/assembly.h
+/// (Deduplicate).
 struct Trace {
   TraceId id;
   std::vector<Span> spans;
-  bool limit_exceeded = false;   ///< the trace outgrew its bound; spans are missing
-  std::int64_t revision = 1;     ///< grows whenever spans were added
+  bool limit_exceeded = false;  ///< the trace outgrew its bound; spans are missing
+  std::int64_t revision = 1;    ///< grows whenever spans were added
   std::int64_t last_arrival_ns = 0;
   Kept kept;
 };

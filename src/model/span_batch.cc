@@ -12,11 +12,16 @@
 namespace fluoro::model {
 namespace {
 
-std::uint32_t HashKey(std::string_view key) { return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size())); }
+std::uint32_t HashKey(std::string_view key) {
+  return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size()));
+}
 
-std::uint64_t Pack(TextRef ref) { return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes; }
+std::uint64_t Pack(TextRef ref) {
+  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
+}
 TextRef Unpack(std::uint64_t payload) {
-  return {.offset = static_cast<std::uint32_t>(payload >> 32), .bytes = static_cast<std::uint32_t>(payload)};
+  return {.offset = static_cast<std::uint32_t>(payload >> 32),
+          .bytes = static_cast<std::uint32_t>(payload)};
 }
 
 std::vector<Attribute> MakeAttributes(const SpanBatch& batch, Range range) {
@@ -24,7 +29,8 @@ std::vector<Attribute> MakeAttributes(const SpanBatch& batch, Range range) {
   out.reserve(range.size());
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
     const AttributeCell& cell = batch.attributes[i];
-    out.push_back({.key = std::string(batch.Key(cell.key)), .value = batch.ValueOf(cell), .role = cell.role});
+    out.push_back(
+        {.key = std::string(batch.Key(cell.key)), .value = batch.ValueOf(cell), .role = cell.role});
   }
   return out;
 }
@@ -125,8 +131,9 @@ void ForEachSpanColumn(Batch& b, Function&& function) {
 }  // namespace
 
 std::size_t SpanBatch::MemoryBytes() const {
-  std::size_t bytes = arena.capacity() + HeldBytes(resource_rows) + HeldBytes(scope_rows) + HeldBytes(events) +
-                      HeldBytes(links) + HeldBytes(attributes) + HeldBytes(keys) + HeldBytes(key_slots_);
+  std::size_t bytes = arena.capacity() + HeldBytes(resource_rows) + HeldBytes(scope_rows) +
+                      HeldBytes(events) + HeldBytes(links) + HeldBytes(attributes) +
+                      HeldBytes(keys) + HeldBytes(key_slots_);
   ForEachSpanColumn(*this, [&](const auto& column) { bytes += HeldBytes(column); });
   return bytes;
 }
@@ -134,7 +141,8 @@ std::size_t SpanBatch::MemoryBytes() const {
 TextRef SpanBatch::AddText(std::string_view text) {
   if (text.empty()) return {};
   FLUORO_ASSERT(arena.size() + text.size() <= UINT32_MAX);
-  const TextRef ref{.offset = static_cast<std::uint32_t>(arena.size()), .bytes = static_cast<std::uint32_t>(text.size())};
+  const TextRef ref{.offset = static_cast<std::uint32_t>(arena.size()),
+                    .bytes = static_cast<std::uint32_t>(text.size())};
   arena.append(text);
   return ref;
 }
@@ -144,7 +152,8 @@ std::size_t SpanBatch::FindKeySlot(std::string_view key, std::uint32_t hash) con
   const std::size_t mask = key_slots_.size() - 1;
   for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
     const KeySlot& slot = key_slots_[i];
-    if (slot.key_plus_one == 0 || (slot.hash == hash && Key(slot.key_plus_one - 1) == key)) return i;
+    if (slot.key_plus_one == 0 || (slot.hash == hash && Key(slot.key_plus_one - 1) == key))
+      return i;
   }
 }
 
@@ -228,7 +237,8 @@ void SpanBatch::AddInt(std::string_view key, std::int64_t value, AttributeRole r
 void SpanBatch::AddDouble(std::string_view key, double value, AttributeRole role) {
   AddCell(key, AttributeType::kDouble, role).payload = std::bit_cast<std::uint64_t>(value);
 }
-void SpanBatch::AddEncoded(std::string_view key, AttributeType type, std::string_view any_value, AttributeRole role) {
+void SpanBatch::AddEncoded(std::string_view key, AttributeType type, std::string_view any_value,
+                           AttributeRole role) {
   FLUORO_ASSERT(type == AttributeType::kArray || type == AttributeType::kKvList);
   const TextRef ref = AddText(any_value);
   AddCell(key, type, role).payload = Pack(ref);
@@ -237,16 +247,24 @@ void SpanBatch::AddBytes(std::string_view key, std::string_view value, Attribute
   const TextRef ref = AddText(value);
   AddCell(key, AttributeType::kBytes, role).payload = Pack(ref);
 }
-void SpanBatch::AddNull(std::string_view key, AttributeRole role) { AddCell(key, AttributeType::kNull, role); }
+void SpanBatch::AddNull(std::string_view key, AttributeRole role) {
+  AddCell(key, AttributeType::kNull, role);
+}
 
 void SpanBatch::AddValue(std::string_view key, const AttributeValue& value, AttributeRole role) {
   switch (value.type()) {
-    case AttributeType::kNull: return AddNull(key, role);
-    case AttributeType::kString: return AddString(key, std::get<std::string>(value.value), role);
-    case AttributeType::kBool: return AddBool(key, std::get<bool>(value.value), role);
-    case AttributeType::kInt: return AddInt(key, std::get<std::int64_t>(value.value), role);
-    case AttributeType::kDouble: return AddDouble(key, std::get<double>(value.value), role);
-    case AttributeType::kBytes: return AddBytes(key, std::get<AttributeValue::Bytes>(value.value).data, role);
+    case AttributeType::kNull:
+      return AddNull(key, role);
+    case AttributeType::kString:
+      return AddString(key, std::get<std::string>(value.value), role);
+    case AttributeType::kBool:
+      return AddBool(key, std::get<bool>(value.value), role);
+    case AttributeType::kInt:
+      return AddInt(key, std::get<std::int64_t>(value.value), role);
+    case AttributeType::kDouble:
+      return AddDouble(key, std::get<double>(value.value), role);
+    case AttributeType::kBytes:
+      return AddBytes(key, std::get<AttributeValue::Bytes>(value.value).data, role);
     case AttributeType::kArray:
     case AttributeType::kKvList: {
       std::string encoded;
@@ -257,8 +275,8 @@ void SpanBatch::AddValue(std::string_view key, const AttributeValue& value, Attr
 }
 
 SpanBatch::Mark SpanBatch::MarkHere() const {
-  return {size(), resource_rows.size(), scope_rows.size(), events.size(), links.size(), attributes.size(), keys.size(),
-          arena.size()};
+  return {size(),       resource_rows.size(), scope_rows.size(), events.size(),
+          links.size(), attributes.size(),    keys.size(),       arena.size()};
 }
 
 void SpanBatch::RollbackTo(const Mark& mark) {
@@ -279,16 +297,24 @@ void SpanBatch::RollbackTo(const Mark& mark) {
 
 AttributeValue SpanBatch::ValueOf(const AttributeCell& cell) const {
   switch (cell.type) {
-    case AttributeType::kNull: return {};
-    case AttributeType::kString: return {std::string(Text(Unpack(cell.payload)))};
-    case AttributeType::kBool: return {cell.payload != 0};
-    case AttributeType::kInt: return {static_cast<std::int64_t>(cell.payload)};
-    case AttributeType::kDouble: return {std::bit_cast<double>(cell.payload)};
-    case AttributeType::kBytes: return {AttributeValue::Bytes{std::string(Text(Unpack(cell.payload)))}};
+    case AttributeType::kNull:
+      return {};
+    case AttributeType::kString:
+      return {std::string(Text(Unpack(cell.payload)))};
+    case AttributeType::kBool:
+      return {cell.payload != 0};
+    case AttributeType::kInt:
+      return {static_cast<std::int64_t>(cell.payload)};
+    case AttributeType::kDouble:
+      return {std::bit_cast<double>(cell.payload)};
+    case AttributeType::kBytes:
+      return {AttributeValue::Bytes{std::string(Text(Unpack(cell.payload)))}};
     case AttributeType::kArray:
     case AttributeType::kKvList: {
       auto decoded = DecodeAnyValue(Text(Unpack(cell.payload)));
-      FLUORO_ASSERT(decoded.has_value());  // decoders and the store check these bytes when they make the batch
+      FLUORO_ASSERT(
+          decoded
+              .has_value());  // decoders and the store check these bytes when they make the batch
       return *std::move(decoded);
     }
   }
@@ -300,20 +326,25 @@ Span SpanBatch::MakeSpan(std::uint32_t span) const { return SpanReader(*this).Re
 Span SpanReader::Read(std::uint32_t span) {
   auto& resource = resources_[batch_.resources[span]];
   if (!resource) {
-    resource = std::make_shared<const Resource>(MakeResource(batch_, batch_.resource_rows[batch_.resources[span]]));
+    resource = std::make_shared<const Resource>(
+        MakeResource(batch_, batch_.resource_rows[batch_.resources[span]]));
   }
   auto& scope = scopes_[batch_.scopes[span]];
-  if (!scope) scope = std::make_shared<const Scope>(MakeScope(batch_, batch_.scope_rows[batch_.scopes[span]]));
+  if (!scope)
+    scope =
+        std::make_shared<const Scope>(MakeScope(batch_, batch_.scope_rows[batch_.scopes[span]]));
   return MakeSpanWith(batch_, span, resource, scope);
 }
 
 void SpanBatch::AppendSpan(const Span& span) {
   const auto add_attributes = [this](const std::vector<Attribute>& list) {
     const std::uint32_t begin = AttributesEnd();
-    for (const Attribute& attribute : list) AddValue(attribute.key, attribute.value, attribute.role);
+    for (const Attribute& attribute : list)
+      AddValue(attribute.key, attribute.value, attribute.role);
     return Range{begin, AttributesEnd()};
   };
-  const bool same_resource = !empty() && MakeResource(*this, resource_rows[resources.back()]) == *span.resource;
+  const bool same_resource =
+      !empty() && MakeResource(*this, resource_rows[resources.back()]) == *span.resource;
   const bool same_scope = !empty() && MakeScope(*this, scope_rows[scopes.back()]) == *span.scope;
   std::uint32_t resource = same_resource ? resources.back() : 0;
   std::uint32_t scope = same_scope ? scopes.back() : 0;

@@ -10,20 +10,28 @@ namespace {
 
 AttributeValue RandomValue(Rng& rng, int depth) {
   switch (rng.Below(depth > 0 ? 8 : 6)) {
-    case 0: return {};
-    case 1: return {std::string(rng.Below(20), 'x')};
-    case 2: return {rng.Chance(0.5)};
-    case 3: return {static_cast<std::int64_t>(rng.Next())};
-    case 4: return {rng.Unit() * 1e6};
-    case 5: return {AttributeValue::Bytes{std::string("\0\xff", 2)}};
+    case 0:
+      return {};
+    case 1:
+      return {std::string(rng.Below(20), 'x')};
+    case 2:
+      return {rng.Chance(0.5)};
+    case 3:
+      return {static_cast<std::int64_t>(rng.Next())};
+    case 4:
+      return {rng.Unit() * 1e6};
+    case 5:
+      return {AttributeValue::Bytes{std::string("\0\xff", 2)}};
     case 6: {
       AttributeValue::Array array;
-      for (std::uint64_t i = rng.Below(4); i > 0; --i) array.values.push_back(RandomValue(rng, depth - 1));
+      for (std::uint64_t i = rng.Below(4); i > 0; --i)
+        array.values.push_back(RandomValue(rng, depth - 1));
       return {array};
     }
     default: {
       AttributeValue::KvList list;
-      for (std::uint64_t i = rng.Below(4); i > 0; --i) list.entries.push_back({"k" + std::to_string(i), RandomValue(rng, depth - 1)});
+      for (std::uint64_t i = rng.Below(4); i > 0; --i)
+        list.entries.push_back({"k" + std::to_string(i), RandomValue(rng, depth - 1)});
       return {list};
     }
   }
@@ -49,12 +57,16 @@ Span RandomSpan(Rng& rng) {
   span.status_message = rng.Chance(0.2) ? "boom" : "";
   span.document = rng.Chance(0.2) ? "{}" : "";
   auto resource = std::make_shared<Resource>();
-  resource->attributes.push_back({"service.name", {"s" + std::to_string(rng.Below(3))}, AttributeRole::kPlain});
+  resource->attributes.push_back(
+      {"service.name", {"s" + std::to_string(rng.Below(3))}, AttributeRole::kPlain});
   span.resource = resource;
-  span.scope = std::make_shared<const Scope>(Scope{.name = "scope", .version = {}, .attributes = {}, .dropped_attributes = 0, .schema_url = {}});
+  span.scope = std::make_shared<const Scope>(Scope{
+      .name = "scope", .version = {}, .attributes = {}, .dropped_attributes = 0, .schema_url = {}});
   span.attributes = RandomAttributes(rng);
-  for (std::uint64_t i = rng.Below(3); i > 0; --i) span.events.push_back({7, "event", RandomAttributes(rng), 1});
-  for (std::uint64_t i = rng.Below(2); i > 0; --i) span.links.push_back({span.trace_id, span.span_id, "a=b", RandomAttributes(rng), 2, 3});
+  for (std::uint64_t i = rng.Below(3); i > 0; --i)
+    span.events.push_back({7, "event", RandomAttributes(rng), 1});
+  for (std::uint64_t i = rng.Below(2); i > 0; --i)
+    span.links.push_back({span.trace_id, span.span_id, "a=b", RandomAttributes(rng), 2, 3});
   return span;
 }
 
@@ -129,8 +141,9 @@ TEST(TraceId, TakesBothFormsOfEitherCase) {
   EXPECT_EQ(id->ToXRay(), "1-5759e988-bd862e3fe1be46a994272793");
   EXPECT_EQ(TraceId::Parse("5759e988bd862e3fe1be46a994272793"), id);
   EXPECT_EQ(id->EpochSeconds(), 0x5759e988U);
-  for (const char* bad : {"", "1-5759e988-bd862e3fe1be46a99427279", "2-5759e988-bd862e3fe1be46a994272793",
-                          "1-5759e98g-bd862e3fe1be46a994272793", "00000000000000000000000000000000"}) {
+  for (const char* bad :
+       {"", "1-5759e988-bd862e3fe1be46a99427279", "2-5759e988-bd862e3fe1be46a994272793",
+        "1-5759e98g-bd862e3fe1be46a994272793", "00000000000000000000000000000000"}) {
     EXPECT_FALSE(TraceId::Parse(bad)) << bad;
   }
 }
