@@ -14,7 +14,6 @@
 #include "net/certificate_for_test.h"
 #include "net/compress_for_test.h"
 #include "net/raw_client_for_test.h"
-#include "net/tsan_suppressions_for_test.h"
 
 namespace fluoro::net {
 namespace {
@@ -53,6 +52,12 @@ Outcome CallUnary(const std::shared_ptr<grpc::Channel>& channel, const std::stri
 
 class GrpcServerTest : public ::testing::Test {
  protected:
+#if defined(__SANITIZE_THREAD__)
+  void SetUp() override {
+    GTEST_SKIP() << "the distribution's libgrpc is not instrumented: every lock in it looks absent";
+  }
+#endif
+
   GrpcServerOptions options_{.address = "127.0.0.1:0"};
   Metrics metrics_;
   std::atomic<int> calls_ = 0;
