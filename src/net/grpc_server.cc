@@ -256,8 +256,14 @@ void GrpcServer::Impl::Run(Call& call) {
   if (call.cancelled.load(std::memory_order_relaxed)) {
     return call.End({.code = grpc::StatusCode::CANCELLED, .message = "cancelled by the client"});
   }
-  ByteCharge charge(budget);
-  call.End(Handle(call, charge));
+  GrpcAnswer answer;
+  {
+    // Given back before the client hears: who was just answered must not find its own bytes in the
+    // way.
+    ByteCharge charge(budget);
+    answer = Handle(call, charge);
+  }
+  call.End(answer);
 }
 
 GrpcAnswer GrpcServer::Impl::Handle(Call& call, ByteCharge& charge) {

@@ -101,13 +101,13 @@ class AbuseServer(Server):
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError:  # the server closed first
                 pass
             heard = b""
             while True:
                 try:
                     piece = connection.recv(65536)
-                except ConnectionResetError:
+                except OSError:
                     return heard
                 if not piece:
                     return heard
