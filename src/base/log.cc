@@ -72,4 +72,8 @@ void Info(std::string_view message, Fields fields) { Write(spdlog::level::info, 
 void Warn(std::string_view message, Fields fields) { Write(spdlog::level::warn, message, fields); }
 void Error(std::string_view message, Fields fields) { Write(spdlog::level::err, message, fields); }
 
+void WarnIfFailed(std::string_view what, const Result<void>& result) {
+  if (!result) Warn(std::string(what) + " failed", {{"why", result.error().message}});
+}
+
 }  // namespace fluoro::log

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/error.h"
+
 namespace fluoro::log {
 
 /// Values are escaped so that a line stays one line, whatever a client sent.
@@ -19,5 +21,8 @@ void Debug(std::string_view message, Fields fields = {});
 void Info(std::string_view message, Fields fields = {});
 void Warn(std::string_view message, Fields fields = {});
 void Error(std::string_view message, Fields fields = {});
+/// For clean-ups that may fail without harm: a failure is a warning "<what> failed" with its
+/// reason, and nothing else.
+void WarnIfFailed(std::string_view what, const Result<void>& result);
 
 }  // namespace fluoro::log

@@ -65,22 +65,7 @@ constexpr int kHandshakeMs = 10'000;
 }  // namespace
 
 struct GrpcServer::Impl {
-  Impl(const GrpcServerOptions& server_options, GrpcHandler call_handler, Metrics& metrics)
-      : options(server_options),
-        handler(std::move(call_handler)),
-        budget(server_options.queued_bytes_max),
-        queue(std::max<std::size_t>(1, server_options.calls_max)),
-        answered(
-            metrics.GetCounter("fluoro_grpc_requests_total", "Calls answered", {{"status", "ok"}})),
-        failed(metrics.GetCounter("fluoro_grpc_requests_total", "Calls answered",
-                                  {{"status", "error"}})),
-        refused_calls(Refused(metrics, "calls")),
-        refused_bytes(Refused(metrics, "bytes_full")),
-        refused_size(Refused(metrics, "body_too_large")),
-        refused_coding(Refused(metrics, "encoding")),
-        received_bytes(metrics.GetCounter("fluoro_grpc_received_bytes_total",
-                                          "Message bytes received, before inflation")),
-        in_flight(metrics.GetGauge("fluoro_grpc_requests_in_flight", "Calls under way")) {}
+  Impl(const GrpcServerOptions& server_options, GrpcHandler call_handler, Metrics& metrics);
 
   static Counter Refused(Metrics& metrics, const char* reason) {
     return metrics.GetCounter("fluoro_grpc_refused_total", "Calls that never reached a handler",
@@ -203,6 +188,25 @@ class GrpcServer::Impl::Service final : public grpc::CallbackGenericService {
  private:
   Impl& impl_;
 };
+
+// Here, because the members need the whole Service.
+GrpcServer::Impl::Impl(const GrpcServerOptions& server_options, GrpcHandler call_handler,
+                       Metrics& metrics)
+    : options(server_options),
+      handler(std::move(call_handler)),
+      budget(server_options.queued_bytes_max),
+      queue(std::max<std::size_t>(1, server_options.calls_max)),
+      answered(
+          metrics.GetCounter("fluoro_grpc_requests_total", "Calls answered", {{"status", "ok"}})),
+      failed(metrics.GetCounter("fluoro_grpc_requests_total", "Calls answered",
+                                {{"status", "error"}})),
+      refused_calls(Refused(metrics, "calls")),
+      refused_bytes(Refused(metrics, "bytes_full")),
+      refused_size(Refused(metrics, "body_too_large")),
+      refused_coding(Refused(metrics, "encoding")),
+      received_bytes(metrics.GetCounter("fluoro_grpc_received_bytes_total",
+                                        "Message bytes received, before inflation")),
+      in_flight(metrics.GetGauge("fluoro_grpc_requests_in_flight", "Calls under way")) {}
 
 Result<void> GrpcServer::Impl::Start() {
   // gRPC reports no reason when it cannot listen, so the address is tried first.

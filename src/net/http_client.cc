@@ -228,7 +228,10 @@ Result<HttpResponse> CallTls(asio::io_context& io, const HttpCall& call, const U
   }
   Exchange<asio::ssl::stream<beast::tcp_stream>> exchange(io, call, url, context);
   exchange.stream().set_verify_mode(asio::ssl::verify_peer, error);
-  exchange.stream().set_verify_callback(asio::ssl::host_name_verification(url.host), error);
+  if (!error) {
+    exchange.stream().set_verify_callback(asio::ssl::host_name_verification(url.host), error);
+  }
+  if (error) return Fail(ErrorCode::kInternal, "cannot check certificates: " + error.message());
   SSL_set_tlsext_host_name(exchange.stream().native_handle(), url.host.c_str());
   FLUORO_CHECK_OK(exchange.Connect());
   FLUORO_CHECK_OK(exchange.Handshake());

@@ -26,7 +26,7 @@ bool CopyId(std::string_view bytes, Id& id) {
     id = {};
     return false;
   }
-  std::memcpy(id.bytes.data(), bytes.data(), id.bytes.size());
+  std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
   return !id.IsZero();
 }
 

@@ -15,7 +15,6 @@ namespace {
 
 using Kind = JsonTape::Kind;
 using model::AttributeRole;
-using model::AttributeType;
 
 constexpr std::size_t kTextMax = 250;         // code points; X-Ray's default limit of a string
 constexpr std::size_t kAnnotationMax = 1000;  // code points

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/store_impl.h"
 
@@ -38,7 +39,7 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       block_bytes_gauge_(metrics.GetGauge("fluoro_store_block_bytes", "Bytes of all blocks.")),
       damaged_gauge_(metrics.GetGauge("fluoro_store_damaged", "Damaged files and gaps known.")) {}
 
-EmbeddedStoreImpl::~EmbeddedStoreImpl() { (void)Close(); }
+EmbeddedStoreImpl::~EmbeddedStoreImpl() { log::WarnIfFailed("store: closing", Close()); }
 
 Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durability) {
   if (options_.read_only)

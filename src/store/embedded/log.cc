@@ -48,7 +48,7 @@ Log::Log(Fs& fs, const Clock& clock, Metrics& metrics, LogOptions options, LogOw
           metrics.GetGauge("fluoro_store_wal_disk_bytes", "Bytes of the log's files.")),
       sync_seconds_(metrics.GetHistogram("fluoro_store_fsync_seconds", "Time of one log sync.")) {}
 
-Log::~Log() { (void)Stop(); }
+Log::~Log() { log::WarnIfFailed("store: stopping the log", Stop()); }
 
 void Log::Continue(std::uint64_t next_lsn, std::uint64_t next_file) {
   next_lsn_ = next_lsn;
@@ -251,7 +251,8 @@ Result<void> Log::Roll() {
   };
   auto file = create();
   if (!file) {
-    (void)fs_.Remove(path);  // if it stays, recovery finds it empty
+    // If it stays, recovery finds it empty.
+    if (fs_.Exists(path)) log::WarnIfFailed("store: removing half a log file", fs_.Remove(path));
     return std::unexpected(std::move(file).error().With("opening a log file"));
   }
   current_ = {.file = *std::move(file),

@@ -105,8 +105,8 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
   if (!block) {
     seal_failures_.Add();
     // The rows stay in the head and the log. A file left behind would only repeat them.
-    if (fs_.Exists(tmp)) (void)fs_.Remove(tmp);
-    if (fs_.Exists(path)) (void)fs_.Remove(path);
+    if (fs_.Exists(tmp)) log::WarnIfFailed("store: removing half a block", fs_.Remove(tmp));
+    if (fs_.Exists(path)) log::WarnIfFailed("store: removing an uncertain block", fs_.Remove(path));
     return std::unexpected(std::move(block).error().With("sealing a block"));
   }
   sealed_blocks_.Add();
@@ -268,7 +268,9 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
   // Only now: a block that came back without its list would show deleted traces.
   for (const auto& block : drop) {
     const std::string deletions = layout_.blocks + "/" + DeletionFileName(block->meta().id);
-    if (fs_.Exists(deletions)) (void)fs_.Remove(deletions);
+    // If it stays, the next start removes it.
+    if (fs_.Exists(deletions))
+      log::WarnIfFailed("store: removing a list of deleted traces", fs_.Remove(deletions));
   }
   return {};
 }

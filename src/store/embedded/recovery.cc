@@ -97,7 +97,8 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   }
   if (options_.read_only) return {};
   FLUORO_TRY(const auto leftovers, fs_.List(layout_.tmp));
-  for (const std::string& name : leftovers) (void)fs_.Remove(layout_.tmp + "/" + name);
+  for (const std::string& name : leftovers)
+    log::WarnIfFailed("store: removing a leftover of tmp/", fs_.Remove(layout_.tmp + "/" + name));
   // Moves into tmp/ are moves out of blocks/: they must be final before what belonged to those
   // blocks goes.
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
@@ -124,8 +125,8 @@ void EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
     log::Error("store: a block is damaged and set aside", {{"why", block.error().message}});
     if (block.error().code == ErrorCode::kCorruption && !options_.read_only) {
       if (fs_.Rename(path, layout_.quarantine + "/" + name)) {
-        (void)fs_.SyncDir(layout_.quarantine);
-        (void)fs_.SyncDir(layout_.blocks);
+        log::WarnIfFailed("store: syncing quarantine/", fs_.SyncDir(layout_.quarantine));
+        log::WarnIfFailed("store: syncing blocks/", fs_.SyncDir(layout_.blocks));
       }
     }
     return;
@@ -148,7 +149,8 @@ void EmbeddedStoreImpl::LoadDeletions(Block& block) {
   log::Error("store: a list of deleted traces is damaged",
              {{"file", path}, {"why", ids.error().message}});
   if (ids.error().code == ErrorCode::kCorruption && !options_.read_only) {
-    (void)fs_.Rename(path, layout_.quarantine + "/" + name);
+    log::WarnIfFailed("store: setting a list of deleted traces aside",
+                      fs_.Rename(path, layout_.quarantine + "/" + name));
   }
 }
 
@@ -176,7 +178,8 @@ void EmbeddedStoreImpl::LoadBlocks() {
   double bytes = 0;
   for (const auto& block : *blocks_) {
     if (replaced.contains(block->meta().id)) {
-      if (!options_.read_only) (void)block->Drop(layout_.tmp);
+      if (!options_.read_only)
+        log::WarnIfFailed("store: dropping a replaced block", block->Drop(layout_.tmp));
       continue;
     }
     kept.insert(block->meta().id);
@@ -191,7 +194,9 @@ void EmbeddedStoreImpl::LoadBlocks() {
     std::uint64_t id = 0;
     if (name.ends_with(".del") && ParseBlockFileName(name.substr(0, 16) + ".flb", id) &&
         !kept.contains(id) && !fs_.Exists(layout_.blocks + "/" + BlockFileName(id))) {
-      (void)fs_.Remove(layout_.blocks + "/" + name);  // its block is gone
+      // Its block is gone.
+      log::WarnIfFailed("store: removing a list of deleted traces",
+                        fs_.Remove(layout_.blocks + "/" + name));
     }
   }
 }
@@ -283,12 +288,15 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
     const bool blank = content->size() <= kWalHeaderBytes ||
                        content->find_first_not_of('\0', kWalHeaderBytes) == std::string::npos;
     if (blank) {
-      if (!options_.read_only) (void)fs_.Remove(path);  // cut off while it was made
+      // Cut off while it was made.
+      if (!options_.read_only)
+        log::WarnIfFailed("store: removing a blank log file", fs_.Remove(path));
       return;
     }
     set_aside(header.error().message);
     if (!options_.read_only && header.error().code == ErrorCode::kCorruption) {
-      (void)fs_.Rename(path, layout_.quarantine + "/" + name);
+      log::WarnIfFailed("store: setting a log file aside",
+                        fs_.Rename(path, layout_.quarantine + "/" + name));
     }
     return;
   }
@@ -307,7 +315,8 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
     // that are older than what was applied, since a block's sealed_lsn would cover them.
     if (full && !options_.read_only && !replay.has_rewritten) {
       MutexLock lock(maintenance_mutex_);
-      (void)SealWhatIsDue(true);
+      // On failure the rows stay in the head and the log; the next record tries again.
+      log::WarnIfFailed("store: sealing during replay", SealWhatIsDue(true));
     }
     return {};
   });
@@ -320,7 +329,9 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
   if (options_.read_only || !is_last) return;
   // The torn end of the last file: what was being written when the power went.
   if (const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite)) {
-    if ((*file)->Truncate(walk->end_offset)) (void)(*file)->Sync();
+    // Should it stay: the next file's header voids what stands here beyond its last good record.
+    const auto cut = (*file)->Truncate(walk->end_offset);
+    log::WarnIfFailed("store: cutting off a torn log record", cut ? (*file)->Sync() : cut);
   }
 }
 
