@@ -26,6 +26,11 @@
 #include "net/inflate.h"
 #include "net/socket.h"
 
+// Exported by libgrpc, declared in none of the headers that Debian installs. Nothing public tells
+// whether a message came with the compressed flag. Goes when gRPC offers another way.
+std::uint32_t grpc_call_test_only_get_message_flags(grpc_call* call);
+grpc_compression_algorithm grpc_call_test_only_get_compression_algorithm(grpc_call* call);
+
 namespace fluoro::net {
 namespace {
 
@@ -44,12 +49,19 @@ Result<std::string> ReadPem(const std::string& path) {
   return text;
 }
 
+/// How a message is compressed; nothing if that is by none of the codings that we take.
 /// gRPC's own decompression knows no bound on the result, so it is switched off and messages come
-/// as sent. Neither magic can begin an OTLP request: 0x1f is a tag of an invalid wire type, and
-/// 0x28 is a varint field 5 that no exporter sends and whose value would not end in 0xfd.
-Coding CodingOf(std::string_view message) {
+/// as sent. A grpc-encoding that gRPC does not know is dropped by it, zstd and foreign ones alike:
+/// then the first bytes decide, as they do for clients that forget the flag. Neither magic can
+/// begin an OTLP request: 0x1f is a tag of an invalid wire type, and 0x28 is a varint field 5 that
+/// no exporter sends and whose value would not end in 0xfd.
+std::optional<Coding> CodingOf(std::string_view message, bool compressed,
+                               grpc_compression_algorithm algorithm) {
+  if (compressed && algorithm == GRPC_COMPRESS_GZIP) return Coding::kGzip;
+  if (compressed && algorithm == GRPC_COMPRESS_DEFLATE) return Coding::kDeflate;
   if (message.starts_with("\x1f\x8b")) return Coding::kGzip;
   if (message.starts_with("\x28\xb5\x2f\xfd")) return Coding::kZstd;
+  if (compressed) return std::nullopt;
   return Coding::kIdentity;
 }
 
@@ -104,7 +116,10 @@ struct GrpcServer::Impl {
 class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
  public:
   Call(Impl& impl, grpc::GenericCallbackServerContext& context)
-      : method(context.method()), peer(PeerOf(context.peer())), impl_(impl) {
+      : method(context.method()),
+        peer(PeerOf(context.peer())),
+        impl_(impl),
+        call_(context.c_call()) {
     if (impl_.stopping.load(std::memory_order_acquire)) {
       End(impl_.Overloaded("the server stops"));
       return;
@@ -133,6 +148,9 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
       return End(
           {.code = grpc::StatusCode::INVALID_ARGUMENT, .message = "one request message wanted"});
     }
+    constexpr std::uint32_t kCompressed = 1U << 31;  // GRPC_WRITE_INTERNAL_COMPRESS
+    compressed = (grpc_call_test_only_get_message_flags(call_) & kCompressed) != 0;
+    algorithm = grpc_call_test_only_get_compression_algorithm(call_);
     if (!impl_.queue.TryPush(this)) {
       impl_.refused_calls.Add();
       End(impl_.Overloaded("too many calls at once; try again"));
@@ -150,6 +168,8 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   void End(const GrpcAnswer& answer) {
     if (answer.code != 0) {
       impl_.failed.Add();
+      // Without a response message gRPC sends trailers only, which lack grpc-accept-encoding.
+      if (answer.code == grpc::StatusCode::UNIMPLEMENTED) StartSendInitialMetadata();
       return Finish(grpc::Status(static_cast<grpc::StatusCode>(answer.code), answer.message,
                                  answer.status_details));
     }
@@ -162,6 +182,8 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   const std::string method;
   const std::string peer;
   grpc::ByteBuffer message;
+  bool compressed = false;                                    ///< the flag of the message
+  grpc_compression_algorithm algorithm = GRPC_COMPRESS_NONE;  ///< grpc-encoding, as far as known
   std::atomic<bool> cancelled = false;
 
  private:
@@ -171,6 +193,7 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   };
 
   Impl& impl_;
+  grpc_call* const call_;
   bool in_flight_ = false;
   grpc::ByteBuffer answer_;
   std::shared_ptr<Watch> watch_ = std::make_shared<Watch>();
@@ -234,7 +257,6 @@ Result<void> GrpcServer::Impl::Start() {
   builder.SetMaxReceiveMessageSize(static_cast<int>(
       std::min<std::size_t>(options.message_bytes_max, std::numeric_limits<int>::max())));
   builder.SetMaxSendMessageSize(kAnswerBytesMax);
-  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
@@ -281,10 +303,15 @@ GrpcAnswer GrpcServer::Impl::Handle(Call& call, ByteCharge& charge) {
     return {.code = grpc::StatusCode::INVALID_ARGUMENT, .message = "unreadable request message"};
   }
   const std::string_view raw(reinterpret_cast<const char*>(slice.begin()), slice.size());  // NOLINT
-  const Coding coding = CodingOf(raw);
+  const std::optional<Coding> coding = CodingOf(raw, call.compressed, call.algorithm);
+  if (!coding) {
+    refused_coding.Add();
+    return {.code = grpc::StatusCode::UNIMPLEMENTED,
+            .message = "grpc-encoding is not supported; use gzip, deflate, zstd or identity"};
+  }
   if (coding == Coding::kIdentity) return handler(call.method, raw, call.peer);
   const auto body = Inflate(
-      coding, raw,
+      *coding, raw,
       {.bytes_max = options.message_bytes_max, .ratio_max = options.inflation_ratio_max}, charge);
   if (body) return handler(call.method, *body, call.peer);
   switch (body.error().code) {

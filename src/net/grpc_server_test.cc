@@ -107,7 +107,8 @@ std::string Frame(char type, char flags, char stream, std::string_view payload) 
 }
 
 /// One call spoken by hand, as gRPC's client refuses to send encodings that it does not know.
-std::string RawCall(const std::string& address, std::string_view encoding, std::string_view body) {
+std::string RawCall(const std::string& address, std::string_view encoding, std::string_view body,
+                    char compressed = 1) {
   std::string headers;
   for (const auto& [name, value] : std::initializer_list<std::pair<std::string, std::string>>{
            {":method", "POST"},
@@ -123,9 +124,9 @@ std::string RawCall(const std::string& address, std::string_view encoding, std::
     headers += static_cast<char>(value.size());
     headers += value;
   }
-  const std::string message =
-      std::string({1, 0, 0, static_cast<char>(body.size() >> 8), static_cast<char>(body.size())})
-          .append(body);
+  const std::string message = std::string({compressed, 0, 0, static_cast<char>(body.size() >> 8),
+                                           static_cast<char>(body.size())})
+                                  .append(body);
   RawClient client(address);
   client.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 0, "") + Frame(1, 4, 1, headers) +
               Frame(0, 1, 1, message));
@@ -171,7 +172,7 @@ TEST_F(GrpcServerTest, RefusesBombsAndLargeMessages) {
   EXPECT_TRUE(Echo("still here").status.ok());
 }
 
-TEST_F(GrpcServerTest, TakesZstdAndRefusesWhatItDoesNotKnow) {
+TEST_F(GrpcServerTest, TakesGzipDeflateAndZstd) {
   handler_ = [this](std::string_view, std::string_view body, std::string_view) -> GrpcAnswer {
     ++calls_;
     return {.body = "got " + std::string(body)};
@@ -181,14 +182,31 @@ TEST_F(GrpcServerTest, TakesZstdAndRefusesWhatItDoesNotKnow) {
               HasSubstr("got a zstd message"));
   EXPECT_THAT(RawCall(server_->address(), "gzip", Gzip("a gzip message")),
               HasSubstr("got a gzip message"));
-  EXPECT_EQ(calls_, 2);
-  EXPECT_THAT(RawCall(server_->address(), "deflate", Deflate("hello", 15)),
-              HasSubstr("grpc-status\x02"
-                        "12"));
-  EXPECT_EQ(calls_, 2);
-  // gRPC drops a grpc-encoding that it does not know: the handler's decoder meets the bytes.
-  EXPECT_THAT(RawCall(server_->address(), "snappy", "\x05\x10hello"),
-              HasSubstr("got \x05\x10hello"));
+  EXPECT_THAT(RawCall(server_->address(), "deflate", Deflate("a deflate message", 15)),
+              HasSubstr("got a deflate message"));
+  EXPECT_EQ(calls_, 3);
+  for (const std::string encoding : {"gzip", "deflate"}) {
+    EXPECT_THAT(RawCall(server_->address(), encoding, "damaged"), HasSubstr("compressed message"));
+  }
+  EXPECT_EQ(calls_, 3);
+}
+
+TEST_F(GrpcServerTest, AnswersEncodingsThatItDoesNotKnowAsUnimplementedNamingOthers) {
+  Start();
+  for (const std::string encoding : {"snappy", "lz4", "br", "x", "identity"}) {
+    const std::string heard = RawCall(server_->address(), encoding, "\x05\x10hello");
+    EXPECT_THAT(heard, HasSubstr("grpc-status\x02"
+                                 "12"))
+        << encoding;
+    EXPECT_THAT(heard, HasSubstr("grpc-accept-encoding")) << encoding;
+    EXPECT_THAT(heard, HasSubstr("identity, deflate, gzip")) << encoding;
+    EXPECT_THAT(heard, HasSubstr("zstd")) << "in the message: gRPC cannot name it in the header";
+  }
+  EXPECT_EQ(calls_, 0);
+  EXPECT_THAT(metrics_.Render(), HasSubstr(R"(fluoro_grpc_refused_total{reason="encoding"} 5)"));
+  // What the header names does not matter to a message that is not compressed.
+  EXPECT_THAT(RawCall(server_->address(), "snappy", "plain", 0), HasSubstr("plain"));
+  EXPECT_EQ(calls_, 1);
 }
 
 TEST_F(GrpcServerTest, SendsStatusDetails) {
