@@ -4,13 +4,15 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "model/content.h"
 
 namespace fluoro::codec::common {
 namespace {
 
 class Bounds {
  public:
-  Bounds(const model::Limits& limits, model::DecodeStats& stats) : limits_(limits), stats_(stats) {}
+  Bounds(const model::Limits& limits, model::DecodeStats& stats)
+      : limits_(limits), stats_(stats), values_(limits) {}
 
   [[nodiscard]] std::uint32_t flags() const { return flags_; }
 
@@ -27,16 +29,20 @@ class Bounds {
     }
   }
 
-  void Value(model::AttributeValue& value) {
+  void Value(std::string_view key, model::AttributeValue& value) {
     if (auto* text = std::get_if<std::string>(&value.value)) {
-      Text(*text, limits_.value_bytes_max);
+      Text(*text, values_.BytesMax(key, text->size()));
+      values_.Kept(text->size());
     } else if (auto* bytes = std::get_if<model::AttributeValue::Bytes>(&value.value)) {
-      if (bytes->data.size() <= limits_.value_bytes_max) return;
-      bytes->data.resize(limits_.value_bytes_max);
-      flags_ |= model::kTruncated;
-      ++stats_.truncated_values;
+      const std::size_t bytes_max = values_.BytesMax(key, bytes->data.size());
+      if (bytes->data.size() > bytes_max) {
+        bytes->data.resize(bytes_max);
+        flags_ |= model::kTruncated;
+        ++stats_.truncated_values;
+      }
+      values_.Kept(bytes->data.size());
     } else if (auto* array = std::get_if<model::AttributeValue::Array>(&value.value)) {
-      for (model::AttributeValue& item : array->values) Value(item);
+      for (model::AttributeValue& item : array->values) Value(key, item);
     }
   }
 
@@ -44,7 +50,7 @@ class Bounds {
     dropped += Drop(attributes, limits_.attributes_max, stats_.dropped_attributes);
     for (model::Attribute& attribute : attributes) {
       Text(attribute.key, limits_.key_bytes_max);
-      Value(attribute.value);
+      Value(attribute.key, attribute.value);
     }
   }
 
@@ -63,6 +69,7 @@ class Bounds {
  private:
   const model::Limits& limits_;
   model::DecodeStats& stats_;
+  model::ValueBounds values_;
   std::uint32_t flags_ = 0;
 };
 

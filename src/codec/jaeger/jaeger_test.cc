@@ -246,6 +246,21 @@ TEST(Jaeger, ChecksItsLimits) {
   EXPECT_EQ(spans[0].dropped_attributes, 1U);
 }
 
+TEST(Jaeger, GenAiContentMayBeLongerThanOtherTags) {
+  const std::string text(std::size_t{100} << 10, 'x');
+  const auto tag = [&](std::string_view key) {
+    return R"({"key":")" + std::string(key) + R"(","type":"string","value":")" + text + "\"}";
+  };
+  const auto spans = Decode(R"({"traceID":"1","spans":[{"spanID":"3","processID":"p","tags":[)" +
+                            tag("gen_ai.input.messages") + "," + tag("db.statement") +
+                            R"(],"logs":[{"timestamp":1,"fields":[)" + tag("gen_ai.completion") +
+                            R"(]}]}],"processes":{"p":{}}})");
+  ASSERT_EQ(spans.size(), 1U);
+  EXPECT_EQ(*spans[0].Find("gen_ai.input.messages")->AsString(), text);
+  EXPECT_EQ(spans[0].Find("db.statement")->AsString()->size(), std::size_t{64} << 10);
+  EXPECT_EQ(spans[0].events[0].attributes[0].value.AsString()->size(), text.size());
+}
+
 TEST(Jaeger, WritesXRaySpansWithTheirAttributes) {
   model::Trace trace;
   trace.id = *model::TraceId::Parse("1-5759e988-bd862e3fe1be46a994272793");

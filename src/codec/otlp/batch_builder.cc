@@ -49,6 +49,7 @@ BatchBuilder::BatchBuilder(const model::Limits& limits, bool unsampled, std::siz
       flags_always_(unsampled ? model::kUnsampled : 0U),
       pools_bytes_max_(kPoolsBytesPerBodyByte * body_bytes + kPoolsBytesAlways),
       value_bytes_max_{},
+      value_bounds_(limits),
       next_keys_(kOwnersCount) {
   const std::size_t view_max = std::max(limits.content_bytes_max, limits.document_bytes_max);
   value_bytes_max_[static_cast<std::size_t>(KeyClass::kPlain)] = limits.value_bytes_max;
@@ -100,6 +101,8 @@ void BatchBuilder::FlagSpans(std::size_t first, std::uint32_t flags) {
 }
 
 void BatchBuilder::BeginOwner(Owner owner) {
+  // Events and links share in what their span may take.
+  if (owner != Owner::kEvent && owner != Owner::kLink) value_bounds_.Reset();
   ++owner_serial_;
   owner_begin_ = out_.batch.AttributesEnd();
   next_keys_slot_ = static_cast<std::size_t>(owner);
@@ -152,11 +155,13 @@ void BatchBuilder::SetBytes(AttributeCell& cell, std::string_view raw) {
   }
   cell.type = AttributeType::kBytes;
   cell.payload = Pack(out_.batch.AddText(raw));
+  value_bounds_.Kept(raw.size());
 }
 
 void BatchBuilder::SetEncoded(AttributeCell& cell, AttributeType type, std::string_view any_value) {
   cell.type = type;
   cell.payload = Pack(out_.batch.AddText(any_value));
+  value_bounds_.Kept(any_value.size());
 }
 
 void BatchBuilder::RollbackTo(const model::SpanBatch::Mark& mark) {

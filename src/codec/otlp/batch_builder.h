@@ -12,6 +12,7 @@
 
 #include "codec/otlp/keys.h"
 #include "codec/otlp/otlp.h"
+#include "model/content.h"
 #include "model/limits.h"
 #include "model/span_batch.h"
 
@@ -113,7 +114,9 @@ class BatchBuilder {
   /// for it. Null pointer where the owner is full. Valid until the next call.
   model::AttributeCell* Cell(std::string_view key);
   [[nodiscard]] std::size_t ValueBytesMax(const model::AttributeCell& cell) const {
-    return value_bytes_max_[static_cast<std::size_t>(key_states_[cell.key].key_class)];
+    const KeyClass key_class = key_states_[cell.key].key_class;
+    if (key_class == KeyClass::kContent) return value_bounds_.ContentBytesMax();
+    return value_bytes_max_[static_cast<std::size_t>(key_class)];
   }
   void SetString(model::AttributeCell& cell, std::string_view raw);
   void SetBytes(model::AttributeCell& cell, std::string_view raw);
@@ -172,6 +175,7 @@ class BatchBuilder {
   const std::uint32_t flags_always_;
   const std::size_t pools_bytes_max_;
   std::array<std::size_t, kKeyClassesCount> value_bytes_max_;  ///< by KeyClass
+  model::ValueBounds value_bounds_;  ///< of the resource, scope or span being read
   Decoded out_;
   bool body_repaired_ = false;
   std::uint32_t flags_ = 0;
@@ -266,6 +270,7 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
   cell.type = model::AttributeType::kString;
   const model::TextRef text = Text(raw, ValueBytesMax(cell));
   cell.payload = (static_cast<std::uint64_t>(text.offset) << 32) | text.bytes;
+  value_bounds_.Kept(text.bytes);
 }
 
 inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {

@@ -434,6 +434,28 @@ TEST(OtlpProtobuf, GenAiContentHasALimitOfItsOwn) {
             "0123");
 }
 
+TEST(OtlpProtobuf, GenAiContentOfASpanIsBoundedTogether) {
+  Limits limits;
+  limits.value_bytes_max = 4;
+  limits.content_bytes_max = 8;
+  limits.span_content_bytes_max = 20;
+  Message span = MinimalSpan();
+  for (const char* const key : {"gen_ai.prompt.0", "gen_ai.prompt.1"}) {
+    span.Sub(9, StringPair(key, "0123456789"));
+  }
+  span.Sub(11, Message().Bytes(2, "e").Sub(3, StringPair("gen_ai.completion", "0123456789")));
+  span.Sub(11, Message().Bytes(2, "e").Sub(3, StringPair("gen_ai.completion", "0123456789")));
+  const auto decoded = Decode(RequestOf({span, span}), limits);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    const Span got = decoded->batch.MakeSpan(i);
+    EXPECT_EQ(got.Find("gen_ai.prompt.0")->AsString()->size(), 8U);
+    EXPECT_EQ(got.Find("gen_ai.prompt.1")->AsString()->size(), 8U);
+    EXPECT_EQ(got.events[0].attributes[0].value.AsString()->size(), 4U);
+    EXPECT_EQ(got.events[1].attributes[0].value.AsString()->size(), 4U);
+  }
+}
+
 TEST(OtlpProtobuf, LongListsAndBytesAreCut) {
   Limits limits;
   limits.value_bytes_max = 1000;

@@ -197,6 +197,22 @@ TEST(Zipkin, ChecksItsLimits) {
   EXPECT_EQ(TextOf(span.Find("a")), "123");
 }
 
+TEST(Zipkin, GenAiContentMayBeLongerThanOtherTags) {
+  model::Limits limits;
+  limits.value_bytes_max = 4;
+  limits.content_bytes_max = 8;
+  limits.span_content_bytes_max = 14;
+  const auto spans = Decode(
+      R"([{"traceId":"1","id":"2","tags":{"db.statement":"0123456789","gen_ai.prompt":"0123456789",)"
+      R"("input.value":"0123456789","output.value":"0123456789"}}])",
+      Version::kV2, limits);
+  ASSERT_EQ(spans.size(), 1U);
+  EXPECT_EQ(TextOf(spans[0].Find("db.statement")), "0123");
+  EXPECT_EQ(TextOf(spans[0].Find("gen_ai.prompt")), "01234567");
+  EXPECT_EQ(TextOf(spans[0].Find("input.value")), "012345") << "14 bytes a span";
+  EXPECT_EQ(TextOf(spans[0].Find("output.value")), "0123") << "as any other value";
+}
+
 TEST(ZipkinV1, SplitsASpanThatHoldsBothHalves) {
   const auto spans = Decode(ReadFileForTest("src/codec/zipkin/testdata/v1.json"), Version::kV1);
   ASSERT_EQ(spans.size(), 7U);

@@ -1,0 +1,47 @@
+// GenAI content, what went into a model and what came out: its attributes may be longer than
+// others.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "model/limits.h"
+
+namespace fluoro::model {
+
+/// True for attributes that hold prompts, answers, messages, tool arguments and results, documents.
+/// Source: the conventions named at the list.
+bool IsContentKey(std::string_view key);
+
+/// How long the values of one span (or resource, or scope) may be. A content value may have
+/// Limits::content_bytes_max bytes as long as those that are longer than an ordinary value have
+/// Limits::span_content_bytes_max together; behind that it is bounded as any other.
+class ValueBounds {
+ public:
+  explicit ValueBounds(const Limits& limits)
+      : limits_(limits), content_bytes_left_(limits.span_content_bytes_max) {}
+
+  /// To be asked before each value.
+  [[nodiscard]] std::size_t ContentBytesMax() const {
+    return std::max(limits_.value_bytes_max,
+                    std::min(limits_.content_bytes_max, content_bytes_left_));
+  }
+  [[nodiscard]] std::size_t BytesMax(std::string_view key, std::size_t wanted_bytes) const {
+    const bool ordinary = wanted_bytes <= limits_.value_bytes_max || !IsContentKey(key);
+    return ordinary ? limits_.value_bytes_max : ContentBytesMax();
+  }
+  /// A value of this many bytes was kept.
+  void Kept(std::size_t bytes) {
+    if (bytes > limits_.value_bytes_max)
+      content_bytes_left_ -= std::min(content_bytes_left_, bytes);
+  }
+  /// The next span begins.
+  void Reset() { content_bytes_left_ = limits_.span_content_bytes_max; }
+
+ private:
+  const Limits& limits_;
+  std::size_t content_bytes_left_;
+};
+
+}  // namespace fluoro::model

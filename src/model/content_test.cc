@@ -1,0 +1,62 @@
+#include "model/content.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace fluoro::model {
+namespace {
+
+TEST(IsContentKey, KnowsPromptsAnswersMessagesAndToolsOfEveryConvention) {
+  for (const char* const key : {"gen_ai.input.messages",
+                                "gen_ai.output.messages",
+                                "gen_ai.system_instructions",
+                                "gen_ai.prompt",
+                                "gen_ai.prompt.0.content",
+                                "gen_ai.completion.0.content",
+                                "gen_ai.tool.call.arguments",
+                                "gen_ai.tool.call.result",
+                                "gen_ai.tool.definitions",
+                                "gen_ai.content.prompt",
+                                "llm.input_messages.0.message.content",
+                                "llm.prompts",
+                                "llm.prompt_template.template",
+                                "llm.invocation_parameters",
+                                "input.value",
+                                "output.value",
+                                "retrieval.documents.3.document.content",
+                                "traceloop.entity.input",
+                                "traceloop.entity.output",
+                                "ai.prompt.messages",
+                                "ai.response.text",
+                                "langfuse.observation.input",
+                                "mlflow.spanOutputs",
+                                "mcp.response.value"}) {
+    EXPECT_TRUE(IsContentKey(key)) << key;
+  }
+  for (const char* const key :
+       {"", "gen_ai.system", "gen_ai.request.model", "llm.model_name", "ai.model.id", "messages",
+        "chat.messages", "input", "output.values", "db.statement", "GEN_AI.PROMPT"}) {
+    EXPECT_FALSE(IsContentKey(key)) << key;
+  }
+}
+
+TEST(ValueBounds, ContentMayBeLongUntilTheSpanHasItsShare) {
+  const Limits limits;
+  ValueBounds bounds(limits);
+  EXPECT_EQ(bounds.BytesMax("db.statement", std::size_t{1} << 30), limits.value_bytes_max);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(bounds.BytesMax("gen_ai.prompt", std::size_t{1} << 30), limits.content_bytes_max);
+    bounds.Kept(limits.content_bytes_max);
+  }
+  bounds.Kept(limits.value_bytes_max);  // as short as an ordinary value: takes no share
+  bounds.Kept(limits.content_bytes_max / 2);
+  EXPECT_EQ(bounds.ContentBytesMax(), limits.content_bytes_max / 2);
+  bounds.Kept(limits.content_bytes_max / 2);
+  EXPECT_EQ(bounds.BytesMax("gen_ai.prompt", std::size_t{1} << 30), limits.value_bytes_max);
+  bounds.Reset();
+  EXPECT_EQ(bounds.ContentBytesMax(), limits.content_bytes_max);
+}
+
+}  // namespace
+}  // namespace fluoro::model
