@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/json_tree.h"
 #include "codec/common/bounds.h"
+#include "codec/common/members.h"
 #include "codec/common/text.h"
 #include "codec/jaeger/jaeger.h"
 #include "codec/jaeger/keys.h"
@@ -14,43 +15,14 @@
 namespace fluoro::codec::jaeger {
 namespace {
 
+using common::Bad;
+using common::ReadOptional;
+using common::ReadText;
+using common::ReadTime;
 using model::Attribute;
 using model::AttributeValue;
 
 constexpr std::size_t kValuesMax = 8'000'000;
-
-std::unexpected<Error> Bad(JsonView at, std::string_view member, std::string_view what) {
-  return Fail(ErrorCode::kCorruption, "byte " + std::to_string(at.offset()) + ": " +
-                                          std::string(member) + ": " + std::string(what));
-}
-
-Result<JsonView> ReadOptional(JsonView object, std::string_view member, JsonType type) {
-  const JsonView value = object[member];
-  if (value.IsNull()) return JsonView();
-  if (value.type() != type) {
-    return Bad(value, member,
-               std::string(JsonTypeName(type)) + " was expected, not " +
-                   std::string(JsonTypeName(value.type())));
-  }
-  return value;
-}
-
-Result<std::string> ReadText(JsonView object, std::string_view member) {
-  FLUORO_TRY(const JsonView value, ReadOptional(object, member, JsonType::kString));
-  return std::string(value.String().value_or(""));
-}
-
-/// Microseconds as nanoseconds; 0 if absent.
-Result<std::int64_t> ReadTime(JsonView object, std::string_view member) {
-  const JsonView value = object[member];
-  if (value.IsNull()) return 0;
-  const auto whole = value.Int();
-  const auto number = value.Double();
-  if (!number) return Bad(value, member, "a number of microseconds was expected");
-  const auto ns = whole ? common::NsFromUs(*whole) : common::NsFromUs(*number);
-  if (!ns) return Bad(value, member, "out of range");
-  return *ns;
-}
 
 Result<model::TraceId> ReadTraceId(JsonView object, std::string_view member) {
   FLUORO_TRY(const JsonView value, ReadOptional(object, member, JsonType::kString));

@@ -19,36 +19,9 @@ constexpr std::size_t kValuesPerElementMax = 4'000'000;
 
 }  // namespace
 
-std::unexpected<Error> Bad(JsonView at, std::string_view member, std::string_view what) {
-  return Fail(ErrorCode::kCorruption, "byte " + std::to_string(at.offset()) + ": " +
-                                          std::string(member) + ": " + std::string(what));
-}
-
-Result<JsonView> ReadOptional(JsonView object, std::string_view member, JsonType type) {
-  const JsonView value = object[member];
-  if (value.IsNull()) return JsonView();
-  if (value.type() != type) {
-    return Bad(value, member,
-               std::string(JsonTypeName(type)) + " was expected, not " +
-                   std::string(JsonTypeName(value.type())));
-  }
-  return value;
-}
-
-Result<std::string> ReadText(JsonView object, std::string_view member) {
-  FLUORO_TRY(const JsonView value, ReadOptional(object, member, JsonType::kString));
-  return std::string(value.String().value_or(""));
-}
-
-Result<std::optional<std::int64_t>> ReadTime(JsonView object, std::string_view member) {
-  const JsonView value = object[member];
-  if (value.IsNull()) return std::nullopt;
-  const auto whole = value.Int();
-  const auto number = value.Double();
-  if (!number) return Bad(value, member, "a number of microseconds was expected");
-  const auto ns = whole ? common::NsFromUs(*whole) : common::NsFromUs(*number);
-  if (!ns) return Bad(value, member, "out of range");
-  return *ns == 0 ? std::optional<std::int64_t>() : ns;
+Result<std::optional<std::int64_t>> ReadOptionalTime(JsonView object, std::string_view member) {
+  FLUORO_TRY(const std::int64_t ns, ReadTime(object, member));
+  return ns == 0 ? std::optional<std::int64_t>() : std::optional(ns);
 }
 
 Result<std::string> ReadScalarText(JsonView value, std::string_view member) {
@@ -185,8 +158,8 @@ Result<void> DecodeV2(JsonView value, Sink& sink) {
     }
     span.kind = kind->kind;
   }
-  FLUORO_TRY(const auto start, ReadTime(value, "timestamp"));
-  FLUORO_TRY(const auto duration, ReadTime(value, "duration"));
+  FLUORO_TRY(const auto start, ReadOptionalTime(value, "timestamp"));
+  FLUORO_TRY(const auto duration, ReadOptionalTime(value, "duration"));
   span.start_ns = start.value_or(sink.limits().receive_ns);
   if (duration.value_or(0) > INT64_MAX - span.start_ns) {
     return Bad(value["duration"], "duration", "out of range");
@@ -213,7 +186,7 @@ Result<void> DecodeV2(JsonView value, Sink& sink) {
   for (const JsonView annotation : annotations.Elements()) {
     if (!annotation.IsObject()) return Bad(annotation, "annotations", "an object was expected");
     model::Event event;
-    FLUORO_TRY(const auto time, ReadTime(annotation, "timestamp"));
+    FLUORO_TRY(const auto time, ReadOptionalTime(annotation, "timestamp"));
     event.time_ns = time.value_or(span.start_ns);
     FLUORO_TRY(event.name, ReadText(annotation, "value"));
     span.events.push_back(std::move(event));
@@ -250,9 +223,9 @@ Result<model::SpanBatch> DecodeSpans(std::string_view json, Version version,
   const auto visit = [&](JsonView element) -> Result<void> {
     FLUORO_CHECK_OK(common::CheckRoom(limits, batch));
     if (element.IsObject()) return decode(element, sink);
-    if (!element.IsArray()) return internal::Bad(element, "span", "an object was expected");
+    if (!element.IsArray()) return common::Bad(element, "span", "an object was expected");
     for (const JsonView span : element.Elements()) {
-      if (!span.IsObject()) return internal::Bad(span, "span", "an object was expected");
+      if (!span.IsObject()) return common::Bad(span, "span", "an object was expected");
       FLUORO_CHECK_OK(decode(span, sink));
     }
     return {};

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json_tree.h"
+#include "codec/common/members.h"
 #include "codec/zipkin/keys.h"
 #include "model/limits.h"
 #include "model/span.h"
@@ -16,8 +17,10 @@
 
 namespace fluoro::codec::zipkin::internal {
 
-/// "byte 12: id: missing"; the place is the value's, or the object's where a member is missing.
-std::unexpected<Error> Bad(JsonView at, std::string_view member, std::string_view what);
+using common::Bad;
+using common::ReadOptional;
+using common::ReadText;
+using common::ReadTime;
 
 struct Ids {
   model::TraceId trace_id;
@@ -26,12 +29,8 @@ struct Ids {
 };
 Result<Ids> ReadIds(JsonView span);
 
-/// Text of an optional member; "" if absent or null.
-Result<std::string> ReadText(JsonView object, std::string_view member);
 /// Microseconds of an optional member as nanoseconds; 0 counts as absent, as Zipkin has it.
-Result<std::optional<std::int64_t>> ReadTime(JsonView object, std::string_view member);
-/// The member must be absent, null or of this type; gives it where it is there.
-Result<JsonView> ReadOptional(JsonView object, std::string_view member, JsonType type);
+Result<std::optional<std::int64_t>> ReadOptionalTime(JsonView object, std::string_view member);
 /// A string as it is; a number or a boolean as text.
 Result<std::string> ReadScalarText(JsonView value, std::string_view member);
 

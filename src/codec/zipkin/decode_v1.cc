@@ -50,7 +50,7 @@ Result<std::vector<Annotation>> ReadAnnotations(JsonView span) {
   for (const JsonView item : list.Elements()) {
     if (!item.IsObject()) return Bad(item, "annotations", "an object was expected");
     Annotation annotation;
-    FLUORO_TRY(const auto time, ReadTime(item, "timestamp"));
+    FLUORO_TRY(const auto time, ReadOptionalTime(item, "timestamp"));
     if (!time) return Bad(item, "timestamp", "missing");
     annotation.time_ns = *time;
     FLUORO_TRY(annotation.value, ReadText(item, "value"));
@@ -248,8 +248,8 @@ class Conversion {
 Result<void> DecodeV1(JsonView value, Sink& sink) {
   FLUORO_TRY(const Ids ids, ReadIds(value));
   FLUORO_TRY(std::string name, ReadText(value, "name"));
-  FLUORO_TRY(const auto start, ReadTime(value, "timestamp"));
-  FLUORO_TRY(const auto duration, ReadTime(value, "duration"));
+  FLUORO_TRY(const auto start, ReadOptionalTime(value, "timestamp"));
+  FLUORO_TRY(const auto duration, ReadOptionalTime(value, "duration"));
   FLUORO_TRY(const auto annotations, ReadAnnotations(value));
   FLUORO_TRY(const auto binary, ReadBinaryAnnotations(value));
   FLUORO_TRY(const JsonView debug, ReadOptional(value, "debug", JsonType::kBool));
