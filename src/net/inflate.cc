@@ -15,18 +15,29 @@ namespace fluoro::net {
 namespace {
 
 constexpr std::size_t kFirstOutputBytes = 16 << 10;
+constexpr std::size_t kStepBytes = std::size_t{1} << 20;
+/// The ratio must hold all along the way once this much is inflated, so that a bomb ends early.
+constexpr std::size_t kRatioSoFarFreeBytes = std::size_t{8} << 20;
 constexpr int kZstdWindowLogMax = 23;
+
+std::size_t MultiplySaturated(std::size_t a, std::size_t b) {
+  return a > std::numeric_limits<std::size_t>::max() / std::max<std::size_t>(b, 1)
+             ? std::numeric_limits<std::size_t>::max()
+             : a * b;
+}
 
 /// The result under construction: grows by doubling, up to the bound, each growth charged first.
 class Output {
  public:
-  Output(std::size_t input_bytes, const InflateLimits& limits, ByteCharge& charge)
+  /// `said_bytes`: size of the result as the input says it, 0 if it does not. Within the bounds the
+  /// memory is taken at once, which spares copies; it may be wrong.
+  Output(std::size_t input_bytes, std::size_t said_bytes, const InflateLimits& limits,
+         ByteCharge& charge)
       : charge_(charge), limits_(limits) {
-    const std::size_t by_ratio = input_bytes > std::numeric_limits<std::size_t>::max() /
-                                                   std::max<std::size_t>(limits.ratio_max, 1)
-                                     ? std::numeric_limits<std::size_t>::max()
-                                     : input_bytes * limits.ratio_max;
-    bytes_max_ = std::min(limits.bytes_max, std::max(limits.free_bytes, by_ratio));
+    bytes_max_ =
+        std::min(limits.bytes_max,
+                 std::max(limits.free_bytes, MultiplySaturated(input_bytes, limits.ratio_max)));
+    if (said_bytes < bytes_max_) first_bytes_ = std::max(first_bytes_, said_bytes + 1);
   }
 
   /// Makes room for at least one byte more than is used.
@@ -35,17 +46,27 @@ class Output {
     if (used_ > bytes_max_) return TooLarge();
     // The last step goes beyond half of the bound, so that old and new together stay well below
     // twice the bound. One byte beyond the bound tells "exactly full" from "too large".
-    std::size_t wanted = std::max(kFirstOutputBytes, buffer_.size() * 2);
-    if (wanted > bytes_max_ / 2) wanted = bytes_max_ + 1;
+    std::size_t wanted = std::max(first_bytes_, buffer_.size() * 2);
+    const bool said = buffer_.empty() && first_bytes_ > kFirstOutputBytes;
+    if (!said && wanted > bytes_max_ / 2) wanted = bytes_max_ + 1;
     if (!charge_.Grow(wanted - buffer_.size())) {
       return Fail(ErrorCode::kUnavailable, "too many request bytes in flight");
     }
-    buffer_.resize(wanted);
+    // Left as it is: a page that the body does not fill is never touched.
+    buffer_.resize_and_overwrite(wanted, [](char*, std::size_t bytes) { return bytes; });
     return {};
   }
   [[nodiscard]] char* data() { return buffer_.data() + used_; }
-  [[nodiscard]] std::size_t room() const { return buffer_.size() - used_; }
-  void Used(std::size_t bytes) { used_ += bytes; }
+  /// At most kStepBytes, so that Used is asked often enough.
+  [[nodiscard]] std::size_t room() const { return std::min(buffer_.size() - used_, kStepBytes); }
+  /// `bytes` more of the result came of the first `input_bytes` of the input.
+  Result<void> Used(std::size_t bytes, std::size_t input_bytes) {
+    used_ += bytes;
+    if (used_ > kRatioSoFarFreeBytes && used_ > MultiplySaturated(input_bytes, limits_.ratio_max)) {
+      return TooMuchForItsSize();
+    }
+    return {};
+  }
 
   Result<std::string> Take() {
     if (used_ > bytes_max_) return TooLarge();
@@ -59,11 +80,15 @@ class Output {
       return Fail(ErrorCode::kTooLarge,
                   fmt::format("body is larger than {} bytes after decompression", bytes_max_));
     }
+    return TooMuchForItsSize();
+  }
+  [[nodiscard]] std::unexpected<Error> TooMuchForItsSize() const {
     return Fail(ErrorCode::kTooLarge,
                 fmt::format("body inflates to more than {} times its size", limits_.ratio_max));
   }
 
   std::string buffer_;
+  std::size_t first_bytes_ = kFirstOutputBytes;
   std::size_t used_ = 0;
   std::size_t bytes_max_ = 0;
   ByteCharge& charge_;
@@ -99,7 +124,7 @@ Result<std::string> InflateZlib(std::string_view name, int window_bits, bool mem
     stream->avail_out = static_cast<uInt>(out_bytes);
     const int code = inflate(stream.get(), Z_NO_FLUSH);
     offset += in_bytes - stream->avail_in;
-    out.Used(out_bytes - stream->avail_out);
+    FLUORO_CHECK_OK(out.Used(out_bytes - stream->avail_out, offset));
     if (code == Z_STREAM_END) {
       if (offset == input.size()) return out.Take();
       if (!members) return Corrupt(name, offset, "bytes after the end");
@@ -135,12 +160,28 @@ Result<std::string> InflateZstd(std::string_view input, Output out) {
     FLUORO_CHECK_OK(out.MakeRoom());
     ZSTD_outBuffer piece{.dst = out.data(), .size = out.room(), .pos = 0};
     const std::size_t code = ZSTD_decompressStream(context.get(), &piece, &in);
-    out.Used(piece.pos);
     if (ZSTD_isError(code) != 0) return Corrupt("zstd", in.pos, ZSTD_getErrorName(code));
+    FLUORO_CHECK_OK(out.Used(piece.pos, in.pos));
     if (in.pos < in.size) continue;
     if (code == 0) return out.Take();
     if (piece.pos < piece.size) return Corrupt("zstd", in.pos, "cut short");
   }
+}
+
+/// Size of the result as the input's own framing says it, 0 if it does not.
+std::size_t SaidBytes(Coding coding, std::string_view input) {
+  if (coding == Coding::kGzip && input.size() > 18) {  // header, trailer
+    std::size_t bytes = 0;
+    for (std::size_t i = 1; i <= 4; ++i) {  // ISIZE, RFC 1952: of the last member
+      bytes = bytes << 8 | static_cast<unsigned char>(input[input.size() - i]);
+    }
+    return bytes;
+  }
+  if (coding == Coding::kZstd) {
+    const auto bytes = ZSTD_getFrameContentSize(input.data(), input.size());
+    if (bytes != ZSTD_CONTENTSIZE_UNKNOWN && bytes != ZSTD_CONTENTSIZE_ERROR) return bytes;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -164,7 +205,7 @@ Result<Coding> ParseCoding(std::string_view value) {
 Result<std::string> Inflate(Coding coding, std::string_view input, const InflateLimits& limits,
                             ByteCharge& charge) {
   if (input.empty()) return std::string{};
-  Output out(input.size(), limits, charge);
+  Output out(input.size(), SaidBytes(coding, input), limits, charge);
   switch (coding) {
     case Coding::kIdentity:
       if (input.size() > limits.bytes_max) {

@@ -19,7 +19,8 @@ Result<Coding> ParseCoding(std::string_view value);
 
 struct InflateLimits {
   std::size_t bytes_max = std::size_t{64} << 20;  ///< of the result
-  std::size_t ratio_max = 100;                    ///< result to input, above `free_bytes`
+  std::size_t ratio_max = 100;                    ///< result to input, above `free_bytes`; from
+                                                  ///< 8 MiB on also to the input read so far
   std::size_t free_bytes = std::size_t{1} << 20;  ///< results up to this size need no ratio
 };
 

@@ -96,6 +96,51 @@ TEST(Inflate, StopsBombsWithinTheBudget) {
   }
 }
 
+TEST(Inflate, RefusesARatioThatIsExceededOnTheWayBeforeAllIsInflated) {
+  Rng rng(11);
+  const std::string zeros(std::size_t{30} << 20, '\0');
+  std::string noise(std::size_t{1} << 20, '\0');
+  for (char& c : noise) c = static_cast<char>(rng.Next());
+  for (const Coding coding : {Coding::kGzip, Coding::kZstd}) {
+    const auto pack = [&](std::string_view text) {
+      return coding == Coding::kZstd ? Zstd(text) : Gzip(text);
+    };
+    // In all 31 MiB of 1 MiB, but not on the way.
+    ByteBudget budget(std::size_t{1} << 30);
+    ByteCharge charge(budget);
+    const auto undone = Inflate(coding, pack(zeros + noise), {}, charge);
+    ASSERT_FALSE(undone);
+    EXPECT_EQ(undone.error().code, ErrorCode::kTooLarge);
+    EXPECT_NE(undone.error().message.find("100 times"), std::string::npos);
+    // The other way round, and where the repetition is short, nothing is wrong.
+    EXPECT_EQ(Undo(coding, pack(noise + zeros)), noise + zeros);
+    const std::string begin = zeros.substr(0, std::size_t{8} << 20);
+    EXPECT_EQ(Undo(coding, pack(begin + noise)), begin + noise);
+  }
+}
+
+TEST(Inflate, ASizeThatIsALieHarmsNobody) {
+  const std::string text(100'000, 'x');
+  for (const std::uint32_t lie : {0U, 1U, 100'001U, 900'000U, 0x7fffffffU, 0xffffffffU}) {
+    // The first member's trailer is right, the last one's says what is not so.
+    std::string body = Gzip(text);
+    const std::string good = body;
+    for (std::size_t i = 0; i < 4; ++i) {
+      body[body.size() - 4 + i] = static_cast<char>(lie >> (8 * i));
+    }
+    ByteBudget budget(std::size_t{1} << 30);
+    ByteCharge charge(budget);
+    const auto undone = Inflate(Coding::kGzip, good + body, {}, charge);
+    ASSERT_FALSE(undone) << lie;
+    EXPECT_EQ(undone.error().code, ErrorCode::kCorruption) << lie;
+    EXPECT_LE(budget.used_bytes(), (std::size_t{1} << 20) + 1) << lie;
+  }
+  // A small last member hides the size of the first.
+  EXPECT_EQ(Undo(Coding::kGzip, Gzip(text) + Gzip("x")), text + "x");
+  EXPECT_EQ(Undo(Coding::kGzip, Gzip("x") + Gzip(text)), "x" + text);
+  EXPECT_EQ(Undo(Coding::kZstd, Zstd("x") + Zstd(text)), "x" + text);
+}
+
 TEST(Inflate, StopsWhenTheBudgetIsUsedUp) {
   ByteBudget budget(64 << 10);
   ByteCharge other(budget);
