@@ -24,6 +24,7 @@ struct Tail {
   std::uint64_t scanned_traces = 0;
   double scanned_share = 1;
   std::string next_token;
+  std::uint64_t cut_traces = 0;
   std::vector<std::string> damaged;
 };
 
@@ -36,6 +37,7 @@ Tail ReadTail(std::string_view line) {
   tail.scanned_traces = ReadMember<std::uint64_t>(document, "scanned_traces", 0);
   tail.scanned_share = ReadMember<double>(document, "scanned_share", 1);
   tail.next_token = ReadText(document, "next_token");
+  tail.cut_traces = ReadMember<std::uint64_t>(document, "cut_traces", 0);
   simdjson::dom::array damaged;
   if (document["damaged"].get(damaged) == simdjson::SUCCESS) {
     for (const auto block : damaged) {
@@ -82,6 +84,12 @@ int Search(const SourceOptions& source_options, const QueryOptions& query, const
         "window",
         tail.scanned_share * 100);
   Print(terminal.Paint(note, Ink::kDim) + "\n");
+  if (tail.cut_traces > 0) {
+    Print(terminal.Paint(fmt::format("{} too large to be held whole: judged by the first part",
+                                     tail.cut_traces),
+                         Ink::kRed) +
+          "\n");
+  }
   for (const auto& block : tail.damaged)
     Print(terminal.Paint("damaged, not searched: " + block, Ink::kRed) + "\n");
   if (options.explain) Print(last_line + "\n");

@@ -215,6 +215,14 @@ Result<std::string> RenderWaterfall(std::string_view json, const Terminal& termi
       "  {}  {}  {} spans{}\n", ReadText(document, "start"), FormatDuration(view.duration_ns),
       view.rows.size(),
       ReadFlag(document, "complete") ? "" : "  " + terminal.Paint("in progress", Ink::kYellow));
+  const auto after = ReadMember<std::uint64_t>(document, "spans_after", 0);
+  if (after > 0) {
+    out += terminal.Paint(
+        fmt::format(
+            "a part: {} more spans follow (fluoro export and BatchGetTraces give them all)\n",
+            after),
+        Ink::kYellow);
+  }
   RenderTree(view, terminal, out);
   RenderLedger(document, view.duration_ns, terminal, out);
   return out;

@@ -24,9 +24,12 @@ class RecordingStore final : public store::TraceStore {
     batches_.push_back({std::move(batch), durability});
     return {};
   }
-  Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(
-      std::span<const model::TraceId>) override {
-    return {};
+  Result<std::shared_ptr<const model::Trace>> ReadTrace(const model::TraceId&,
+                                                        std::uint64_t) override {
+    return nullptr;
+  }
+  Result<std::vector<bool>> Exist(std::span<const model::TraceId> ids) override {
+    return std::vector<bool>(ids.size());
   }
   Result<store::SearchResult> Search(const query::Plan&, const store::Visitor&) override {
     return store::SearchResult{};

@@ -259,6 +259,10 @@ class Assembler {
         out_.end_ns = std::max(out_.end_ns, entity.end_ns);
       }
     }
+    if (out_.trace->IsPart()) {
+      out_.start_ns = std::min(out_.start_ns, out_.trace->start_ns);
+      out_.end_ns = std::max(out_.end_ns, out_.trace->end_ns);
+    }
   }
 
   std::int32_t Service(const ServiceKey& key, bool inferred) {
@@ -293,6 +297,7 @@ class Assembler {
   }
 
   void Infer() {
+    if (out_.trace->IsPart()) return;  // the callee may be in another part
     std::vector<std::int32_t> calls;
     for (std::size_t i = 0; i < real_; ++i) {
       const Entity& entity = out_.entities[i];
@@ -369,10 +374,14 @@ class Assembler {
       if (entity.role != EntityRole::kSegment) continue;
       if (CallerSegment(entity) != kNone) {
         AddCall(entity.parent, Index(i), IsMessage(EntityAt(entity.parent), entity));
-      } else if (!SentInferred(entity) && !linked_[i]) {
+      } else if (!SentInferred(entity) && !linked_[i] && !CalledFromAnotherPart(entity)) {
         AddClient(Index(i));
       }
     }
+  }
+
+  bool CalledFromAnotherPart(const Entity& entity) const {
+    return out_.trace->IsPart() && entity.parent == kNone && !entity.parent_id.IsZero();
   }
 
   void AddClient(std::int32_t segment) {

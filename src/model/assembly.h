@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,18 @@ struct Call {
 /// parent. Source: X-Ray developer guide, segment documents; docs/formats/xray-documents.md.
 void Deduplicate(std::vector<Span>& spans);
 
+/// What the replacement rules look at in a span.
+struct SpanKey {
+  SpanId id;
+  SpanId parent;
+  std::uint32_t flags = 0;  ///< SpanFlag
+  /// It came inside its parent's document.
+  [[nodiscard]] bool IsEmbedded() const;
+};
+/// The same rules on keys in order of arrival: the places of the spans that stand, in Deduplicate's
+/// order. At most 2^32 - 1 keys; memory about 30 bytes a key.
+std::vector<std::uint32_t> StandingSpans(std::span<const SpanKey> keys);
+
 /// The view. Holds its trace; entities borrow from it.
 struct AssembledTrace {
   std::shared_ptr<const Trace> trace;
@@ -82,7 +95,8 @@ struct AssemblyOptions {
 };
 
 /// Builds the view. Ends on any input: cycles of parents are cut (the earliest start becomes a
-/// root). Pure.
+/// root). In a part of a trace nothing is inferred, since callers and callees may be in other
+/// parts. Pure.
 AssembledTrace Assemble(std::shared_ptr<const Trace> trace, const AssemblyOptions& options = {});
 
 /// Deterministic id derived from another (inferred segments, synthetic service segments): first 8

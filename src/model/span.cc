@@ -16,6 +16,45 @@ bool SameContent(const std::shared_ptr<const T>& a, const std::shared_ptr<const 
   return a == b || (a && b && *a == *b);
 }
 
+std::size_t HeapBytes(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
+}
+
+// Values nest at most kNestingMax deep: the decoders see to it.
+std::size_t HeapBytes(const AttributeValue& value) {
+  struct Visitor {
+    std::size_t operator()(const std::string& text) const { return HeapBytes(text); }
+    std::size_t operator()(const AttributeValue::Bytes& bytes) const {
+      return HeapBytes(bytes.data);
+    }
+    std::size_t operator()(const AttributeValue::Array& array) const {
+      std::size_t bytes = array.values.capacity() * sizeof(AttributeValue);
+      for (const AttributeValue& item : array.values) bytes += HeapBytes(item);
+      return bytes;
+    }
+    std::size_t operator()(const AttributeValue::KvList& list) const {
+      std::size_t bytes = list.entries.capacity() * sizeof(KeyValue);
+      for (const KeyValue& entry : list.entries) {
+        bytes += HeapBytes(entry.key) + HeapBytes(entry.value);
+      }
+      return bytes;
+    }
+    std::size_t operator()(std::monostate) const { return 0; }
+    std::size_t operator()(bool) const { return 0; }
+    std::size_t operator()(std::int64_t) const { return 0; }
+    std::size_t operator()(double) const { return 0; }
+  };
+  return std::visit(Visitor{}, value.value);
+}
+
+std::size_t HeapBytes(const std::vector<Attribute>& attributes) {
+  std::size_t bytes = attributes.capacity() * sizeof(Attribute);
+  for (const Attribute& attribute : attributes) {
+    bytes += HeapBytes(attribute.key) + HeapBytes(attribute.value);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 const AttributeValue* Resource::Find(std::string_view key) const {
@@ -35,6 +74,17 @@ std::string_view Span::service() const {
   const AttributeValue* value = resource ? resource->Find("service.name") : nullptr;
   const std::string* text = value == nullptr ? nullptr : value->AsString();
   return text == nullptr ? std::string_view() : std::string_view(*text);
+}
+
+std::size_t Span::MemoryBytes() const {
+  std::size_t bytes = sizeof(Span) + HeapBytes(name) + HeapBytes(trace_state) +
+                      HeapBytes(status_message) + HeapBytes(document) + HeapBytes(attributes) +
+                      events.capacity() * sizeof(Event) + links.capacity() * sizeof(Link);
+  for (const Event& event : events) bytes += HeapBytes(event.name) + HeapBytes(event.attributes);
+  for (const Link& link : links) {
+    bytes += HeapBytes(link.trace_state) + HeapBytes(link.attributes);
+  }
+  return bytes;
 }
 
 bool Span::operator==(const Span& o) const {

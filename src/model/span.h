@@ -88,6 +88,8 @@ struct Span {
   [[nodiscard]] const AttributeValue* FindAnnotation(std::string_view key) const;
   /// Value of resource service.name; empty if absent.
   [[nodiscard]] std::string_view service() const;
+  /// About the memory it holds, without what it shares. Bytes.
+  [[nodiscard]] std::size_t MemoryBytes() const;
   /// Compares resources and scopes by content.
   bool operator==(const Span& other) const;
 };
@@ -105,9 +107,20 @@ struct Trace {
   TraceId id;
   std::vector<Span> spans;
   bool limit_exceeded = false;  ///< the trace outgrew its bound; spans are missing
-  std::int64_t revision = 1;    ///< grows whenever spans were added
+  /// Spans that come before and after these: not 0 only in a part of a trace that is too large to
+  /// be held whole.
+  std::uint64_t spans_before = 0;
+  std::uint64_t spans_after = 0;
+  /// In a part: earliest start and latest end of all spans of the trace.
+  std::int64_t start_ns = INT64_MAX;
+  std::int64_t end_ns = INT64_MIN;
+  std::int64_t revision = 1;  ///< grows whenever spans were added
   std::int64_t last_arrival_ns = 0;
   Kept kept;
+  [[nodiscard]] bool IsPart() const { return spans_before + spans_after > 0; }
+  [[nodiscard]] std::uint64_t TotalSpans() const {
+    return spans_before + spans.size() + spans_after;
+  }
 };
 
 }  // namespace fluoro::model

@@ -22,7 +22,8 @@ enum class Durability : std::uint8_t {
   kWritten,  ///< after write; synced within 100 ms (UDP, which has no acknowledgement)
 };
 
-/// One match of a search. The trace is whole: all fragments, assembled.
+/// One match of a search: all fragments, assembled. Of a trace that is too large to be held whole
+/// the first part (model::Trace::IsPart), by which alone it was judged.
 struct Match {
   const model::AssembledTrace& trace;
   const query::TraceView& view;
@@ -33,6 +34,7 @@ using Visitor = std::function<bool(const Match&)>;
 
 struct SearchResult {
   std::uint64_t scanned_traces = 0;   ///< examined, matching or not
+  std::uint64_t cut_traces = 0;       ///< of them, those judged by their first part only
   double scanned_share = 1;           ///< examined / candidates in the window
   bool complete = true;               ///< false: stopped by visitor, scan_max, deadline or client
   std::optional<query::Cursor> last;  ///< position of the last trace examined: continue after it
@@ -58,9 +60,16 @@ class TraceStore {
   /// kIo.
   virtual Result<void> Append(model::SpanBatch batch, Durability durability) = 0;
 
-  /// The traces that exist, in the order asked; unknown ids are left out. Errors: kIo, kCorruption.
-  virtual Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(
-      std::span<const model::TraceId> ids) = 0;
+  /// The trace's spans from number `first_span` on: to the end, or as many as one question may hold
+  /// in memory; spans_before and spans_after of the answer tell. A part begins and ends where an
+  /// X-Ray document does. Null: no such trace. The answer occupies memory that questions share: let
+  /// it go before the next is read. Errors: kIo, kCorruption, kUnavailable (other questions hold
+  /// the memory).
+  virtual Result<std::shared_ptr<const model::Trace>> ReadTrace(const model::TraceId& id,
+                                                                std::uint64_t first_span = 0) = 0;
+
+  /// Which of these traces exist, in the order asked. Errors: kIo, kCorruption.
+  virtual Result<std::vector<bool>> Exist(std::span<const model::TraceId> ids) = 0;
 
   /// Visits matching traces, newest start first (ties: larger id first).
   virtual Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) = 0;

@@ -43,18 +43,17 @@ std::vector<std::string> Ledger::CheckTraces(store::TraceStore& store, bool tole
   std::map<std::pair<model::TraceId, model::SpanId>, model::Span> held;
   std::set<model::TraceId> non_empty;
   for (const model::TraceId& id : Ids()) {
-    const auto traces = store.GetTraces(std::vector{id});
-    if (!traces) {
+    const auto trace = store.ReadTrace(id);
+    if (!trace) {
       if (!tolerant)
-        wrong.push_back("trace " + id.ToHex() + " cannot be read: " + traces.error().message);
+        wrong.push_back("trace " + id.ToHex() + " cannot be read: " + trace.error().message);
       continue;
     }
-    for (const auto& trace : *traces) {
-      non_empty.insert(id);
-      for (const model::Span& span : trace->spans) {
-        if (!held.emplace(std::pair{id, span.span_id}, span).second) {
-          wrong.push_back("span " + span.span_id.ToHex() + " is there twice");
-        }
+    if (*trace == nullptr) continue;
+    non_empty.insert(id);
+    for (const model::Span& span : (*trace)->spans) {
+      if (!held.emplace(std::pair{id, span.span_id}, span).second) {
+        wrong.push_back("span " + span.span_id.ToHex() + " is there twice");
       }
     }
   }

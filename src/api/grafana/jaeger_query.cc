@@ -184,18 +184,21 @@ net::HttpResponse Operations(store::TraceStore& store, const Parameters& paramet
 }
 
 net::HttpResponse TracesById(store::TraceStore& store, const std::vector<model::TraceId>& ids) {
-  const auto traces = store.GetTraces(ids);
-  if (!traces) return RespondError(traces.error());
-  Reply reply{.total = traces->size()};
+  Reply reply;
   JsonWriter out;
   out.BeginArray();
-  for (const auto& trace : *traces) codec::jaeger::AppendTrace(*trace, out);
+  for (const model::TraceId& id : ids) {
+    const auto trace = store.ReadTrace(id);
+    if (!trace) return RespondError(trace.error());
+    if (!*trace) {
+      reply.problems.push_back({.code = 404, .message = "trace not found", .trace_id = id.ToHex()});
+      continue;
+    }
+    codec::jaeger::AppendTrace(**trace, out);
+    ++reply.total;
+  }
   out.EndArray();
   reply.data = out.Take();
-  for (const model::TraceId& id : ids) {
-    if (std::ranges::any_of(*traces, [&](const auto& trace) { return trace->id == id; })) continue;
-    reply.problems.push_back({.code = 404, .message = "trace not found", .trace_id = id.ToHex()});
-  }
   return Respond(200, reply);
 }
 
@@ -231,12 +234,12 @@ net::HttpResponse SearchTraces(store::TraceStore& store, const Clock& clock,
 net::HttpResponse OneTrace(store::TraceStore& store, std::string_view text) {
   const auto id = ParseJaegerTraceId(text);
   if (!id) return RespondProblem(400, "cannot parse the trace id: " + id.error().message);
-  const auto traces = store.GetTraces({&*id, 1});
-  if (!traces) return RespondError(traces.error());
-  if (traces->empty()) return RespondProblem(404, "trace not found");
+  const auto trace = store.ReadTrace(*id);
+  if (!trace) return RespondError(trace.error());
+  if (!*trace) return RespondProblem(404, "trace not found");
   JsonWriter out;
   out.BeginArray();
-  codec::jaeger::AppendTrace(*traces->front(), out);
+  codec::jaeger::AppendTrace(**trace, out);
   out.EndArray();
   return Respond(200, {.data = out.Take(), .total = 1});
 }

@@ -62,9 +62,9 @@ void TailHub::Run(Subscriber& subscriber, const query::Filter& filter,
     std::string out;
     for (const auto& id : TakeQuiet(subscriber, dropped)) {
       if (shown.contains(id)) continue;
-      const auto traces = store_.GetTraces(std::span(&id, 1));
-      if (!traces || traces->empty()) continue;
-      const auto trace = model::Assemble(traces->front());
+      auto found = store_.ReadTrace(id);
+      if (!found || !*found) continue;
+      const auto trace = model::Assemble(*std::move(found));
       const std::int64_t now = clock_.MonotonicNs();
       if (trace.in_progress) {
         if (waiting.size() >= kPendingTracesMax) waiting.clear();

@@ -215,6 +215,8 @@ std::string TraceJson(const model::AssembledTrace& trace) {
   out.Key("duration_ns").Int(trace.end_ns - trace.start_ns);
   out.Key("complete").Bool(!trace.in_progress);
   out.Key("limit_exceeded").Bool(trace.trace->limit_exceeded);
+  out.Key("spans_before").Uint(trace.trace->spans_before);
+  out.Key("spans_after").Uint(trace.trace->spans_after);
   out.Key("spans").BeginArray();
   for (std::size_t i = 0; i < trace.entities.size(); ++i)
     WriteSpan(out, trace, trace.entities[i], kinds[i], self[i]);

@@ -1,5 +1,7 @@
 #include "api/ui/ui_api.h"
 
+#include <charconv>
+
 #include "analysis/service_graph.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
@@ -15,6 +17,7 @@ namespace fluoro::api::ui {
 namespace {
 
 constexpr std::string_view kPrefix = "/ui/api/";
+constexpr std::size_t kExportWriteBytes = std::size_t{1} << 20;
 
 std::string QueryParameter(const net::HttpRequest& request, std::string_view name) {
   for (auto& [key, value] : request.QueryParameters()) {
@@ -38,14 +41,20 @@ struct UiApi::Impl {
   const Clock& clock;
   TailHub tail;
 
-  net::HttpResponse Trace(std::string_view id_text) {
+  net::HttpResponse Trace(const net::HttpRequest& http, std::string_view id_text) {
     const auto id = model::TraceId::Parse(id_text);
     if (!id) return ErrorAnswer(id.error());
-    const auto traces = store.GetTraces(std::span(&*id, 1));
-    if (!traces) return ErrorAnswer(traces.error());
-    if (traces->empty())
-      return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
-    return net::HttpResponse::Json(200, TraceJson(model::Assemble(traces->front())));
+    std::uint64_t first_span = 0;
+    const std::string first = QueryParameter(http, "first_span");
+    const auto [end, error] =
+        std::from_chars(first.data(), first.data() + first.size(), first_span);
+    if (!first.empty() && (error != std::errc() || end != first.data() + first.size())) {
+      return ErrorAnswer(Error{ErrorCode::kInvalidArgument, "first_span: a number wanted"});
+    }
+    auto trace = store.ReadTrace(*id, first_span);
+    if (!trace) return ErrorAnswer(trace.error());
+    if (!*trace) return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
+    return net::HttpResponse::Json(200, TraceJson(model::Assemble(*std::move(trace))));
   }
 
   net::HttpResponse Search(const net::HttpRequest& http) {
@@ -70,6 +79,7 @@ struct UiApi::Impl {
     } else {
       out.Null();
     }
+    out.Key("cut_traces").Uint(result->cut_traces);
     out.Key("damaged").BeginArray();
     for (const auto& block : result->damaged) out.String(block);
     out.EndArray();
@@ -129,13 +139,55 @@ struct UiApi::Impl {
     net::HttpResponse answer;
     answer.headers["content-type"] = std::string(ExportContentType(*format));
     answer.stream = [this, plan = *plan, format = *format](const net::StreamWriter& write) {
-      if (const std::string header = ExportHeader(format); !header.empty() && !write(header))
-        return false;
-      const auto result = store.Search(
-          plan, [&](const store::Match& match) { return write(ExportTrace(match.trace, format)); });
-      return result && result->complete && result->damaged.empty();
+      const std::string header = ExportHeader(format);
+      return (header.empty() || write(header)) && StreamTraces(plan, format, write);
     };
     return answer;
+  }
+
+  // Writes between searches and reads, never inside: a slow reader must not hold the memory that
+  // questions share. False: the export is not whole.
+  bool StreamTraces(query::Plan plan, ExportFormat format, const net::StreamWriter& write) {
+    bool whole = true;
+    for (;;) {
+      std::string text;
+      std::optional<model::TraceId> part_of;
+      std::uint64_t next_span = 0;
+      const auto result = store.Search(plan, [&](const store::Match& match) {
+        const model::Trace& trace = *match.trace.trace;
+        text += ExportTrace(match.trace, format);
+        if (trace.IsPart()) {
+          part_of = trace.id;
+          next_span = trace.spans.size();
+        }
+        return text.size() < kExportWriteBytes && !part_of;
+      });
+      if (!result || !write(text)) return false;
+      if (part_of && !StreamRest(*part_of, next_span, format, write)) return false;
+      whole = whole && result->damaged.empty();
+      if (result->complete) return whole;
+      if (!result->last) return false;
+      plan.after = result->last;
+    }
+  }
+
+  // The parts of one trace from `next_span` on.
+  bool StreamRest(const model::TraceId& id, std::uint64_t next_span, ExportFormat format,
+                  const net::StreamWriter& write) {
+    for (;;) {
+      std::string text;
+      std::uint64_t left = 0;
+      {
+        auto part = store.ReadTrace(id, next_span);
+        if (!part) return false;
+        if (!*part || (*part)->spans.empty()) return true;  // deleted meanwhile
+        next_span += (*part)->spans.size();
+        left = (*part)->spans_after;
+        text = ExportTrace(model::Assemble(*std::move(part)), format);
+      }
+      if (!write(text)) return false;
+      if (left == 0) return true;
+    }
   }
 
   net::HttpResponse Import(const net::HttpRequest& http) {
@@ -198,7 +250,7 @@ net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
   const bool get = request.method == "GET";
   const bool post = request.method == "POST";
   if (path.starts_with("trace/"))
-    return get ? impl_->Trace(path.substr(6)) : MethodNotAllowed("GET");
+    return get ? impl_->Trace(request, path.substr(6)) : MethodNotAllowed("GET");
   if (path == "tail") return get ? impl_->Tail(request) : MethodNotAllowed("GET");
   if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
   if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");

@@ -43,4 +43,16 @@ TraceIds TraceIdsOf(const MembersView& members) {
   return found;
 }
 
+void TellWhatIsMissing(const store::SearchResult& found, Answer& answer) {
+  if (!found.complete) {
+    answer.headers["x-fluoro-scanned-share"] = std::to_string(found.scanned_share);
+  }
+  if (found.cut_traces > 0) {
+    answer.headers["x-fluoro-cut-traces"] = std::to_string(found.cut_traces);
+  }
+  if (!found.damaged.empty()) {
+    answer.headers["x-fluoro-damaged-blocks"] = std::to_string(found.damaged.size());
+  }
+}
+
 }  // namespace fluoro::api::xray

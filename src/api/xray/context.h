@@ -58,7 +58,9 @@ TraceIds TraceIdsOf(const MembersView& members);
 
 /// How long a query may take before it answers with what it has.
 inline constexpr std::int64_t kQueryDeadlineNs = 30 * kNsPerSecond;
-/// Share of the candidates that an incomplete query examined, 0..1.
-inline constexpr const char* kScannedShareHeader = "x-fluoro-scanned-share";
+/// Adds headers where the search could not see everything: `x-fluoro-scanned-share` (0..1 of the
+/// candidates, where it stopped early), `x-fluoro-cut-traces` (traces judged by their first part),
+/// `x-fluoro-damaged-blocks` (blocks that could not be read).
+void TellWhatIsMissing(const store::SearchResult& found, Answer& answer);
 
 }  // namespace fluoro::api::xray

@@ -44,7 +44,7 @@ ApiResult<Answer> GetServiceGraph(Context& context, const Request& request) {
           builder.Add(match.trace, window->from_ns, window->until_ns, WeightOf(match.trace));
           return true;
         }));
-    if (!found.complete) answer.headers[kScannedShareHeader] = std::to_string(found.scanned_share);
+    TellWhatIsMissing(found, answer);
     return RenderServices(builder.Build());
   };
   const auto page =
@@ -75,10 +75,12 @@ ApiResult<Answer> GetTraceGraph(Context& context, const Request& request) {
   for (const model::TraceId& id : asked.ids) fingerprint.Add(id.ToHex());
 
   const auto compute = [&]() -> ApiResult<std::vector<std::string>> {
-    FLUORO_API_TRY(const auto traces, context.store.GetTraces(asked.ids));
     analysis::ServiceGraphBuilder builder;
-    for (const auto& trace : traces)
-      builder.Add(model::Assemble(trace, {.now_ns = context.clock.UnixNs()}));
+    for (const model::TraceId& id : asked.ids) {
+      FLUORO_API_TRY(auto trace, context.store.ReadTrace(id));
+      if (!trace) continue;
+      builder.Add(model::Assemble(std::move(trace), {.now_ns = context.clock.UnixNs()}));
+    }
     return RenderServices(builder.Build());
   };
   const auto page =

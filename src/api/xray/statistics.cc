@@ -81,7 +81,7 @@ ApiResult<std::vector<std::string>> Points(Context& context, const Series& serie
                                probability > 0 ? 1 / probability : 1);
                    return true;
                  }));
-  if (!found.complete) answer.headers[kScannedShareHeader] = std::to_string(found.scanned_share);
+  TellWhatIsMissing(found, answer);
 
   std::map<std::int64_t, Forecast> forecasts;
   if (series.forecast) forecasts = ForecastFaults(builder.windows());

@@ -332,7 +332,11 @@ ApiResult<Answer> GetTraceSummaries(Context& context, const Request& request) {
         .String(TokenOf(*found.last, scan_left, listing->position.page + 1, fingerprint));
   }
   out.EndObject();
-  return Answer{.body = out.Take()};
+  Answer answer{.body = out.Take()};
+  // What stopped early goes on behind the token.
+  found.complete = true;
+  TellWhatIsMissing(found, answer);
+  return answer;
 }
 
 }  // namespace fluoro::api::xray

@@ -1,6 +1,4 @@
 // BatchGetTraces.
-#include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,11 +16,12 @@ constexpr std::size_t kTraceIdsMax = 5;
 /// A page ends with the document that takes it beyond this.
 constexpr std::size_t kPageDocumentBytes = std::size_t{16} << 20;
 
-// position := trace index:4 segment index:4
-constexpr std::size_t kPositionBytes = 8;
+// position := trace index:4 span:4 segment index:4
+constexpr std::size_t kPositionBytes = 12;
 struct Position {
-  std::size_t trace = 0;
-  std::size_t segment = 0;
+  std::size_t trace = 0;    ///< of the ids asked for
+  std::uint64_t span = 0;   ///< first of the trace's part
+  std::size_t segment = 0;  ///< document of that part
 };
 
 ApiResult<Position> PositionOf(const MembersView& members, const Fingerprint& fingerprint) {
@@ -32,42 +31,47 @@ ApiResult<Position> PositionOf(const MembersView& members, const Fingerprint& fi
   if (!reader) return std::unexpected(std::move(reader).error());
   Position position;
   position.trace = reader->Take(4);
+  position.span = reader->Take(4);
   position.segment = reader->Take(4);
   return position;
 }
 
-/// Writes traces until the page is full.
+/// Writes traces until the page is full. A trace too large to be held whole takes a page a part.
 class PageWriter {
  public:
-  explicit PageWriter(JsonWriter& out) : out_(out) {}
+  PageWriter(Context& context, JsonWriter& out) : context_(context), out_(out) {}
 
-  /// Writes the documents of one trace from `first` on. Returns the first document that did not
-  /// fit; their number if all did.
-  std::size_t AppendTrace(const model::AssembledTrace& trace, std::size_t first) {
+  /// Writes the documents of one trace from `at` on. False: the page ends, and `at` is where the
+  /// next one begins.
+  ApiResult<bool> AppendTrace(const model::TraceId& id, Position& at) {
+    if (full()) return false;
+    FLUORO_API_TRY(auto part, context_.store.ReadTrace(id, at.span));
+    if (!part) return true;  // unknown, or deleted since the page before
+    const auto trace = model::Assemble(std::move(part), {.now_ns = context_.clock.UnixNs()});
     const auto documents = codec::xray::EncodeSegments(trace);
-    out_.BeginObject().Key("Id").String(trace.trace->id.ToXRay());
+    out_.BeginObject().Key("Id").String(id.ToXRay());
     out_.Key("Duration").Seconds(trace.end_ns - trace.start_ns);
     out_.Key("LimitExceeded").Bool(trace.trace->limit_exceeded);
     out_.Key("Segments").BeginArray();
-    std::size_t next = std::min(first, documents.size());
-    while (next < documents.size() && !full()) {
-      out_.BeginObject().Key("Id").String(documents[next].id);
-      out_.Key("Document").String(documents[next].document).EndObject();
-      bytes_ += documents[next].document.size();
-      ++next;
+    for (; at.segment < documents.size() && !full(); ++at.segment) {
+      out_.BeginObject().Key("Id").String(documents[at.segment].id);
+      out_.Key("Document").String(documents[at.segment].document).EndObject();
+      bytes_ += documents[at.segment].document.size();
     }
     out_.EndArray().EndObject();
-    unfinished_ = next < documents.size();
-    return next;
+    if (at.segment < documents.size()) return false;
+    if (trace.trace->spans_after == 0) return true;
+    at.span += trace.trace->spans.size();
+    at.segment = 0;
+    return false;
   }
 
-  [[nodiscard]] bool full() const { return bytes_ >= kPageDocumentBytes; }
-  [[nodiscard]] bool unfinished() const { return unfinished_; }
-
  private:
+  [[nodiscard]] bool full() const { return bytes_ >= kPageDocumentBytes; }
+
+  Context& context_;
   JsonWriter& out_;
   std::size_t bytes_ = 0;
-  bool unfinished_ = false;
 };
 
 }  // namespace
@@ -84,29 +88,25 @@ ApiResult<Answer> BatchGetTraces(Context& context, const Request& request) {
   const auto start = PositionOf(members, fingerprint);
   if (!start) return std::unexpected(start.error());
 
-  FLUORO_API_TRY(const auto traces, context.store.GetTraces(asked.ids));
-  std::map<model::TraceId, std::shared_ptr<const model::Trace>> found;
-  for (const auto& trace : traces) found.emplace(trace->id, trace);
+  FLUORO_API_TRY(const std::vector<bool> exist, context.store.Exist(asked.ids));
 
   JsonWriter out;
   out.BeginObject().Key("Traces").BeginArray();
-  PageWriter page(out);
+  PageWriter page(context, out);
   std::optional<std::string> next_token;
-  for (std::size_t i = start->trace; i < asked.ids.size() && !next_token; ++i) {
-    const auto trace = found.find(asked.ids[i]);
-    if (trace == found.end()) continue;
-    std::size_t next = i == start->trace ? start->segment : 0;
-    if (!page.full()) {
-      next = page.AppendTrace(model::Assemble(trace->second, {.now_ns = context.clock.UnixNs()}),
-                              next);
-      if (!page.unfinished()) continue;
-    }
-    next_token = PositionWriter().Add(i, 4).Add(next, 4).Token(fingerprint);
+  Position at = *start;
+  for (; at.trace < asked.ids.size(); at = {.trace = at.trace + 1}) {
+    const auto finished = page.AppendTrace(asked.ids[at.trace], at);
+    if (!finished) return std::unexpected(finished.error());
+    if (*finished) continue;
+    next_token =
+        PositionWriter().Add(at.trace, 4).Add(at.span, 4).Add(at.segment, 4).Token(fingerprint);
+    break;
   }
   out.EndArray().Key("UnprocessedTraceIds").BeginArray();
   for (const std::string& text : asked.malformed) out.String(text);
-  for (const model::TraceId& id : asked.ids) {
-    if (!found.contains(id)) out.String(id.ToXRay());
+  for (std::size_t i = 0; i < asked.ids.size(); ++i) {
+    if (!exist[i]) out.String(asked.ids[i].ToXRay());
   }
   out.EndArray();
   if (next_token) out.Key("NextToken").String(*next_token);

@@ -224,8 +224,14 @@ void AppendTrace(const model::Trace& trace, JsonWriter& out) {
   out.EndArray().Key("processes");
   processes.Append(out);
   out.Key("warnings");
-  if (trace.limit_exceeded) {
-    out.BeginArray().String("the trace outgrew its limit; spans are missing").EndArray();
+  if (trace.limit_exceeded || trace.IsPart()) {
+    out.BeginArray();
+    if (trace.limit_exceeded) out.String("the trace outgrew its limit; spans are missing");
+    if (trace.IsPart()) {
+      out.String("a part: " + std::to_string(trace.spans.size()) + " of " +
+                 std::to_string(trace.TotalSpans()) + " spans");
+    }
+    out.EndArray();
   } else {
     out.Null();
   }

@@ -183,9 +183,7 @@ Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() con
   return std::shared_ptr<const Operations>(*std::move(operations));
 }
 
-Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& file,
-                                                                   const TraceTable& table,
-                                                                   std::uint32_t group) const {
+std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group) const {
   std::uint64_t first_row = 0;
   for (std::uint32_t i = 0; i < group; ++i) first_row += meta_.row_groups[i];
   const std::uint64_t end_row = first_row + meta_.row_groups[group];
@@ -201,28 +199,59 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& f
                     .start_ns = trace->start_ns,
                     .rows = static_cast<std::uint32_t>(end - begin)});
   }
-  std::map<std::uint32_t, std::string_view> columns;
-  std::vector<std::unique_ptr<std::string>> held;
+  return runs;
+}
+
+Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
+                                          std::span<const RowColumn> wanted) const {
+  const auto is_wanted = [&](const Section& section) {
+    if (section.row_group != group) return false;
+    if (section.type == SectionType::kPack) return true;  // any small column may be in it
+    return section.type == SectionType::kColumn &&
+           (wanted.empty() || std::ranges::any_of(wanted, [&](RowColumn column) {
+              return static_cast<std::uint32_t>(column) == section.column;
+            }));
+  };
+  Columns columns;
   for (const Section& section : meta_.sections) {
-    if (section.row_group != group ||
-        (section.type != SectionType::kColumn && section.type != SectionType::kPack)) {
-      continue;
-    }
+    if (!is_wanted(section)) continue;
     FLUORO_TRY(std::string raw, ReadSection(file, section));
-    held.push_back(std::make_unique<std::string>(std::move(raw)));
+    columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
     if (section.type == SectionType::kColumn) {
-      columns[section.column] = *held.back();
+      columns.by_id[section.column] = *columns.held.back();
       continue;
     }
-    ByteReader pack(*held.back());
+    ByteReader pack(*columns.held.back());
     while (!pack.done()) {
       FLUORO_TRY(const std::uint64_t column, pack.TakeCount(UINT32_MAX));
       FLUORO_TRY(const std::string_view bytes, pack.TakeText());
-      columns[static_cast<std::uint32_t>(column)] = bytes;
+      columns.by_id[static_cast<std::uint32_t>(column)] = bytes;
     }
   }
-  FLUORO_TRY(model::SpanBatch batch, DecodeRowGroup(columns, runs));
+  return columns;
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& file,
+                                                                   const TraceTable& table,
+                                                                   std::uint32_t group) const {
+  FLUORO_TRY(const Columns columns, ReadColumns(file, group, {}));
+  FLUORO_TRY(model::SpanBatch batch, DecodeRowGroup(columns.by_id, RunsOf(table, group)));
   return std::make_shared<const model::SpanBatch>(std::move(batch));
+}
+
+Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
+                                                    std::uint32_t group) const {
+  const auto load = [&]() -> Result<std::vector<model::SpanKey>> {
+    FLUORO_TRY(const auto file, OpenFile());
+    FLUORO_TRY(const Columns columns, ReadColumns(*file, group, kSpanKeyColumns));
+    return DecodeSpanKeys(columns.by_id, RunsOf(table, group));
+  };
+  auto keys = load();
+  if (!keys) {
+    return std::unexpected(
+        Named(std::move(keys).error().With("row group " + std::to_string(group))));
+  }
+  return keys;
 }
 
 Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable& table,
@@ -242,17 +271,15 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
   return batch;
 }
 
-Result<std::vector<Block::Rows>> Block::Read(const TraceTable& table,
-                                             const TraceEntry& trace) const {
-  std::vector<Rows> rows;
+std::vector<BlockRows> Block::RowsOf(const TraceEntry& trace) const {
+  std::vector<BlockRows> rows;
   std::uint64_t first_row = 0;
   const std::uint64_t end_row = trace.first_row + trace.rows;
   for (std::uint32_t group = 0; group < meta_.row_groups.size(); ++group) {
     const std::uint64_t group_end = first_row + meta_.row_groups[group];
     if (trace.first_row < group_end && first_row < end_row) {
-      FLUORO_TRY(auto batch, RowGroup(table, group));
       rows.push_back(
-          {.batch = std::move(batch),
+          {.group = group,
            .begin = static_cast<std::uint32_t>(std::max(trace.first_row, first_row) - first_row),
            .end = static_cast<std::uint32_t>(std::min(end_row, group_end) - first_row)});
     }

@@ -3,13 +3,17 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/mutex.h"
+#include "model/assembly.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
 
@@ -21,6 +25,13 @@ struct TraceTable {
   std::vector<std::uint32_t> by_id;  ///< places in `traces` in order of id
   /// Null if absent.
   [[nodiscard]] const TraceEntry* Find(const model::TraceId& id) const;
+};
+
+/// Rows [begin, end) of a row group.
+struct BlockRows {
+  std::uint32_t group = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
 };
 
 /// Immutable but for its deletions. Thread-safe. Opens its file for each read, so that thousands of
@@ -42,13 +53,12 @@ class Block {
   /// Every error below names the block. Errors: kCorruption, kIo.
   Result<std::shared_ptr<const TraceTable>> Table() const;
   Result<std::shared_ptr<const RowGroupBuilder::Operations>> Services() const;
-  /// The rows of one trace: batches with the row range in each, in order.
-  struct Rows {
-    std::shared_ptr<const model::SpanBatch> batch;
-    std::uint32_t begin = 0;
-    std::uint32_t end = 0;
-  };
-  Result<std::vector<Rows>> Read(const TraceTable& table, const TraceEntry& trace) const;
+  /// Where the rows of a trace of this block are, in order.
+  [[nodiscard]] std::vector<BlockRows> RowsOf(const TraceEntry& trace) const;
+  Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
+                                                           std::uint32_t group) const;
+  /// The keys of a row group's spans, without the rest of them. Not cached.
+  Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
 
   /// Traces that were deleted from it, sorted by id.
   [[nodiscard]] std::shared_ptr<const std::vector<model::TraceId>> deleted() const;
@@ -65,14 +75,20 @@ class Block {
  private:
   Block(Fs& fs, BlockCache& cache, std::string path)
       : fs_(fs), cache_(cache), path_(std::move(path)) {}
-  Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
-                                                           std::uint32_t group) const;
   Result<std::unique_ptr<File>> OpenFile() const;
   Result<std::string> ReadSection(const File& file, const Section& section) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
                                                               const TraceTable& table,
                                                               std::uint32_t group) const;
+  /// Sections of a row group and the columns in them.
+  struct Columns {
+    std::vector<std::unique_ptr<std::string>> held;
+    std::map<std::uint32_t, std::string_view> by_id;
+  };
+  Result<Columns> ReadColumns(const File& file, std::uint32_t group,
+                              std::span<const RowColumn> wanted) const;
+  [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
   [[nodiscard]] Error Named(Error error) const;
 

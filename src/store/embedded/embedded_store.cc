@@ -16,6 +16,7 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       options_(std::move(options)),
       layout_(options_.folder),
       cache_(metrics, options_.memory_bytes / 5),
+      read_budget_(metrics, options_.memory_bytes / 5),
       blocks_(std::make_shared<const BlockList>()),
       appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
       appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),

@@ -76,9 +76,9 @@ class EmbeddedStoreTest : public ::testing::Test {
     return spans;
   }
   static std::size_t Count(TraceStore& store, std::uint64_t trace) {
-    const auto traces = store.GetTraces(std::vector{MakeTraceId(trace)});
-    EXPECT_TRUE(traces);
-    return !traces || traces->empty() ? 0 : traces->front()->spans.size();
+    const auto found = store.ReadTrace(MakeTraceId(trace));
+    EXPECT_TRUE(found);
+    return !found || !*found ? 0 : (*found)->spans.size();
   }
   FaultyFs fs_;
   ManualClock clock_{kNow};
@@ -252,12 +252,71 @@ TEST_F(EmbeddedStoreTest, DuplicatesAndDisorderAreStoredOnce) {
         ASSERT_TRUE(store->SealAll());
       }
     }
-    const auto traces = store->GetTraces(std::vector{MakeTraceId(1)});
-    auto held = traces->front()->spans;
+    auto held = (*store->ReadTrace(MakeTraceId(1)))->spans;
     std::sort(held.begin(), held.end(),
               [](const auto& a, const auto& b) { return a.span_id < b.span_id; });
     EXPECT_EQ(held, complete) << seed;
   }
+}
+
+TEST_F(EmbeddedStoreTest, ATraceTooLargeForOneQuestionIsReadInPartsThatMakeItWhole) {
+  options_.memory_bytes = std::uint64_t{4} << 20;
+  Rng rng(17);
+  std::vector<model::Span> sent;
+  const auto store = Open();
+  for (int round = 0; round < 30; ++round) {
+    std::vector<model::Span> batch = Spans(1, 60);
+    for (std::size_t i = 1; i < batch.size(); ++i) {
+      if (!rng.Chance(0.7)) continue;  // an embedded subsegment of the span before
+      batch[i].flags = model::SpanFlag::kSubsegment;
+      batch[i].parent_id = batch[i - 1].span_id;
+    }
+    batch[0].flags = 0;
+    if (round % 3 == 1) batch.insert(batch.begin(), sent.begin(), sent.begin() + 20);
+    ASSERT_TRUE(store->Append(MakeBatch(batch), Durability::kSynced));
+    if (round % 4 == 3) {
+      ASSERT_TRUE(store->SealAll());
+    }
+    sent.insert(sent.end(), batch.begin(), batch.end());
+  }
+  model::Deduplicate(sent);
+  std::vector<model::Span> got;
+  std::size_t parts = 0;
+  for (bool more = true; more; ++parts) {
+    const auto part = store->ReadTrace(MakeTraceId(1), got.size());
+    ASSERT_TRUE(part);
+    ASSERT_FALSE((*part)->spans.empty());
+    EXPECT_EQ((*part)->spans_before, got.size());
+    EXPECT_EQ((*part)->TotalSpans(), sent.size());
+    got.insert(got.end(), (*part)->spans.begin(), (*part)->spans.end());
+    more = (*part)->spans_after > 0;
+    if (more) {
+      const model::Span& next = sent[got.size()];
+      EXPECT_FALSE(next.Has(model::SpanFlag::kSubsegment))
+          << "a document is torn at " << got.size();
+    }
+  }
+  EXPECT_GT(parts, 2U);
+  EXPECT_EQ(got, sent);
+}
+
+TEST_F(EmbeddedStoreTest, ASearchJudgesATraceThatIsTooLargeByItsFirstPartAndSaysSo) {
+  options_.memory_bytes = std::uint64_t{4} << 20;
+  const auto store = Open();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 100)), Durability::kSynced));
+    ASSERT_TRUE(store->SealAll());  // the head is as small as the rest
+  }
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(2, 3)), Durability::kSynced));
+  std::map<model::TraceId, bool> is_part;
+  const auto found = store->Search({}, [&](const Match& match) {
+    is_part[match.trace.trace->id] = match.trace.trace->IsPart();
+    return true;
+  });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->cut_traces, 1U);
+  EXPECT_TRUE(is_part.at(MakeTraceId(1)));
+  EXPECT_FALSE(is_part.at(MakeTraceId(2)));
 }
 
 TEST_F(EmbeddedStoreTest, AFullDiskRefusesAppendsAndServesReadsUntilSpaceReturns) {

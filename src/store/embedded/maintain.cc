@@ -17,35 +17,25 @@ constexpr std::uint64_t kBlockSpansMax = 1'000'000;
 constexpr std::uint64_t kBlockSpansWorthwhile = 65'536;
 constexpr std::int64_t kSealEveryNs = 60 * kNsPerSecond;
 
-bool HasDuplicates(const TraceRows& trace) {
-  if (trace.rows.size() < 2) return false;
-  std::vector<model::SpanId> ids;
-  ids.reserve(trace.rows.size());
-  for (const RowRef& row : trace.rows) ids.push_back(row.batch->span_ids[row.row]);
-  std::sort(ids.begin(), ids.end());
-  return std::adjacent_find(ids.begin(), ids.end()) != ids.end();
-}
-
-// Applies the replacement rules. Only a span id that occurs twice can change anything, so that the
-// spans of most traces never become objects.
+// Applies the replacement rules.
 void DeduplicateRows(TraceRows& trace) {
-  if (!HasDuplicates(trace)) return;
-  std::vector<model::Span> spans;
-  spans.reserve(trace.rows.size());
-  for (const RowRef& row : trace.rows) spans.push_back(row.batch->MakeSpan(row.row));
-  model::Deduplicate(spans);
-  if (spans.empty()) return;
-  auto batch = std::make_shared<model::SpanBatch>();
-  trace.rows.clear();
+  std::vector<model::SpanKey> keys;
+  keys.reserve(trace.rows.size());
+  for (const auto& [batch, row] : trace.rows) {
+    keys.push_back({batch->span_ids[row], batch->parent_ids[row], batch->flags[row]});
+  }
+  const std::vector<std::uint32_t> standing = model::StandingSpans(keys);
+  if (standing.size() == trace.rows.size() || standing.empty()) return;
+  std::vector<RowRef> rows;
+  rows.reserve(standing.size());
   trace.start_ns = INT64_MAX;
   trace.end_ns = INT64_MIN;
-  for (std::uint32_t i = 0; i < spans.size(); ++i) {
-    batch->AppendSpan(spans[i]);
-    trace.rows.push_back({batch.get(), i});
-    trace.start_ns = std::min(trace.start_ns, spans[i].start_ns);
-    trace.end_ns = std::max(trace.end_ns, spans[i].end_ns);
+  for (const std::uint32_t place : standing) {
+    const RowRef& row = rows.emplace_back(trace.rows[place]);
+    trace.start_ns = std::min(trace.start_ns, row.batch->start_ns[row.row]);
+    trace.end_ns = std::max(trace.end_ns, row.batch->end_ns[row.row]);
   }
-  trace.batches.assign(1, std::move(batch));
+  trace.rows = std::move(rows);
 }
 
 }  // namespace

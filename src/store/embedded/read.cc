@@ -4,12 +4,11 @@
 #include <unordered_set>
 
 #include "base/log.h"
-#include "model/assembly.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
 
-Result<EmbeddedStoreImpl::Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
+Result<Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
   Fragments found;
   std::shared_ptr<const BlockList> list;
   {
@@ -30,56 +29,21 @@ Result<EmbeddedStoreImpl::Fragments> EmbeddedStoreImpl::Find(const model::TraceI
   return found;
 }
 
-Result<std::shared_ptr<const model::Trace>> EmbeddedStoreImpl::Load(const model::TraceId& id,
-                                                                    Fragments& fragments) {
-  auto trace = std::make_shared<model::Trace>();
-  trace->id = id;
-  trace->revision = 0;
-  trace->last_arrival_ns = INT64_MIN;
-  const auto room = [&](std::size_t more) {
-    if (trace->spans.size() + more <= kTraceSpansMax) return true;
-    trace->limit_exceeded = true;
-    return false;
-  };
-  for (const Fragments::InBlock& part : fragments.blocks) {
-    trace->revision += part.entry->appends;
-    trace->last_arrival_ns = std::max(trace->last_arrival_ns, part.entry->last_arrival_ns);
-    trace->limit_exceeded = trace->limit_exceeded || (part.entry->flags & kTraceLimitExceeded) != 0;
-    FLUORO_TRY(const auto rows, part.block->Read(*part.table, *part.entry));
-    for (const Block::Rows& run : rows) {
-      model::SpanReader reader(*run.batch);
-      for (std::uint32_t row = run.begin; row < run.end && room(1); ++row) {
-        trace->spans.push_back(reader.Read(row));
-      }
-    }
-  }
-  if (fragments.head) {
-    const TraceRows& head = *fragments.head;
-    trace->revision += head.appends;
-    trace->last_arrival_ns = std::max(trace->last_arrival_ns, head.last_arrival_ns);
-    trace->limit_exceeded = trace->limit_exceeded || head.limit_exceeded;
-    std::unordered_map<const model::SpanBatch*, model::SpanReader> readers;
-    for (const RowRef& row : head.rows) {
-      if (!room(1)) break;
-      const auto [at, is_new] = readers.try_emplace(row.batch, *row.batch);
-      trace->spans.push_back(at->second.Read(row.row));
-    }
-  }
-  trace->revision = std::max<std::int64_t>(trace->revision, 1);
-  model::Deduplicate(trace->spans);
-  return trace;
+Result<std::shared_ptr<const model::Trace>> EmbeddedStoreImpl::ReadTrace(const model::TraceId& id,
+                                                                         std::uint64_t first_span) {
+  FLUORO_TRY(const Fragments fragments, Find(id));
+  if (fragments.empty()) return nullptr;
+  return ReadTracePart(id, fragments, first_span, read_budget_);
 }
 
-Result<std::vector<std::shared_ptr<const model::Trace>>> EmbeddedStoreImpl::GetTraces(
-    std::span<const model::TraceId> ids) {
-  std::vector<std::shared_ptr<const model::Trace>> traces;
+Result<std::vector<bool>> EmbeddedStoreImpl::Exist(std::span<const model::TraceId> ids) {
+  std::vector<bool> exist;
+  exist.reserve(ids.size());
   for (const model::TraceId& id : ids) {
-    FLUORO_TRY(Fragments fragments, Find(id));
-    if (fragments.empty()) continue;
-    FLUORO_TRY(auto trace, Load(id, fragments));
-    traces.push_back(std::move(trace));
+    FLUORO_TRY(const Fragments fragments, Find(id));
+    exist.push_back(!fragments.empty());
   }
-  return traces;
+  return exist;
 }
 
 Result<std::vector<std::string>> EmbeddedStoreImpl::Services(std::size_t limit) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/assembly.h"
 #include "model/span_batch.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/head.h"
@@ -107,5 +108,13 @@ struct TraceRun {
 /// Errors: kCorruption, kUnsupported (an encoding of a newer version). Pure.
 Result<model::SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                         std::span<const TraceRun> traces);
+
+/// What DecodeSpanKeys reads.
+inline constexpr std::array kSpanKeyColumns = {RowColumn::kCounts, RowColumn::kSpanIds,
+                                               RowColumn::kParents, RowColumn::kParentIds,
+                                               RowColumn::kFlags};
+/// The keys alone, in order of rows. As DecodeRowGroup.
+Result<std::vector<model::SpanKey>> DecodeSpanKeys(
+    const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces);
 
 }  // namespace fluoro::store

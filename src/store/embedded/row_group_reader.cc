@@ -44,6 +44,18 @@ class Reader {
     return std::move(batch_);
   }
 
+  Result<std::vector<model::SpanKey>> ReadKeys() {
+    FLUORO_CHECK_OK(ReadCounts());
+    FLUORO_CHECK_OK(ReadIds());
+    FLUORO_CHECK_OK(Fill(RowColumn::kFlags, std::uint64_t{1} << 32, batch_.flags));
+    std::vector<model::SpanKey> keys(spans_);
+    for (std::size_t i = 0; i < spans_; ++i) {
+      keys[i] = {
+          .id = batch_.span_ids[i], .parent = batch_.parent_ids[i], .flags = batch_.flags[i]};
+    }
+    return keys;
+  }
+
  private:
   struct AttributeColumn {
     std::size_t owner = 0;
@@ -450,6 +462,11 @@ class Reader {
 Result<SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                  std::span<const TraceRun> traces) {
   return Reader(columns, traces).Read();
+}
+
+Result<std::vector<model::SpanKey>> DecodeSpanKeys(
+    const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces) {
+  return Reader(columns, traces).ReadKeys();
 }
 
 }  // namespace fluoro::store

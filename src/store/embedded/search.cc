@@ -147,12 +147,13 @@ class SearchRun {
     // already.
     if (fragments->start_ns > item.at.start_ns && item.source != kHead) return true;
     if (!BehindCursor(item.at)) return true;
-    auto trace = store_.Load(id, *fragments);
+    auto trace = ReadTracePart(id, *fragments, 0, store_.read_budget_);
     if (!trace) {
       Damaged(trace.error().message);
       return true;
     }
     ++result_.scanned_traces;
+    if ((*trace)->IsPart()) ++result_.cut_traces;
     result_.last = item.at;
     const model::AssembledTrace assembled = model::Assemble(*std::move(trace));
     if (!Matches(assembled)) return true;

@@ -173,7 +173,7 @@ void ReadTraces(benchmark::State& state) {
     (void)store->SealAll();
     std::size_t next = 0;
     for (auto iteration : state) {
-      benchmark::DoNotOptimize(store->GetTraces(std::vector{ids[next++ % ids.size()]}));
+      benchmark::DoNotOptimize(store->ReadTrace(ids[next++ % ids.size()]));
     }
   }
   std::filesystem::remove_all(folder);

@@ -17,6 +17,7 @@
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/head.h"
 #include "store/embedded/log.h"
+#include "store/embedded/trace_reader.h"
 
 namespace fluoro::store {
 
@@ -57,8 +58,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> Close() override;
 
   // read.cc
-  Result<std::vector<std::shared_ptr<const model::Trace>>> GetTraces(
-      std::span<const model::TraceId> ids) override;
+  Result<std::shared_ptr<const model::Trace>> ReadTrace(const model::TraceId& id,
+                                                        std::uint64_t first_span) override;
+  Result<std::vector<bool>> Exist(std::span<const model::TraceId> ids) override;
   Result<std::vector<std::string>> Services(std::size_t limit) override;
   Result<std::vector<Operation>> Operations(std::string_view service, std::size_t limit) override;
 
@@ -73,19 +75,6 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
  private:
   friend class SearchRun;
-
-  /// Where the pieces of a trace are. Empty: no such trace.
-  struct Fragments {
-    struct InBlock {
-      std::shared_ptr<Block> block;
-      std::shared_ptr<const TraceTable> table;
-      const TraceEntry* entry = nullptr;
-    };
-    std::vector<InBlock> blocks;  ///< in order of sealing
-    std::unique_ptr<TraceRows> head;
-    std::int64_t start_ns = INT64_MAX;
-    [[nodiscard]] bool empty() const { return blocks.empty() && !head; }
-  };
 
   // LogOwner
   void Apply(const std::vector<Commit>& commits) override;
@@ -121,7 +110,6 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   // read.cc
   Result<Fragments> Find(const model::TraceId& id);
-  Result<std::shared_ptr<const model::Trace>> Load(const model::TraceId& id, Fragments& fragments);
 
   std::shared_ptr<const BlockList> blocks() {
     MutexLock lock(state_mutex_);
@@ -137,6 +125,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   const Layout layout_;
   std::unique_ptr<FileLock> lock_;
   BlockCache cache_;
+  ReadBudget read_budget_;
 
   /// Order of locks: maintenance_mutex_, then the log's own, then state_mutex_. The first
   /// serialises seals, retention and deletes, which do I/O; the last is held for memory work only.
