@@ -297,7 +297,7 @@ std::string SummaryJson(const model::AssembledTrace& trace, const model::TraceSu
     if (names.insert(name).second) out.String(name);
   }
   out.EndArray();
-  out.Key("spans").Uint(trace.trace->spans.size());
+  out.Key("spans").Uint(trace.trace->TotalSpans());
   out.Key("annotations").BeginObject();
   for (const auto& [key, values] : summary.annotations) {
     out.Key(key).BeginArray();
