@@ -377,6 +377,86 @@ TEST_F(EmbeddedStoreTest, LogFilesGoWhenTheirBatchesAreSealed) {
   EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
 }
 
+TEST_F(EmbeddedStoreTest, ALogFileThatCannotBeRemovedLeavesNoGapBehind) {
+  options_.wal_file_bytes = 8'192;
+  for (std::uint64_t call = 1; call <= 12; ++call) {
+    SCOPED_TRACE("call " + std::to_string(call));
+    fs_.Load({});
+    auto store = Open();
+    for (std::uint64_t trace = 0; trace < 40; ++trace)
+      ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 10)), Durability::kSynced));
+    fs_.FailChange(call, FaultyFs::Fault::kIo, false);
+    (void)store->SealAll();  // fails with the writes of the block, not with those after it
+    fs_.CrashAfter(1);
+    store.reset();
+    fs_.Restart(PowerLoss::kKeepAll, 1);
+    store = Open();
+    EXPECT_EQ(metrics_.GetGauge("fluoro_store_damaged", "").value(), 0);
+    ASSERT_TRUE(store->SealAll());
+    EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
+    for (std::uint64_t trace = 0; trace < 40; ++trace) EXPECT_EQ(Count(*store, trace), 10U);
+  }
+}
+
+TEST_F(EmbeddedStoreTest, DeletedTracesStayAwayWhicheverWriteOfTheirListFails) {
+  options_.wal_file_bytes = 8'192;
+  std::size_t lists_that_lagged = 0;
+  for (const bool deletes_more : {false, true}) {
+    for (std::uint64_t call = 1; call <= 8; ++call) {
+      SCOPED_TRACE("call " + std::to_string(call) + (deletes_more ? ", two deletes" : ""));
+      fs_.Load({});
+      auto store = Open();
+      for (std::uint64_t trace = 1; trace <= 3; ++trace)
+        ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 5)), Durability::kSynced));
+      ASSERT_TRUE(store->SealAll());
+      fs_.FailChange(call, FaultyFs::Fault::kIo, true);
+      const bool deleted = store->Delete(std::vector{MakeTraceId(1)}).has_value();
+      const bool lags = deleted && !store->RunMaintenance();
+      fs_.ClearFaults();
+      if (lags) ++lists_that_lagged;
+      if (deletes_more) {
+        ASSERT_TRUE(store->Delete(std::vector{MakeTraceId(2)}));
+      }
+      ASSERT_TRUE(store->RunMaintenance());
+      // The log files with the tombstones go.
+      for (std::uint64_t trace = 10; trace < 30; ++trace)
+        ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 10)), Durability::kSynced));
+      ASSERT_TRUE(store->SealAll());
+      EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
+      store.reset();
+      store = Open();
+      if (deleted) {
+        EXPECT_EQ(Count(*store, 1), 0U);
+      }
+      EXPECT_EQ(Count(*store, 2), deletes_more ? 0U : 5U);
+      EXPECT_EQ(Count(*store, 3), 5U);
+    }
+  }
+  EXPECT_GE(lists_that_lagged, 4U);
+}
+
+TEST_F(EmbeddedStoreTest, RetentionFreesSpaceThoughADeletionListCannotBeWritten) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 500)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  clock_.Advance(options_.retention_ns / 2);
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(2, 5)), Durability::kSynced));
+  ASSERT_TRUE(store->Append(MakeBatch(Spans(3, 5)), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  std::uint64_t used = 0;
+  for (const auto& [path, content] : fs_.Snapshot()) used += content.size();
+  // The tombstone fits into what the log has allocated, the list is one byte too long.
+  fs_.SetCapacity(used);
+  ASSERT_TRUE(store->Delete(std::vector{MakeTraceId(2)}));
+  EXPECT_FALSE(store->RunMaintenance());
+  clock_.Advance(options_.retention_ns / 2 + 1);
+  EXPECT_FALSE(store->RunMaintenance()) << "the list is written before space is free";
+  EXPECT_EQ(Count(*store, 1), 0U);
+  EXPECT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(Count(*store, 2), 0U);
+  EXPECT_EQ(Count(*store, 3), 5U);
+}
+
 TEST_F(EmbeddedStoreTest, WrittenIsSyncedByClosingAtTheLatest) {
   options_.sync = SyncPolicy::kInterval;
   {

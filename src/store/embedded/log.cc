@@ -307,28 +307,29 @@ Result<void> Log::Rescue() {
 }
 
 void Log::FreeBefore(std::uint64_t wal_file) {
-  std::vector<std::uint64_t> free;
-  {
-    MutexLock lock(files_mutex_);
-    while (files_.size() > 1 && files_.front().number < wal_file) {
-      free.push_back(files_.front().number);
-      files_.erase(files_.begin());
+  for (;;) {
+    std::uint64_t number = 0;
+    {
+      MutexLock lock(files_mutex_);
+      if (files_.size() <= 1 || files_.front().number >= wal_file) return;
+      number = files_.front().number;
     }
+    // A later file may hold the deletions of rows in this one, and a gap between files is damage:
+    // a file that stays for now keeps all later ones.
+    auto removed = fs_.Remove(PathOf(options_.folder, number));
+    if (!removed && removed.error().code == ErrorCode::kNotFound) removed = {};
+    if (removed) removed = fs_.SyncDir(options_.folder);
+    if (!removed) {
+      log::Warn("store: a log file that is not needed any more stays for now",
+                {{"file", WalFileName(number)}, {"why", removed.error().message}});
+      return;
+    }
+    MutexLock lock(files_mutex_);
+    files_.erase(files_.begin());
     double bytes = 0;
     for (const KnownFile& file : files_) bytes += static_cast<double>(file.bytes);
     files_gauge_.Set(static_cast<double>(files_.size()));
     wal_bytes_gauge_.Set(bytes);
-  }
-  for (const std::uint64_t number : free) {
-    if (auto removed = fs_.Remove(PathOf(options_.folder, number)); !removed) {
-      log::Warn("store: a log file that is not needed any more stays",
-                {{"file", WalFileName(number)}, {"why", removed.error().message}});
-      continue;
-    }
-    // A later file may hold the deletions of rows in this one: it must not go first.
-    if (auto synced = fs_.SyncDir(options_.folder); !synced) {
-      log::Warn("store: syncing the log's folder failed", {{"why", synced.error().message}});
-    }
   }
 }
 

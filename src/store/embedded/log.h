@@ -71,7 +71,8 @@ class Log {
   /// Errors: kUnavailable (queue full, stopped, log unusable), kNoSpace, kIo.
   Result<void> Submit(EncodedRecord record, Commit commit, bool sync);
 
-  /// Removes files below this number, but never the one in use.
+  /// Removes files below this number, but never the one in use, in their order: it stops at one
+  /// that cannot be removed, and the next call tries it again. One caller at a time.
   void FreeBefore(std::uint64_t wal_file);
   /// Files found at start that replay still needs, and their bytes.
   void AdoptFile(std::uint64_t wal_file, std::uint64_t bytes, std::uint64_t first_lsn);

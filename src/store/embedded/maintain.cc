@@ -40,7 +40,7 @@ void DeduplicateRows(TraceRows& trace) {
 
 }  // namespace
 
-Result<void> EmbeddedStoreImpl::Seal(std::vector<model::TraceId> ids) {
+Result<void> EmbeddedStoreImpl::Seal(std::span<const model::TraceId> ids) {
   if (ids.empty()) return {};
   std::vector<TraceRows> traces;
   std::uint64_t sealed_lsn = 0;
@@ -147,7 +147,7 @@ Result<void> EmbeddedStoreImpl::SealWhatIsDue(bool everything_due) {
     }
   }
   last_seal_ns_ = clock_.MonotonicNs();
-  return Seal(std::move(ids));
+  return Seal(ids);
 }
 
 Result<void> EmbeddedStoreImpl::RunMaintenance() {
@@ -165,7 +165,7 @@ Result<void> EmbeddedStoreImpl::SealAll() {
     MutexLock state(state_mutex_);
     ids = head_.All();
   }
-  return Seal(std::move(ids));
+  return Seal(ids);
 }
 
 void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
@@ -188,9 +188,14 @@ void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
 }
 
 Result<void> EmbeddedStoreImpl::EnforceRetention() {
-  for (auto pending = std::exchange(unsaved_deletions_, {}); auto& [block, ids] : pending) {
-    FLUORO_CHECK_OK(SaveDeletions(*block, std::move(ids)));
-  }
+  // What cannot be written stays in the list, so that the log keeps its tombstones; space is freed
+  // all the same, since a full disk may be the cause.
+  Result<void> saved;
+  std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
+    auto result = SaveDeletions(*block);
+    if (!result) saved = std::move(result);
+    return result.has_value();
+  });
   const auto list = blocks();
   const std::int64_t oldest_ns = WrapSub(clock_.UnixNs(), options_.retention_ns);
   std::uint64_t bytes = log_->DiskBytes();
@@ -210,7 +215,8 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
     bytes -= block->file_bytes();
     drop.push_back(block);
   }
-  return DropBlocks(drop);
+  FLUORO_CHECK_OK(DropBlocks(drop));
+  return saved;
 }
 
 Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
@@ -255,6 +261,9 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
   }
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
+    return std::find(drop.begin(), drop.end(), block) != drop.end();
+  });
   // Only now: a block that came back without its list would show deleted traces.
   for (const auto& block : drop) {
     const std::string deletions = layout_.blocks + "/" + DeletionFileName(block->meta().id);
@@ -337,20 +346,22 @@ Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceI
     if (const auto before = block->deleted())
       gone.insert(gone.end(), before->begin(), before->end());
     std::sort(gone.begin(), gone.end());
-    block->SetDeleted(gone);
+    block->SetDeleted(std::move(gone));
     if (options_.read_only) continue;
-    if (auto saved = SaveDeletions(*block, gone); !saved) {
-      unsaved_deletions_.emplace_back(block, std::move(gone));
+    if (auto saved = SaveDeletions(*block); !saved) {
+      unsaved_deletions_.push_back(block);
       result = std::move(saved);
     }
   }
   return result;
 }
 
-Result<void> EmbeddedStoreImpl::SaveDeletions(Block& block,
-                                              std::vector<model::TraceId> sorted_ids) {
+// All of the block's deletions as they are now: a later delete may have added to a file that lags.
+Result<void> EmbeddedStoreImpl::SaveDeletions(const Block& block) {
+  const auto sorted_ids = block.deleted();
+  if (!sorted_ids) return {};
   return WriteWhole(fs_, layout_, layout_.blocks, DeletionFileName(block.meta().id),
-                    EncodeDeletions(sorted_ids));
+                    EncodeDeletions(*sorted_ids));
 }
 
 }  // namespace fluoro::store

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -96,14 +97,14 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void RefreshReadOnly();
 
   // maintain.cc
-  Result<void> Seal(std::vector<model::TraceId> ids);
+  Result<void> Seal(std::span<const model::TraceId> ids);
   Result<void> SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn);
   Result<void> SealWhatIsDue(bool everything_due);
   Result<void> EnforceRetention();
   Result<void> DropBlocks(const BlockList& blocks);
   Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
                                 std::uint64_t below_lsn);
-  Result<void> SaveDeletions(Block& block, std::vector<model::TraceId> sorted_ids);
+  Result<void> SaveDeletions(const Block& block);
   void FreeLog();
   void RunBackground(const std::stop_token& stop);
   void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
@@ -132,8 +133,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex maintenance_mutex_;
   std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
-  std::vector<std::pair<std::shared_ptr<Block>, std::vector<model::TraceId>>>
-      unsaved_deletions_;  ///< under maintenance_mutex_
+  /// Whose .del file lags behind; under maintenance_mutex_.
+  std::vector<std::shared_ptr<Block>> unsaved_deletions_;
 
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);
