@@ -16,6 +16,11 @@ NOW = int(time.time())
 NOW_NS = NOW * 10**9
 
 
+def sized(ordinary, full):
+    """The size of a test: full in `make soak`."""
+    return full if os.environ.get("FLUORO_SOAK") else ordinary
+
+
 class AbuseServer(Server):
     """A Server whose memory and raw ports are at hand."""
 

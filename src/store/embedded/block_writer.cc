@@ -19,6 +19,34 @@ constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr int kZstdLevel = 1;
 
+std::size_t TextBytes(const model::SpanBatch& batch, model::Range attributes) {
+  std::size_t bytes = 0;
+  for (std::uint32_t i = attributes.begin; i < attributes.end; ++i) {
+    const model::AttributeCell& cell = batch.attributes[i];
+    using enum model::AttributeType;
+    const bool text =
+        cell.type == kString || cell.type == kBytes || cell.type == kArray || cell.type == kKvList;
+    bytes += 32 + (text ? static_cast<std::uint32_t>(cell.payload) : 0);
+  }
+  return bytes;
+}
+
+/// What a row adds to its group, roughly and rather too much.
+std::size_t RowBytes(const RowRef& row) {
+  const model::SpanBatch& batch = *row.batch;
+  std::size_t bytes =
+      256 + batch.documents[row.row].bytes + TextBytes(batch, batch.span_attributes[row.row]);
+  const model::Range events = batch.span_events[row.row];
+  for (std::uint32_t i = events.begin; i < events.end; ++i) {
+    bytes += 32 + TextBytes(batch, batch.events[i].attributes);
+  }
+  const model::Range links = batch.span_links[row.row];
+  for (std::uint32_t i = links.begin; i < links.end; ++i) {
+    bytes += 64 + TextBytes(batch, batch.links[i].attributes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 struct BlockWriter::Compressor {
@@ -36,6 +64,7 @@ BlockWriter::BlockWriter(File& file, BlockMeta meta)
 BlockWriter::~BlockWriter() = default;
 
 Result<void> BlockWriter::FlushBuffer() {
+  if (buffer_.empty()) return {};
   FLUORO_CHECK_OK(file_.WriteAt(offset_ - buffer_.size(), buffer_));
   buffer_.clear();
   return {};
@@ -65,10 +94,18 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
     }
   }
   section.sum = SectionSum(stored, meta_.id, section.offset);
-  buffer_.append(stored);
-  offset_ += stored.size();
   meta_.sections.push_back(section);
-  if (buffer_.size() >= kWriteBytes) return FlushBuffer();
+  if (stored.size() >= kWriteBytes) {
+    // From where it lies: a column can be a whole row group's text.
+    FLUORO_CHECK_OK(FlushBuffer());
+    FLUORO_CHECK_OK(file_.WriteAt(offset_, stored));
+    offset_ += stored.size();
+  } else {
+    buffer_.append(stored);
+    offset_ += stored.size();
+    if (buffer_.size() >= kWriteBytes) FLUORO_CHECK_OK(FlushBuffer());
+  }
+  if (compressor_->out.capacity() > kWriteBytes) compressor_->out = std::string();
   return {};
 }
 
@@ -78,7 +115,9 @@ Result<void> BlockWriter::FlushRowGroup() {
   meta_.row_groups.push_back(rows_.spans());
   rows_.CollectOperations(operations_);
   std::string pack;
-  for (const EncodedColumn& column : rows_.Finish()) {
+  std::vector<EncodedColumn> columns = rows_.Finish();
+  held_.clear();
+  for (EncodedColumn& column : columns) {
     if (column.bytes.empty()) continue;
     if (column.bytes.size() < kPackedColumnBytes) {
       ByteWriter out(pack);
@@ -87,8 +126,8 @@ Result<void> BlockWriter::FlushRowGroup() {
       continue;
     }
     FLUORO_CHECK_OK(PutSection(SectionType::kColumn, group, column.id, column.bytes));
+    column.bytes = std::string();
   }
-  held_.clear();
   return PutSection(SectionType::kPack, group, 0, pack);
 }
 
@@ -110,14 +149,11 @@ Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
   held_.insert(held_.end(), trace.batches.begin(), trace.batches.end());
   std::span<const RowRef> left = trace.rows;
   while (!left.empty()) {
-    // A trace larger than a row group is chained over several. Within one that is smaller, the text
-    // is looked at every few spans, since few spans can hold much of it.
+    // A trace larger than a row group is chained over several; few spans can hold much text.
     std::size_t count = 0;
     std::size_t bytes = rows_.bytes();
     while (count < left.size() && rows_.spans() + count < kTargetSpans && bytes < kTargetBytes) {
-      const RowRef& row = left[count];
-      bytes += 256 + row.batch->documents[row.row].bytes +
-               row.batch->span_attributes[row.row].size() * 32;
+      bytes += RowBytes(left[count]);
       ++count;
     }
     rows_.AddTrace(trace.start_ns, left.first(count));

@@ -305,11 +305,10 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
   replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
   const auto walk = WalkFrames(window, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
     replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
-    ReplayRecord(replay, file_number, record);
     bool full = false;
     {
       MutexLock lock(state_mutex_);
-      full = head_.bytes() > HeadLimit() / 4 * 3;
+      full = head_.bytes() > 0 && head_.bytes() + record.body.size() > HeadLimit() / 2;
     }
     // A log larger than memory: blocks are written on the way. Not where records may still come
     // that are older than what was applied, since a block's sealed_lsn would cover them.
@@ -318,6 +317,7 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
       // On failure the rows stay in the head and the log; the next record tries again.
       log::WarnIfFailed("store: sealing during replay", SealWhatIsDue(true));
     }
+    ReplayRecord(replay, file_number, record);
     return {};
   });
   if (!walk) return set_aside(walk.error().message);  // what was read before counts

@@ -339,7 +339,7 @@ void RowGroupBuilder::CollectOperations(Operations& operations) const {
 }
 
 std::vector<EncodedColumn> RowGroupBuilder::Finish() {
-  const State& s = *state_;
+  State& s = *state_;  // large columns are given up one by one, so that they do not lie here twice
   std::vector<EncodedColumn> out;
   const auto open = [&](RowColumn id, std::size_t index = 0) -> std::string& {
     out.push_back(
@@ -376,6 +376,7 @@ std::vector<EncodedColumn> RowGroupBuilder::Finish() {
   ints(RowColumn::kDroppedEvents, s.dropped_events);
   ints(RowColumn::kDroppedLinks, s.dropped_links);
   texts(RowColumn::kDocuments, s.documents);
+  s.documents = {};
   std::string& resource_rows = open(RowColumn::kResourceRows);
   EncodeInts(s.resource_dropped, resource_rows);
   for (const TextColumn* column :
@@ -412,10 +413,11 @@ std::vector<EncodedColumn> RowGroupBuilder::Finish() {
     open(RowColumn::kOverflow, owner) = s.overflow[owner];
   }
   for (std::size_t i = 0; i < s.columns.size(); ++i) {
-    const State::AttributeColumn& column = s.columns[i];
+    State::AttributeColumn& column = s.columns[i];
     std::string& bytes = open(RowColumn::kAttributes, i);
     if (IsText(column.type)) {
       column.texts.Encode(bytes);
+      column.texts = {};
     } else if (column.type != AttributeType::kNull) {
       EncodeInts(column.numbers, bytes);
     }
