@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 #include <utility>
 
 #include "base/assert.h"
@@ -330,6 +331,8 @@ void BatchBuilder::RestoreView(PendingSpan& span) {
   const std::vector<AttributeCell> cells(batch.attributes.begin() + range.begin,
                                          batch.attributes.end());
   batch.attributes.resize(range.begin);
+  // Where each key stands by now: one that loses its prefix may be there already. The last counts.
+  std::unordered_map<std::uint64_t, std::uint32_t> places;
   for (AttributeCell cell : cells) {
     const std::string key(batch.Key(cell.key));
     if (key.starts_with(kPlainPrefix)) {
@@ -342,7 +345,13 @@ void BatchBuilder::RestoreView(PendingSpan& span) {
     } else if (std::ranges::binary_search(annotations, key)) {
       cell.role = model::AttributeRole::kAnnotation;
     }
-    batch.attributes.push_back(cell);
+    const std::uint64_t name = std::uint64_t{cell.key} << 8 | static_cast<std::uint8_t>(cell.role);
+    const auto [at, is_new] = places.try_emplace(name, batch.AttributesEnd());
+    if (is_new) {
+      batch.attributes.push_back(cell);
+    } else {
+      batch.attributes[at->second] = cell;
+    }
   }
   span.attributes.end = batch.AttributesEnd();
 }

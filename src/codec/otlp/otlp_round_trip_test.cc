@@ -168,6 +168,22 @@ TEST(OtlpView, XRaySpanReadsAsOpenTelemetry) {
   EXPECT_EQ(seen.source, model::SpanSource::kOtlp);
 }
 
+TEST(OtlpView, AKeyThatLosesItsPrefixReplacesTheSameKey) {
+  const auto decoded = DecodeTraces(
+      R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a20b295fe2a82b9f95b5498766637ff2",)"
+      R"("spanId":"9d1e6022bcda9fb3","attributes":[)"
+      R"({"key":"fluoro.source","value":{"stringValue":"otlp"}},)"
+      R"({"key":"aws.xray.document","value":{"stringValue":"first"}},)"
+      R"({"key":"fluoro.attribute.aws.xray.document","value":{"stringValue":"last"}},)"
+      R"({"key":"fluoro.annotation.aws.xray.document","value":{"stringValue":"note"}}]}]}]}]})",
+      Encoding::kJson, {});
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const Span span = decoded->batch.MakeSpan(0);
+  ASSERT_EQ(span.attributes.size(), 2U);
+  EXPECT_EQ(*span.attributes[0].value.AsString(), "last");
+  EXPECT_EQ(*span.FindAnnotation("aws.xray.document")->AsString(), "note");
+}
+
 TEST(OtlpView, ForgedMarksRestoreNothing) {
   const char* const cases[] = {
       // no such source
