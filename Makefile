@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
+PRESET ?= dev
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
 .PHONY: help setup setup-build setup-test setup-check build test demo bench check soak format clean install
@@ -25,6 +26,11 @@ bench: setup-test ## benchmarks: micro (Google Benchmark) and whole program (flu
 	@cmake --preset bench >build/bench-configure.log 2>&1 || { cat build/bench-configure.log; exit 1; }
 	@cmake --build --preset bench --target fluoro benches
 	@bench/run.sh build/bench
+
+soak: setup-test ## longer runs with new seeds: crashes, bit flips, fuzzing, abuse at full size (SOAK_SECONDS=600, PRESET=dev or asan)
+	@cmake --preset $(PRESET) >build/$(PRESET)-configure.log 2>&1 || { cat build/$(PRESET)-configure.log; exit 1; }
+	@cmake --build --preset $(PRESET)
+	@JOBS=$(JOBS) scripts/soak.sh build/$(PRESET)
 
 check: setup-check ## before a push: format, tidy, dev, asan, tsan
 	@scripts/check.sh

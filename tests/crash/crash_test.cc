@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "ledger.h"
+#include "soak.h"
 #include "workload.h"
 
 namespace fluoro::crash {
@@ -63,7 +64,9 @@ class PowerLossTest : public CrashTest, public ::testing::WithParamInterface<Los
 TEST_P(PowerLossTest, AfterEveryCallNothingAcknowledgedIsLost) {
   const std::uint64_t changes = WorkloadChanges();
   for (std::uint64_t call = 1; call <= changes; ++call) {
-    for (std::uint64_t seed = 1; seed <= GetParam().seeds; ++seed) {
+    const std::uint64_t seeds = GetParam().seeds > 1 ? GetParam().seeds * Scale() : 1;
+    for (std::uint64_t i = 1; i <= seeds; ++i) {
+      const std::uint64_t seed = RunSeed() + i;
       Machine machine;
       Ledger ledger;
       machine.fs.CrashAfter(call);
@@ -84,15 +87,16 @@ TEST_P(PowerLossTest, RecoveryItselfMayBeCutAnywhere) {
     Ledger ledger;
     machine.fs.CrashAfter(call);
     RunWorkload(machine, ledger);
-    machine.fs.Restart(GetParam().loss, call);
+    machine.fs.Restart(GetParam().loss, RunSeed() + call);
     // The power goes again and again while the store starts, each time a little later.
     for (std::uint64_t again = 1; again <= 6; ++again) {
-      machine.fs.CrashAfter(1 + (call * 7 + again * again) % 23);
+      machine.fs.CrashAfter(1 + (RunSeed() + call * 7 + again * again) % 23);
       auto store = machine.Open();
       if (store) store->reset();
-      machine.fs.Restart(GetParam().loss, call * 10 + again);
+      machine.fs.Restart(GetParam().loss, RunSeed() + call * 10 + again);
     }
-    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "crash after call " << call;
+    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
+        << "crash after call " << call << ", FLUORO_SEED=" << RunSeed();
   }
 }
 
@@ -142,8 +146,9 @@ TEST_P(SingleFaultTest, AtEveryCallLosesNothingAndPasses) {
         ASSERT_TRUE(store) << "call " << call << ": " << store.error().message;
         ASSERT_EQ(Joined(ledger.Check(**store)), "") << "call " << call;
       }
-      machine.fs.Restart(loss, call);
-      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "call " << call;
+      machine.fs.Restart(loss, RunSeed() + call);
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
+          << "call " << call << ", FLUORO_SEED=" << RunSeed();
     }
   }
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "ledger.h"
+#include "soak.h"
 #include "store/testing.h"
 #include "workload.h"
 
@@ -47,11 +48,11 @@ class FlipTest : public ::testing::Test {
 };
 
 TEST_F(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
-  Rng rng(1);
+  Rng rng(RunSeed() + 1);
   Machine machine;
   std::map<std::string, std::uint64_t> kinds;
   std::uint64_t lost = 0;
-  for (std::uint64_t flip = 0; flip < kFlips; ++flip) {
+  for (std::uint64_t flip = 0; flip < kFlips * Scale(); ++flip) {
     auto file = std::next(disk_.begin(), static_cast<std::ptrdiff_t>(rng.Below(disk_.size())));
     if (file->second.empty()) continue;  // LOCK
     const std::string path = file->first;
@@ -68,7 +69,8 @@ TEST_F(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
       EXPECT_EQ("data/" + item.file, path);
       named = true;
     }
-    EXPECT_TRUE(named) << "flip " << flip << " of " << path << " was not found";
+    EXPECT_TRUE(named) << "flip " << flip << " of " << path
+                       << " was not found, FLUORO_SEED=" << RunSeed();
     auto store = machine.Open();
     ASSERT_TRUE(store) << path << ": " << store.error().message;
     std::uint64_t missing = 0;
