@@ -99,17 +99,20 @@ class AbuseServer(Server):
             for datagram in datagrams:
                 sender.sendto(datagram, (host, int(port)))
 
-    def raw(self, data, port="http", pause_at=None):
-        """Everything the server says to these bytes until it closes, we having closed our side."""
+    def raw(self, data, port="http", until=None):
+        """Everything the server says to these bytes until it closes, we having closed our side at once; or until these words."""
         host, number = self.ports[port].rsplit(":", 1)
         with socket.create_connection((host, int(number)), timeout=30) as connection:
             try:
                 connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+                if until is None:
+                    connection.shutdown(socket.SHUT_WR)
             except OSError:  # the server closed first
                 pass
             heard = b""
             while True:
+                if until is not None and until in heard:
+                    return heard
                 try:
                     piece = connection.recv(65536)
                 except OSError:
@@ -180,6 +183,27 @@ def otlp_json_span(trace_id, span_id="00f067aa0ba902b7", **more):
 
 def otlp_json(*spans, resource=()):
     return {"resourceSpans": [{"resource": {"attributes": list(resource)}, "scopeSpans": [{"spans": list(spans)}]}]}
+
+
+# ---- gRPC by hand: what its own clients refuse to send ----
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+
+
+def grpc_export(message, encoding="identity", compressed=0):
+    """One whole connection with one Export on it. The message fits the first window of HTTP/2."""
+    headers = b""
+    for name, value in ((":method", "POST"), (":scheme", "http"), (":path", EXPORT), (":authority", "t"), ("content-type", "application/grpc"),
+                        ("te", "trailers"), ("grpc-encoding", encoding)):
+        headers += b"\0" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
+    data = struct.pack(">BI", compressed, len(message)) + message
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 1, 1, data)
+
+
+def zstd_raw(data):
+    """A zstd frame of one block that is not compressed."""
+    return b"\x28\xb5\x2f\xfd\x00\x68" + struct.pack("<I", 1 | len(data) << 3)[:3] + data
 
 
 # ---- bombs ----

@@ -1,10 +1,12 @@
 """Input that means harm (reliability tests 17 to 21): bombs, nesting, floods of keys, huge and broken text, impossible numbers."""
+import gzip
 import json
 import struct
+import zlib
 
 import pytest
 
-from abuse import (MIB, NOW, NOW_NS, AbuseServer, bombs, field, fixed64, hex_trace_id, key_value, otlp_json, otlp_json_span, otlp_request, otlp_span, xray_id)
+from abuse import (MIB, NOW, NOW_NS, AbuseServer, bombs, field, fixed64, grpc_export, hex_trace_id, key_value, otlp_json, otlp_json_span, otlp_request, otlp_span, sized, xray_id, zstd_raw)
 from documents import new_id, new_trace_id
 from harness import wait_for
 
@@ -73,7 +75,6 @@ def test_a_bomb_is_413_within_twice_the_limit_of_memory(server, door):
 
 
 def test_a_small_bomb_is_stopped_by_its_ratio(server):
-    import gzip
     for inflated, status_wanted in ((MIB - 100, 400), (20 * MIB, 413)):
         status, _, body = server.send("/v1/traces", gzip.compress(bytes(inflated)), {**PROTOBUF, "Content-Encoding": "gzip"})
         assert status == status_wanted, body
@@ -95,7 +96,6 @@ def test_bombs_in_grpc_messages_are_resource_exhausted(server):
 
 
 def test_codings_in_codings_and_unknown_codings_are_refused(server):
-    import gzip
     inner = gzip.compress(bombs()["gzip"][1])
     status, _, body = server.send("/v1/traces", inner, {**PROTOBUF, "Content-Encoding": "gzip, gzip"})
     assert status == 415 and b"one coding" in body
@@ -117,6 +117,18 @@ def test_codings_in_codings_and_unknown_codings_are_refused(server):
     # A window of 2 GiB is asked for in 10 bytes.
     status, _, body = server.send("/v1/traces", b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(10), {**PROTOBUF, "Content-Encoding": "zstd"})
     assert status == 400, body
+
+
+def test_unknown_encodings_of_grpc_are_unimplemented(server):
+    for encoding in ("snappy", "lz4", "br"):
+        heard = server.raw(grpc_export(b"\x04\x22\x4d\x18" + bytes(100), encoding=encoding, compressed=1), "otlp_grpc", until=b"use gzip")
+        assert b"grpc-status\x0212" in heard and b"grpc-accept-encoding" in heard and b"gzip" in heard, heard
+    message = otlp_request([otlp_span(bytes.fromhex(hex_trace_id()), b"12345678")])
+    for encoding, packed in (("zstd", zstd_raw(message)), ("deflate", zlib.compress(message)), ("gzip", gzip.compress(message)), ("identity", message)):
+        stored = server.counter("fluoro_ingest_spans_total", protocol="otlp_grpc")
+        heard = server.raw(grpc_export(packed, encoding=encoding, compressed=int(encoding != "identity")), "otlp_grpc", until=b"grpc-status\x010")
+        assert b"grpc-status\x010" in heard, f"{encoding}: {heard}"
+        assert server.counter("fluoro_ingest_spans_total", protocol="otlp_grpc") == stored + 1
 
 
 def test_bodies_beyond_the_limit_are_refused_by_their_length_alone(server):
@@ -194,7 +206,7 @@ def long_varint(number):
     return number & 127 | 128, number >> 7 & 127 | 128, number >> 14 & 127 | 128, number >> 21
 
 
-DEPTHS = (10, 64, 65, 100, 1_000, 100_000, 1_000_000)
+DEPTHS = (10, 64, 65, 100, 1_000, 100_000, sized(1_000_000, 10_000_000))
 
 
 @pytest.mark.parametrize("levels", DEPTHS)
@@ -210,7 +222,9 @@ def test_any_values_nest_64_deep(server, levels):
         if levels < 64:
             assert status == 200, answer
         elif levels > 64:
-            assert status == 400 and b"64" in answer, f"{status} {answer[:200]}"
+            assert status == (413 if len(body) > BODY_MAX else 400) and b"64" in answer, f"{status} {answer[:200]}"
+    if levels > 1_000_000:
+        return  # larger than any message
     code, message = server.send_grpc(otlp_request([span]))
     assert code == "OK" if levels < 64 else levels == 64 or (code == "INVALID_ARGUMENT" and "64 levels" in message), message
     server.alive()
@@ -261,7 +275,7 @@ def test_documents_nest_64_deep(server, levels):
     server.alive()
 
 
-@pytest.mark.parametrize("levels", DEPTHS + (10_000_000,))
+@pytest.mark.parametrize("levels", sorted({*DEPTHS, 10_000_000}))
 def test_expressions_nest_64_deep(server, levels):
     for text in ("(" * levels + "ok" + ")" * levels, "!" * levels + "ok", "NOT " * min(levels, 1_000_000) + "ok",
                  'id(name: "a"' * min(levels, 1_000_000), 'service("a") { ' * min(levels, 1_000_000) + "ok" + "}" * min(levels, 1_000_000)):
@@ -304,26 +318,6 @@ def test_annotations_and_tags_beyond_the_limit_are_cut_and_counted(server):
     span = [{"traceId": hex_trace_id(), "id": "1", "tags": {f"k{i}": "v" for i in range(100_000)}}]
     assert server.send("/api/v2/spans", json.dumps(span).encode(), JSON)[0] == 202
     assert server.counter("fluoro_ingest_dropped_total", protocol="zipkin", part="attribute") >= before + 99_000
-
-
-def test_a_hundred_thousand_service_names_stay_in_bound(server):
-    """Ten requests of 10,000 resources and keys each."""
-    for part in range(10):
-        resources = []
-        for i in range(10_000):
-            name = b"service-%d-%d" % (part, i)
-            resource = field(1, key_value(b"service.name", field(1, name)))
-            span = otlp_span(bytes.fromhex(hex_trace_id()), b"12345678", name=b"op", more=field(9, key_value(b"distinct.%d.%d" % (part, i), field(1, b"v"))))
-            resources.append(field(1, field(1, resource) + field(2, field(2, span))))
-        status, _, answer = server.send("/v1/traces", b"".join(resources), PROTOBUF, "otlp_http")
-        assert status == 200, answer
-    status, _, body = server.request("GET", "/api/services")
-    assert status == 200 and len(json.loads(body)["data"]) >= 1000
-    status, answer = server.post_json("/ServiceGraph", {"StartTime": NOW - 3600, "EndTime": NOW + 60})
-    assert status == 200 and answer["Services"]
-    assert server.peak() < MEMORY_MAX
-    _, _, metrics = server.request("GET", "/metrics")
-    assert len(metrics) < 200_000 and b"service-" not in metrics
 
 
 def test_names_of_headers_methods_and_paths_make_no_metrics(server):
@@ -410,7 +404,7 @@ def test_escaped_lone_surrogates_do_no_harm(server):
 
 def test_huge_values_and_names_are_cut_and_counted(server):
     trace_id = hex_trace_id()
-    huge = b"v" * (30 * MIB)
+    huge = b"v" * (60 * MIB)
     more = field(9, key_value(b"huge", field(1, huge))) + field(9, key_value(b"K" * MIB, field(1, b"x"))) + field(9, key_value(b"raw", field(7, huge[:MIB])))
     cut = server.counter("fluoro_ingest_truncated_values_total")
     status, _, answer = server.send("/v1/traces", otlp_request([otlp_span(bytes.fromhex(trace_id), b"12345678", name=b"N" * MIB, more=more)]), PROTOBUF)

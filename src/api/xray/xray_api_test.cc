@@ -275,6 +275,57 @@ TEST(PutTelemetryRecords, CountWhatDaemonsSay) {
   EXPECT_THAT(metrics, HasSubstr(R"(fluoro_daemon_connection_errors_total{kind="timeout"} 2)"));
 }
 
+TEST(PutTelemetryRecords, AreCheckedAgainstTheModelAndMakeTenSeriesAtMost) {
+  TestServer server;
+  const auto call = [&](std::string_view body) {
+    return server.Send("/TelemetryRecords", std::string(body));
+  };
+  const std::pair<std::string_view, std::string_view> bad[] = {
+      {R"({})", "telemetryRecords"},
+      {R"({"TelemetryRecords":null})", "telemetryRecords"},
+      {R"({"TelemetryRecords":[{}]})", "telemetryRecords.1.member.timestamp"},
+      {R"({"TelemetryRecords":[null]})", "telemetryRecords.1.member"},
+      {R"({"TelemetryRecords":{}})", "must be a list"},
+      {R"({"TelemetryRecords":[{"Timestamp":1,"SegmentsSentCount":"5"}]})", "must be an integer"},
+      {R"({"TelemetryRecords":[{"Timestamp":1,"SegmentsSentCount":2147483648}]})",
+       "must be an integer"},
+      {R"({"TelemetryRecords":[{"Timestamp":1,"BackendConnectionErrors":[]}]})",
+       "must be an object"},
+      {R"({"TelemetryRecords":[],"EC2InstanceId":"123456789012345678901"})", "eC2InstanceId"},
+  };
+  for (const auto& [body, words] : bad) {
+    const auto answer = call(body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_THAT(answer.body, HasSubstr(std::string(words))) << body;
+  }
+  EXPECT_THAT(server.metrics().Render(), ::testing::Not(HasSubstr("fluoro_daemon_")));
+  // Names that daemons give themselves are no labels; counts below zero count nothing.
+  for (int i = 0; i < 100; ++i) {
+    const std::string host = "host-" + std::to_string(i);
+    const auto answer = call(
+        R"({"TelemetryRecords":[{"Timestamp":1478293361.5,"SegmentsReceivedCount":4,"SegmentsSentCount":3,)"
+        R"("SegmentsSpilloverCount":2,"SegmentsRejectedCount":1,"BackendConnectionErrors":{"TimeoutCount":1,)"
+        R"("ConnectionRefusedCount":2,"HTTPCode4XXCount":3,"HTTPCode5XXCount":4,"UnknownHostCount":5,"OtherCount":6}},)"
+        R"({"Timestamp":1478293361,"SegmentsReceivedCount":-7}],"EC2InstanceId":"","Hostname":")" +
+        host + R"(","ResourceARN":"arn:)" + host + "\"}");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.body, "{}");
+  }
+  const std::string metrics = server.metrics().Render();
+  for (const char* const series :
+       {R"(segments_total{outcome="received"} 400)", R"(segments_total{outcome="sent"} 300)",
+        R"(segments_total{outcome="spillover"} 200)", R"(segments_total{outcome="rejected"} 100)",
+        R"(connection_errors_total{kind="timeout"} 100)",
+        R"(connection_errors_total{kind="refused"} 200)",
+        R"(connection_errors_total{kind="http_4xx"} 300)",
+        R"(connection_errors_total{kind="http_5xx"} 400)",
+        R"(connection_errors_total{kind="unknown_host"} 500)",
+        R"(connection_errors_total{kind="other"} 600)"}) {
+    EXPECT_THAT(metrics, HasSubstr("fluoro_daemon_" + std::string(series)));
+  }
+  EXPECT_THAT(metrics, ::testing::Not(HasSubstr("host-")));
+}
+
 TEST(BatchGetTraces, UnknownIdsAreUnprocessed) {
   TestServer server;
   server.PutGood({kMinimal});

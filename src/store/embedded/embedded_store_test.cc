@@ -248,6 +248,7 @@ TEST_F(EmbeddedStoreTest, DuplicatesAndDisorderAreStoredOnce) {
     for (std::size_t i = sends.size(); i > 1; --i) std::swap(sends[i - 1], sends[rng.Below(i)]);
     for (const auto& spans : sends) {
       ASSERT_TRUE(store->Append(MakeBatch(spans), Durability::kSynced));
+      clock_.Advance(static_cast<std::int64_t>(rng.Below(4)) * 3'600 * kNsPerSecond);
       if (rng.Chance(0.3)) {
         ASSERT_TRUE(store->SealAll());
       }
