@@ -110,44 +110,20 @@ std::string DecimalSeconds(std::int64_t ns) {
 
 bool JsonDepthExceeds(std::string_view json, std::size_t depth_max) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > depth_max) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
+  const auto is_too_deep = [&](char c) {
+    if (c == '{' || c == '[') return ++depth > depth_max;
+    if ((c == '}' || c == ']') && depth > 0) --depth;
+    return false;
+  };
+  return FindOutsideStrings(json, 0, is_too_deep) < json.size();
 }
 
 bool JsonValuesExceed(std::string_view json, std::size_t values_max) {
   std::size_t values = 1;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == ',' || c == ':' || c == '[' || c == '{') {
-      if (++values > values_max) return true;
-    }
-  }
-  return false;
+  const auto is_too_many = [&](char c) {
+    return (c == ',' || c == ':' || c == '[' || c == '{') && ++values > values_max;
+  };
+  return FindOutsideStrings(json, 0, is_too_many) < json.size();
 }
 
 }  // namespace fluoro

@@ -47,6 +47,28 @@ class JsonWriter {
 /// "1478293361.271" for 1478293361271000000.
 std::string DecimalSeconds(std::int64_t ns);
 
+/// Calls visit(c) for each byte of `json` from `begin` on that is outside strings (quotes are not
+/// visited), until it answers true; gives that place, or json.size(). Any bytes.
+template <class Visit>
+std::size_t FindOutsideStrings(std::string_view json, std::size_t begin, Visit&& visit) {
+  bool in_string = false;
+  for (std::size_t i = begin; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (visit(c)) {
+      return i;
+    }
+  }
+  return json.size();
+}
+
 /// True if arrays and objects of `json` nest deeper than `depth_max`. One linear pass, constant
 /// stack, any bytes.
 bool JsonDepthExceeds(std::string_view json, std::size_t depth_max);

@@ -33,27 +33,18 @@ bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 // judges the rest. Outside brackets a value ends at white space, inside an array also at a comma.
 std::size_t ValueEnd(std::string_view text, std::size_t begin, bool in_array) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = begin; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
+  bool is_closed = false;
+  const std::size_t end = FindOutsideStrings(text, begin, [&](char c) {
+    if (c == '{' || c == '[') {
       ++depth;
     } else if (c == '}' || c == ']') {
-      if (depth <= 1) return i + 1;
-      --depth;
-    } else if (depth == 0 && (IsSpace(c) || (in_array && c == ','))) {
-      return i;
+      is_closed = depth <= 1;
+      if (!is_closed) --depth;
+      return is_closed;
     }
-  }
-  return text.size();
+    return depth == 0 && (IsSpace(c) || (in_array && c == ','));
+  });
+  return is_closed ? end + 1 : end;
 }
 
 // Values one after another, found as they are asked for: a body can hold millions.
