@@ -59,6 +59,7 @@ void DurationHistogram::Merge(const DurationHistogram& other) {
 
 std::vector<DurationHistogram::Entry> DurationHistogram::Entries() const {
   std::vector<Entry> entries;
+  entries.reserve(exact_.size());
   for (const auto& [milliseconds, weight] : exact_) {
     entries.push_back({.seconds = static_cast<double>(milliseconds) / 1e3, .count = weight});
   }

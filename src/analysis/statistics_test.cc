@@ -80,7 +80,7 @@ TEST(DurationHistogram, ManyDistinctValuesShareAtMostAHundredEntries) {
     Rng rng(values_count);
     DurationHistogram histogram;
     for (std::size_t i = 0; i < values_count; ++i)
-      histogram.Add(static_cast<std::int64_t>(std::exp(rng.Unit() * 32)), 1);
+      histogram.Add(static_cast<std::int64_t>(std::exp(rng.Unit() * 32)), 1.0);
     const auto entries = histogram.Entries();
     EXPECT_LE(entries.size(), DurationHistogram::kExactMax);
     EXPECT_GE(entries.size(), 40U);

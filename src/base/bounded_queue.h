@@ -30,7 +30,7 @@ class BoundedQueue {
   }
 
   /// Waits for an item; nullopt when stopped, or closed and drained.
-  std::optional<T> Pop(std::stop_token stop) FLUORO_NO_THREAD_SAFETY_ANALYSIS {
+  std::optional<T> Pop(const std::stop_token& stop) FLUORO_NO_THREAD_SAFETY_ANALYSIS {
     MutexLock lock(mutex_);
     ready_.wait(lock, stop,
                 [this]() FLUORO_NO_THREAD_SAFETY_ANALYSIS { return closed_ || !items_.empty(); });

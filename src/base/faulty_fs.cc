@@ -75,7 +75,7 @@ class FaultyFs::OpenFile final : public File {
         writable_(writable),
         epoch_(state_->epoch) {}
 
-  Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
+  [[nodiscard]] Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
     MutexLock lock(state_->mutex);
     FLUORO_CHECK_OK(Alive());
     ++state_->reads;

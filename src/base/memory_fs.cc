@@ -9,7 +9,7 @@ class MemoryFs::OpenFile final : public File {
   OpenFile(std::shared_ptr<Node> node, std::string path, bool writable)
       : node_(std::move(node)), path_(std::move(path)), writable_(writable) {}
 
-  Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
+  [[nodiscard]] Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
     MutexLock lock(node_->mutex);
     const std::size_t size = node_->content.size();
     if (offset > size || bytes > size - offset) {

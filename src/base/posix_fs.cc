@@ -30,7 +30,7 @@ class PosixFile final : public File {
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
 
-  Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
+  [[nodiscard]] Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
     std::string out(bytes, '\0');
     std::size_t done = 0;
     while (done < bytes) {

@@ -60,9 +60,11 @@ Result<View> Read(element document) {
             {}};
     simdjson::dom::array errors;
     if (span["errors"].get(errors) == simdjson::SUCCESS && errors.size() > 0) {
-      const std::string type = ReadText(errors.at(0).value(), "type");
+      std::string text = ReadText(errors.at(0).value(), "type");
       const std::string message = ReadText(errors.at(0).value(), "message");
-      row.error = Sanitise(type + (type.empty() || message.empty() ? "" : ": ") + message);
+      if (!text.empty() && !message.empty()) text += ": ";
+      text += message;
+      row.error = Sanitise(text);
     }
     view.start_ns = std::min(view.start_ns, row.start_ns);
     by_id.emplace(row.id, view.rows.size());

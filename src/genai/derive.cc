@@ -328,6 +328,7 @@ Value InclusivePrompt(const Span& span, AttributeValue value, const Source* sour
   return AttributeValue{exclusive ? prompt + cache : prompt};
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of Field::finish
 Value InclusiveCompletion(const Span& span, AttributeValue value, const Source*) {
   const std::int64_t completion = *value.AsInt();
   const auto reasoning = static_cast<std::int64_t>(NumberField(span, "reasoning_tokens"));

@@ -200,10 +200,10 @@ std::optional<std::int64_t> ParseIsoTime(std::string_view text) {
     const auto hours = digits(at + 1, 2);
     const auto minutes = digits(at + (text.size() > at + 3 && text[at + 3] == ':' ? 4 : 3), 2);
     if (!hours || !minutes) return std::nullopt;
-    offset_minutes = (*hours * 60 + *minutes) * (text[at] == '-' ? -1 : 1);
+    offset_minutes = (std::int64_t{*hours} * 60 + *minutes) * (text[at] == '-' ? -1 : 1);
   }
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
-  const std::int64_t minutes = days * 1440 + *hour * 60 + *minute - offset_minutes;
+  const std::int64_t minutes = days * 1440 + std::int64_t{*hour} * 60 + *minute - offset_minutes;
   return (minutes * 60 + *second) * 1'000'000'000 + fraction_ns;
 }
 

@@ -84,8 +84,11 @@ bool HasMember(std::string_view object, std::string_view name) {
     const char c = object[i];
     if (c == '{' || c == '[') {
       ++depth;
-    } else if (depth == 0 || ((c == '}' || c == ']') && --depth == 0)) {
+    } else if (depth == 0) {
       return false;
+    } else if (c == '}' || c == ']') {
+      --depth;
+      if (depth == 0) return false;
     }
     if (c != '"') continue;
     const std::size_t begin = ++i;

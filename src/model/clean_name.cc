@@ -14,10 +14,10 @@ constexpr std::string_view kPunctuation = "_.:/%&#=+\\-@";
 
 constexpr std::array<bool, 128> kAsciiAllowed = [] {
   std::array<bool, 128> allowed{};
-  for (char c = '0'; c <= '9'; ++c) allowed[static_cast<std::size_t>(c)] = true;
-  for (char c = 'A'; c <= 'Z'; ++c) allowed[static_cast<std::size_t>(c)] = true;
-  for (char c = 'a'; c <= 'z'; ++c) allowed[static_cast<std::size_t>(c)] = true;
-  for (const char c : kPunctuation) allowed[static_cast<std::size_t>(c)] = true;
+  for (char c = '0'; c <= '9'; ++c) allowed[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) allowed[static_cast<unsigned char>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) allowed[static_cast<unsigned char>(c)] = true;
+  for (const char c : kPunctuation) allowed[static_cast<unsigned char>(c)] = true;
   allowed[' '] = true;
   return allowed;
 }();
@@ -49,7 +49,7 @@ std::string CleanName(std::string_view name) {
   const bool ascii = std::all_of(name.begin(), name.end(),
                                  [](char c) { return static_cast<unsigned char>(c) < 128; });
   if (ascii) {
-    std::erase_if(clean, [](char c) { return !kAsciiAllowed[static_cast<std::size_t>(c)]; });
+    std::erase_if(clean, [](char c) { return !kAsciiAllowed[static_cast<unsigned char>(c)]; });
   } else {
     clean = RepairUtf8(clean);  // U+FFFD is in none of the classes, so invalid bytes go too
     RE2::GlobalReplace(&clean, Disallowed(), "");

@@ -183,6 +183,7 @@ class Finder {
 
   std::vector<RootCauseException> ExceptionsOf(const Entity& entity) {
     std::vector<RootCauseException> exceptions;
+    exceptions.reserve(entity.exceptions.size());
     for (const ExceptionFields& exception : entity.exceptions) {
       exceptions.push_back({exception.type, exception.message});
     }

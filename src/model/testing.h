@@ -94,10 +94,10 @@ class SpanBuilder {
     return *this;
   }
   SpanBuilder& Event(std::string_view name,
-                     std::vector<std::pair<std::string, std::string>> attributes,
+                     const std::vector<std::pair<std::string, std::string>>& attributes,
                      std::int64_t time_ns = 0) {
     model::Event event{.time_ns = time_ns, .name = std::string(name), .attributes = {}};
-    for (auto& [key, value] : attributes) {
+    for (const auto& [key, value] : attributes) {
       event.attributes.push_back({key, ToValue(value), AttributeRole::kPlain});
     }
     span_.events.push_back(std::move(event));

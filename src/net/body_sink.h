@@ -48,7 +48,7 @@ struct BodySink {
 struct SinkBody {
   using value_type = BodySink;
 
-  class reader {
+  class reader {  // NOLINT(readability-identifier-naming): Beast's concept names it
    public:
     template <bool is_request, class Fields>
     reader(boost::beast::http::header<is_request, Fields>&, value_type& sink) : sink_(sink) {}

@@ -21,7 +21,7 @@
 #include "net/inflate.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): Asio's name
 }
 
 namespace fluoro::net {

@@ -70,7 +70,7 @@ Result<Context> ParseB3(std::string_view header) {
 }
 
 std::string PrintB3(const Context& context) {
-  const std::string flag(kFlagTexts.at(static_cast<std::size_t>(context.sampled)));
+  std::string flag(kFlagTexts.at(static_cast<std::size_t>(context.sampled)));
   if (!context.trace_id || !context.parent_id) return flag;
   return context.trace_id->ToHex() + "-" + context.parent_id->ToHex() +
          (flag.empty() ? "" : "-" + flag);

@@ -19,8 +19,8 @@ constexpr std::int32_t kIntervalSecondsMax = 60;
 constexpr std::int64_t kDivisionNs = kNsPerSecond;
 
 constexpr std::int64_t kWindowSeconds = 10;
-constexpr std::int64_t kWindowsKeptSeconds = 30 * 60;
-constexpr std::int64_t kAheadSecondsMax = 10 * 60;
+constexpr std::int64_t kWindowsKeptSeconds = std::int64_t{30} * 60;
+constexpr std::int64_t kAheadSecondsMax = std::int64_t{10} * 60;
 constexpr std::int64_t kRepetitionSeconds = 60;
 constexpr std::size_t kBookedPerSecondMax = 100'000;
 

@@ -55,7 +55,7 @@ ItemList PageCache::Find(std::uint64_t id) {
 
 std::uint64_t PageCache::Keep(const ItemList& list) {
   std::size_t bytes = 0;
-  for (const std::string& item : *list) bytes += item.capacity() + sizeof(item);
+  for (const std::string& item : *list) bytes += item.capacity() + sizeof(std::string);
   const MutexLock lock(mutex_);
   const std::uint64_t id = next_id_++;
   if (bytes > kBytesMax) return id;

@@ -125,7 +125,7 @@ struct Scope::Node {
   std::vector<std::shared_ptr<Node>> children
       FLUORO_GUARDED_BY(mutex);  ///< ended ones; X-Ray services only
 
-  const model::AttributeValue* Find(std::string_view key) const {
+  [[nodiscard]] const model::AttributeValue* Find(std::string_view key) const {
     for (const auto& [name_of, value] : attributes) {
       if (name_of == key) return &value;
     }

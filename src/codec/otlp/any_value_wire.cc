@@ -182,6 +182,7 @@ class Rewriter {
 bool ScanAnyValue(std::string_view bytes, int depth, WireError& error, bool& canonical) {
   if (depth <= 0) {
     if (error.what == nullptr) {
+      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): a place, not a text
       error = {bytes.data(), "AnyValue nests deeper than 64 levels", ErrorCode::kTooLarge};
     }
     return false;

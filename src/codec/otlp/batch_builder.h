@@ -163,7 +163,7 @@ class BatchBuilder {
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
-  bool IsKey(std::uint32_t key, std::string_view raw) const;
+  [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
   model::AttributeCell* CellNearLimit(std::string_view key);

@@ -94,8 +94,8 @@ class DocumentDecoder {
                                 std::uint32_t object) const {
     return {code, At("", object) + "no `" + std::string(member) + "` in this object"};
   }
-  Refusal Wrong(std::string_view code, std::string_view member, std::uint32_t node,
-                std::string_view wanted) const {
+  [[nodiscard]] Refusal Wrong(std::string_view code, std::string_view member, std::uint32_t node,
+                              std::string_view wanted) const {
     return {code, At(member, node) + std::string(wanted) + ", found " +
                       Quoted(tape_.Raw(tape_.node(node)))};
   }
@@ -275,7 +275,8 @@ class DocumentDecoder {
     return std::nullopt;
   }
 
-  std::optional<Refusal> CheckAge(const Members& members, const EntityHeader& header) const {
+  [[nodiscard]] std::optional<Refusal> CheckAge(const Members& members,
+                                                const EntityHeader& header) const {
     if (header.start_ns >= limits_.start_ns_min && header.start_ns <= limits_.start_ns_max)
       return std::nullopt;
     return Refusal{"InvalidStartTime",

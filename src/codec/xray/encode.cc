@@ -95,7 +95,7 @@ class Encoder {
   }
 
  private:
-  const Entity& At(std::int32_t index) const {
+  [[nodiscard]] const Entity& At(std::int32_t index) const {
     return trace_.entities[static_cast<std::size_t>(index)];
   }
 

@@ -88,7 +88,7 @@ class JsonTape::Scanner {
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
-  std::unexpected<Error> Bad(std::string_view wanted) const {
+  [[nodiscard]] std::unexpected<Error> Bad(std::string_view wanted) const {
     std::string message = "byte " + std::to_string(at_ - begin_) + ": " + std::string(wanted);
     if (at_ == end_) {
       message += ", the text ends";

@@ -1,6 +1,7 @@
 #include "codec/xray/test_support.h"
 
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 
@@ -35,6 +36,12 @@ std::string CanonicalNumber(std::string_view number) {
   return (negative ? "-" : "") + digits + "e" + std::to_string(exponent);
 }
 
+std::string Joined(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text += part;
+  return text;
+}
+
 class Comparison {
  public:
   Comparison(const JsonTape& a, const JsonTape& b) : a_(a), b_(b), reader_a_(a), reader_b_(b) {}
@@ -42,8 +49,8 @@ class Comparison {
   std::string Difference(std::uint32_t a, std::uint32_t b, const std::string& path) {
     const JsonTape::Node& x = a_.node(a);
     const JsonTape::Node& y = b_.node(b);
-    const std::string values = path + ": " + std::string(a_.Raw(x).substr(0, 80)) + " and " +
-                               std::string(b_.Raw(y).substr(0, 80));
+    std::string values = path + ": " + std::string(a_.Raw(x).substr(0, 80)) + " and " +
+                         std::string(b_.Raw(y).substr(0, 80));
     if (x.kind != y.kind) return values;
     switch (x.kind) {
       case Kind::kNumber:
@@ -61,7 +68,7 @@ class Comparison {
         if (items_a.size() != items_b.size()) return values;
         for (std::size_t i = 0; i < items_a.size(); ++i) {
           auto difference =
-              Difference(items_a[i], items_b[i], path + "[" + std::to_string(i) + "]");
+              Difference(items_a[i], items_b[i], Joined({path, "[", std::to_string(i), "]"}));
           if (!difference.empty()) return difference;
         }
         return "";
@@ -75,12 +82,12 @@ class Comparison {
             b, [&](std::string_view name, std::uint32_t v) { members_b[std::string(name)] = v; });
         for (const auto& [name, value] : members_a) {
           const auto it = members_b.find(name);
-          if (it == members_b.end()) return path + "." + name + ": only in the first";
-          auto difference = Difference(value, it->second, path + "." + name);
+          if (it == members_b.end()) return Joined({path, ".", name, ": only in the first"});
+          auto difference = Difference(value, it->second, Joined({path, ".", name}));
           if (!difference.empty()) return difference;
         }
         for (const auto& [name, value] : members_b) {
-          if (!members_a.contains(name)) return path + "." + name + ": only in the second";
+          if (!members_a.contains(name)) return Joined({path, ".", name, ": only in the second"});
         }
         return "";
       }

@@ -48,15 +48,16 @@ Result<WalHeader> DecodeCopy(std::string_view bytes) {
   return header;
 }
 
-FrameHeader LoadFrameHeader(const char* at) {
+FrameHeader LoadFrameHeader(std::string_view frame) {
+  FLUORO_ASSERT(frame.size() >= kFrameHeaderBytes);
   FrameHeader header;
-  std::memcpy(&header.type, at + 12, 1);
-  std::memcpy(&header.codec, at + 13, 1);
-  std::memcpy(&header.flags, at + 14, 2);
-  std::memcpy(&header.stored, at + 16, 4);
-  std::memcpy(&header.raw, at + 20, 4);
-  std::memcpy(&header.lsn, at + 24, 8);
-  std::memcpy(&header.synced_lsn, at + 32, 8);
+  std::memcpy(&header.type, frame.data() + 12, 1);
+  std::memcpy(&header.codec, frame.data() + 13, 1);
+  std::memcpy(&header.flags, frame.data() + 14, 2);
+  std::memcpy(&header.stored, frame.data() + 16, 4);
+  std::memcpy(&header.raw, frame.data() + 20, 4);
+  std::memcpy(&header.lsn, frame.data() + 24, 8);
+  std::memcpy(&header.synced_lsn, frame.data() + 32, 8);
   return header;
 }
 
@@ -71,7 +72,7 @@ Result<std::string_view> VerifyFrame(WalWindow& file, std::uint64_t offset, std:
   std::uint32_t magic = 0;
   std::memcpy(&magic, at.data() + 8, 4);
   if (magic != kFrameMagic) return kNone;
-  header = LoadFrameHeader(at.data());
+  header = LoadFrameHeader(at);
   if (header.stored > left - kFrameHeaderBytes || header.stored > kFrameBodyBytesMax) return kNone;
   const std::size_t frame_bytes = kFrameHeaderBytes + header.stored;
   const std::size_t padded = std::min<std::size_t>(left, Padded(frame_bytes));
@@ -153,10 +154,10 @@ Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw) {
   EncodedRecord record;
   record.type = type;
   record.raw = static_cast<std::uint32_t>(raw.size());
-  const int size = static_cast<int>(raw.size());
-  record.body.resize(static_cast<std::size_t>(LZ4_compressBound(size)));
-  const int stored = LZ4_compress_default(raw.data(), record.body.data(), size,
-                                          static_cast<int>(record.body.size()));
+  record.body.resize(static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size()))));
+  const int stored =
+      LZ4_compress_default(raw.data(), record.body.data(), static_cast<int>(raw.size()),
+                           static_cast<int>(record.body.size()));
   if (stored > 0 && static_cast<std::size_t>(stored) < raw.size()) {
     record.codec = FrameCodec::kLz4;
     record.body.resize(static_cast<std::size_t>(stored));
