@@ -5,6 +5,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <charconv>
 #include <expected>
 
 #include "base/json.h"
@@ -19,12 +20,17 @@ class TreeBuilder {
 
   bool Null() { return Add({}); }
   bool Bool(bool value) { return Add({value}); }
-  bool Int(int value) { return Add({static_cast<double>(value)}); }
-  bool Uint(unsigned value) { return Add({static_cast<double>(value)}); }
-  bool Int64(std::int64_t value) { return Add({static_cast<double>(value)}); }
-  bool Uint64(std::uint64_t value) { return Add({static_cast<double>(value)}); }
-  bool Double(double value) { return Add({value}); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+  // RapidJSON 1.1 counts the leading zeros of zero for 0e92, which is undefined. False outside the
+  // range of a double.
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
+    double value = 0;
+    return std::from_chars(text, text + length, value).ec == std::errc{} && Add({value});
+  }
   bool String(const char* text, rapidjson::SizeType length, bool) {
     return Add({std::string(text, length)});
   }
@@ -92,7 +98,7 @@ std::expected<JsonLiteral, JsonFault> ReadJsonArray(std::string_view text, std::
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseStopWhenDoneFlag |
                               rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
+                              rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::Reader reader;
   TreeBuilder builder(nesting_max);
   const auto result = reader.Parse<kFlags>(stream, builder);

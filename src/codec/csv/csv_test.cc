@@ -85,6 +85,16 @@ TEST(Csv, GuardsCellsThatASpreadsheetWouldRun) {
   }
 }
 
+TEST(Csv, ServicesThatDifferOnlyInBrokenTextAreOne) {
+  const auto spans = Decode(
+      "TraceID,SpanID,ParentID,PodName,OperationName,StartTimeUnixNano,EndTimeUnixNano\n"
+      "1,1,root,cart\xff,a,1,9\n"
+      "1,2,1,cart\xfe,b,2,3\n");
+  ASSERT_EQ(spans.size(), 2U);
+  EXPECT_EQ(spans[0].service(), spans[1].service());
+  EXPECT_EQ(spans[1].kind, SpanKind::kInternal) << "no call into another service";
+}
+
 TEST(Csv, TakesColumnsInAnyOrderAndPadsIds) {
   const auto spans = Decode(
       "\xef\xbb\xbf"

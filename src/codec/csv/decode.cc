@@ -240,12 +240,17 @@ class Collector {
     Pod& pod = it->second;
     if (is_new) {
       model::Resource resource;
-      pod.service = ServiceOfPod(pod_name);
+      auto& attributes = resource.attributes;
       if (!pod_name.empty()) {
-        resource.attributes = {{.key = std::string(internal::kServiceKey), .value = {pod.service}},
-                               {.key = std::string(internal::kPodKey), .value = {pod_name}}};
+        attributes = {{.key = std::string(internal::kPodKey), .value = {pod_name}}};
       }
       pod.flags = common::ApplyLimits(limits_, resource, stats_);
+      // Of the name as it is kept: two that differ in what was repaired are one service.
+      if (!attributes.empty()) {
+        pod.service = ServiceOfPod(*attributes.front().value.AsString());
+        attributes.insert(attributes.begin(),
+                          {.key = std::string(internal::kServiceKey), .value = {pod.service}});
+      }
       pod.resource = std::make_shared<const model::Resource>(std::move(resource));
     }
     span.resource = pod.resource;
