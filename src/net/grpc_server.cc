@@ -160,6 +160,8 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   // Partner: the load in Run.
   void OnCancel() override { cancelled.store(true, std::memory_order_relaxed); }
 
+  void OnSendInitialMetadataDone(bool /*ok*/) override { Finish(status_); }
+
   void OnDone() override {
     if (in_flight_) impl_.in_flight.Add(-1);
     delete this;  // NOLINT(cppcoreguidelines-owning-memory): the end of a reactor's life
@@ -168,10 +170,12 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   void End(const GrpcAnswer& answer) {
     if (answer.code != 0) {
       impl_.failed.Add();
-      // Without a response message gRPC sends trailers only, which lack grpc-accept-encoding.
-      if (answer.code == grpc::StatusCode::UNIMPLEMENTED) StartSendInitialMetadata();
-      return Finish(grpc::Status(static_cast<grpc::StatusCode>(answer.code), answer.message,
-                                 answer.status_details));
+      status_ = grpc::Status(static_cast<grpc::StatusCode>(answer.code), answer.message,
+                             answer.status_details);
+      // Headers and status that are sent at once become trailers only, which lack
+      // grpc-accept-encoding.
+      if (answer.code == grpc::StatusCode::UNIMPLEMENTED) return StartSendInitialMetadata();
+      return Finish(status_);
     }
     impl_.answered.Add();
     const grpc::Slice slice(answer.body);
@@ -196,6 +200,7 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   grpc_call* const call_;
   bool in_flight_ = false;
   grpc::ByteBuffer answer_;
+  grpc::Status status_;
   std::shared_ptr<Watch> watch_ = std::make_shared<Watch>();
   grpc::Alarm alarm_;
 };
