@@ -101,6 +101,8 @@ TEST(FilterParser, ReadsPrecedenceAndForms) {
        "group.arn != \"arn:aws:xray:r:1:group/Default\""},
       {"json != #[ {\"a\" : [1, null, true, \"x\"]} ]ok",
        "rootcause.json != #[{\"a\":[1,null,true,\"x\"]}] AND ok"},
+      {"json = #[0e92, 1.5e3, -7, 18446744073709551616]",
+       "rootcause.json = #[0,1500,-7,18446744073709551616]"},
       {"ROOTCAUSE.Fault.Entity{ last }", "rootcause.fault.entity { last }"},
       {"name = a !ok", "name = \"a\" AND !ok"},
   };
@@ -167,6 +169,7 @@ TEST(FilterParser, SaysWhereAndWhat) {
        "1: response-time root causes have no exceptions"},
       {"rootcause.json = [1]", "18: a JSON array that starts with '#[' expected, found '['"},
       {"rootcause.json = #[{\"Services\": ]", "33: the JSON literal is malformed here"},
+      {"rootcause.json = #[1e999]", "20: the JSON literal is malformed here"},
       {"rootcause.json > #[]", "16: '=' or '!=' expected behind 'rootcause.json', found '>'"},
       {"group.name = \"nope\"", "1: there is no group 'nope'"},
       {"ok \x01", "4: a control character stands outside a string"},
