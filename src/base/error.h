@@ -36,7 +36,7 @@ struct Error {
 
   /// Puts the caller's words in front: "loading block 7: <message>".
   Error With(std::string_view context) &&;
-  Error With(std::string_view context) const&;
+  [[nodiscard]] Error With(std::string_view context) const&;
   bool operator==(const Error&) const = default;
 };
 

@@ -17,7 +17,8 @@ class File {
  public:
   virtual ~File() = default;
   /// Reads exactly `bytes` at `offset` or fails (kCorruption on a short file, kIo on an error).
-  virtual Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const = 0;
+  [[nodiscard]] virtual Result<std::string> ReadAt(std::uint64_t offset,
+                                                   std::size_t bytes) const = 0;
   /// Writes all of `data` at `offset`; a partial write is an error (kIo or kNoSpace).
   virtual Result<void> WriteAt(std::uint64_t offset, std::string_view data) = 0;
   /// fdatasync. After a failure the file must not be trusted again: its unsynced bytes may be gone.

@@ -208,7 +208,7 @@ class SpanBatch {
     std::uint32_t key_plus_one = 0;
     std::uint32_t hash = 0;
   };
-  std::size_t FindKeySlot(std::string_view key, std::uint32_t hash) const;
+  [[nodiscard]] std::size_t FindKeySlot(std::string_view key, std::uint32_t hash) const;
   void GrowKeySlots();
   std::vector<KeySlot> key_slots_;
   bool attributes_closed_ = false;
