@@ -47,7 +47,10 @@ class CrashTest : public ::testing::Test {
 TEST_F(CrashTest, TheWorkloadItselfIsRight) {
   Machine machine;
   Ledger ledger;
+  const Counter merges = SharedMetrics().GetCounter("fluoro_store_merges_total", "");
+  const double merges_before = merges.value();
   RunWorkload(machine, ledger);
+  EXPECT_GE(merges.value() - merges_before, 2) << "merges are part of it";
   EXPECT_EQ(Joined(CheckDisk(machine, ledger)), "");
   EXPECT_GT(machine.fs.changes(), 100U);
   RecordProperty("changes", static_cast<int>(machine.fs.changes()));

@@ -6,15 +6,22 @@ namespace fluoro::crash {
 
 using store::testing::MakeTraceId;
 
+Metrics& SharedMetrics() {
+  static Metrics metrics;
+  return metrics;
+}
+
 Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
-  static Metrics metrics;  // one registry: making one takes longer than a run
   store::EmbeddedOptions options;
   options.folder = "data";
   options.background_thread = false;
   options.wal_file_bytes = 12'000;  // so that files roll
   options.wal_allocate_bytes = 4'096;
   options.retention_ns = 3'600 * kNsPerSecond;
-  return store::OpenEmbeddedStore(fs, clock, metrics, options);
+  options.merge.window_ns[0] = 20 * kNsPerSecond;
+  options.merge.window_ns[1] = 60 * kNsPerSecond;
+  options.merge.fan_in = 3;
+  return store::OpenEmbeddedStore(fs, clock, SharedMetrics(), options);
 }
 
 namespace {
@@ -41,6 +48,14 @@ class Run {
     Delete({3, 10, 99});
     Seal();
     machine_.clock.Advance(30 * kNsPerSecond);
+    Maintain();  // merges what was sealed so far, without what was deleted
+    Delete({7});
+    Append({7, 20});
+    Seal();
+    machine_.clock.Advance(60 * kNsPerSecond);
+    Maintain();  // merges again, to the next level
+    Append({12});
+    machine_.clock.Advance(kNsPerSecond);
     const std::int64_t between = machine_.clock.UnixNs();
     machine_.clock.Advance(30 * kNsPerSecond);
     const auto old_ids = ledger_.Ids();
@@ -49,6 +64,9 @@ class Run {
     DropBefore(between, old_ids);
     Append({16, 1});
     Seal();
+    machine_.clock.Advance(90 * kNsPerSecond);
+    Maintain();
+    Delete({13});
     Reopen();
     Append({17});
     machine_.clock.Advance(4'000 * kNsPerSecond);

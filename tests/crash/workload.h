@@ -20,6 +20,9 @@ struct Machine {
   Result<std::unique_ptr<store::EmbeddedStore>> Open();
 };
 
+/// Of all machines: making a registry takes longer than a run.
+Metrics& SharedMetrics();
+
 /// Runs the workload, noting in the ledger what was answered. With `stop_on_crash` it ends where
 /// the power went; without it goes on through single failures.
 void RunWorkload(Machine& machine, Ledger& ledger);

@@ -76,6 +76,10 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
     }
     FLUORO_TRY(block->meta_, DecodeFooter(footer, trailer.offset));
     if (block->meta_.id != id) return Fail(ErrorCode::kCorruption, "it is another block's file");
+    std::uint64_t rows = 0;
+    for (const std::uint64_t spans : block->meta_.row_groups) {
+      block->group_ends_.push_back(rows += spans);
+    }
     FLUORO_TRY(std::string filter, block->ReadOnly(*file, SectionType::kTraceFilter));
     FLUORO_TRY(block->filter_, TraceFilter::Decode(std::move(filter)));
     return {};
@@ -147,6 +151,13 @@ Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
   auto table = std::make_shared<TraceTable>();
   FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kTraces));
   FLUORO_TRY(table->traces, DecodeTraces(traces, meta_.traces, meta_.spans));
+  for (TraceEntry& trace : table->traces) trace.sealed_lsn = meta_.sealed_lsn;
+  if (std::ranges::any_of(meta_.sections, [](const Section& section) {
+        return section.type == SectionType::kSealedLsns;
+      })) {
+    FLUORO_TRY(const std::string lsns, ReadOnly(file, SectionType::kSealedLsns));
+    FLUORO_CHECK_OK(DecodeSealedLsns(lsns, meta_.sealed_lsn, table->traces));
+  }
   FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
   FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
   return table;
@@ -184,9 +195,8 @@ Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() con
 }
 
 std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group) const {
-  std::uint64_t first_row = 0;
-  for (std::uint32_t i = 0; i < group; ++i) first_row += meta_.row_groups[i];
-  const std::uint64_t end_row = first_row + meta_.row_groups[group];
+  const std::uint64_t first_row = group == 0 ? 0 : group_ends_[group - 1];
+  const std::uint64_t end_row = group_ends_[group];
   std::vector<TraceRun> runs;
   auto trace = std::upper_bound(
       table.traces.begin(), table.traces.end(), first_row,
@@ -255,9 +265,13 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
 }
 
 Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable& table,
-                                                                std::uint32_t group) const {
+                                                                std::uint32_t group,
+                                                                BlockCache* cache) const {
+  BlockCache& through = cache == nullptr ? cache_ : *cache;
   const BlockCache::Key key{.block = meta_.id, .part = group};
-  if (auto known = cache_.Get(key)) return std::static_pointer_cast<const model::SpanBatch>(known);
+  if (auto known = through.Get(key)) {
+    return std::static_pointer_cast<const model::SpanBatch>(known);
+  }
   const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
     FLUORO_TRY(const auto file, OpenFile());
     return DecodeGroup(*file, table, group);
@@ -267,23 +281,23 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
     return std::unexpected(
         Named(std::move(batch).error().With("row group " + std::to_string(group))));
   }
-  cache_.Put(key, *batch, (*batch)->MemoryBytes());
+  through.Put(key, *batch, (*batch)->MemoryBytes());
   return batch;
 }
 
 std::vector<BlockRows> Block::RowsOf(const TraceEntry& trace) const {
   std::vector<BlockRows> rows;
-  std::uint64_t first_row = 0;
   const std::uint64_t end_row = trace.first_row + trace.rows;
-  for (std::uint32_t group = 0; group < meta_.row_groups.size(); ++group) {
-    const std::uint64_t group_end = first_row + meta_.row_groups[group];
-    if (trace.first_row < group_end && first_row < end_row) {
-      rows.push_back(
-          {.group = group,
-           .begin = static_cast<std::uint32_t>(std::max(trace.first_row, first_row) - first_row),
-           .end = static_cast<std::uint32_t>(std::min(end_row, group_end) - first_row)});
-    }
-    first_row = group_end;
+  auto group = std::upper_bound(group_ends_.begin(), group_ends_.end(), trace.first_row);
+  for (std::uint64_t begin = trace.first_row; begin < end_row && group != group_ends_.end();
+       ++group) {
+    const auto index = static_cast<std::size_t>(group - group_ends_.begin());
+    const std::uint64_t first = index == 0 ? 0 : group_ends_[index - 1];
+    const std::uint64_t end = std::min(end_row, *group);
+    rows.push_back({.group = static_cast<std::uint32_t>(index),
+                    .begin = static_cast<std::uint32_t>(begin - first),
+                    .end = static_cast<std::uint32_t>(end - first)});
+    begin = end;
   }
   return rows;
 }

@@ -55,8 +55,10 @@ class Block {
   Result<std::shared_ptr<const RowGroupBuilder::Operations>> Services() const;
   /// Where the rows of a trace of this block are, in order.
   [[nodiscard]] std::vector<BlockRows> RowsOf(const TraceEntry& trace) const;
+  /// Through the cache given at Open, unless another is named.
   Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
-                                                           std::uint32_t group) const;
+                                                           std::uint32_t group,
+                                                           BlockCache* cache = nullptr) const;
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
 
@@ -96,6 +98,7 @@ class Block {
   BlockCache& cache_;
   std::uint64_t file_bytes_ = 0;
   BlockMeta meta_;
+  std::vector<std::uint64_t> group_ends_;  ///< rows up to the end of each row group
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;
   mutable Mutex mutex_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include "base/metrics.h"
@@ -23,13 +24,15 @@ class BlockCache {
   static constexpr std::uint32_t kTablePart = UINT32_MAX;
   static constexpr std::uint32_t kServicesPart = UINT32_MAX - 1;
 
-  BlockCache(Metrics& metrics, std::uint64_t bytes_max)
+  /// `user`: who reads through it, "questions" or "merges".
+  BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)
       : bytes_max_(bytes_max),
-        hits_(
-            metrics.GetCounter("fluoro_store_cache_hits_total", "Decoded parts found in memory.")),
-        misses_(
-            metrics.GetCounter("fluoro_store_cache_misses_total", "Decoded parts read from disk.")),
-        bytes_gauge_(metrics.GetGauge("fluoro_store_cache_bytes", "Decoded parts in memory.")) {}
+        hits_(metrics.GetCounter("fluoro_store_cache_hits_total", "Decoded parts found in memory.",
+                                 {{"user", user}})),
+        misses_(metrics.GetCounter("fluoro_store_cache_misses_total",
+                                   "Decoded parts read from disk.", {{"user", user}})),
+        bytes_gauge_(metrics.GetGauge("fluoro_store_cache_bytes", "Decoded parts in memory.",
+                                      {{"user", user}})) {}
 
   /// Null if absent. The caller knows the type from the part.
   std::shared_ptr<const void> Get(Key key) {
@@ -42,6 +45,14 @@ class BlockCache {
     hits_.Add();
     order_.splice(order_.begin(), order_, at->second);
     return at->second->value;
+  }
+
+  void Clear() {
+    MutexLock lock(mutex_);
+    entries_.clear();
+    order_.clear();
+    bytes_ = 0;
+    bytes_gauge_.Set(0);
   }
 
   void Put(Key key, std::shared_ptr<const void> value, std::uint64_t bytes) {

@@ -31,6 +31,7 @@ enum Field : std::uint64_t {
   kReplacesField = 14,
   kRowGroupsField = 15,
   kSectionsField = 16,
+  kOrderField = 17,
 };
 
 std::unexpected<Error> Bad(std::string what) {
@@ -143,6 +144,10 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
       FLUORO_TRY(meta.sections, TakeSections(bytes, footer_offset));
       break;
     }
+    case kOrderField: {
+      FLUORO_TRY(meta.order, in.TakeVarint());
+      break;
+    }
     default:
       break;  // of a later version
   }
@@ -213,6 +218,7 @@ std::string EncodeFooter(const BlockMeta& meta) {
     in.PutFixed64(section.sum);
   }
   put(kSectionsField);
+  if (meta.order != meta.id) put_number(kOrderField, meta.order);
   return footer;
 }
 
@@ -224,6 +230,7 @@ Result<BlockMeta> DecodeFooter(std::string_view bytes, std::uint64_t footer_offs
     FLUORO_TRY(const std::string_view value, in.TakeText());
     FLUORO_CHECK_OK(TakeField(tag, value, footer_offset, meta));
   }
+  if (meta.order == 0) meta.order = meta.id;
   std::uint64_t spans = 0;
   for (const std::uint64_t rows : meta.row_groups) {
     if (rows > kRowGroupSpansMax) return Bad("a row group is too large");
@@ -376,6 +383,27 @@ Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
     if (!(traces[order[i - 1]].id < traces[order[i]].id)) return Bad("its ids are not in order");
   }
   return std::vector<std::uint32_t>(order.begin(), order.end());
+}
+
+std::string EncodeSealedLsns(const std::vector<TraceEntry>& traces, std::uint64_t block_lsn) {
+  std::vector<std::uint64_t> behind;
+  behind.reserve(traces.size());
+  for (const TraceEntry& trace : traces) behind.push_back(block_lsn - trace.sealed_lsn);
+  std::string bytes;
+  EncodeInts(behind, bytes);
+  return bytes;
+}
+
+Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
+                              std::vector<TraceEntry>& traces) {
+  ByteReader in(bytes);
+  std::vector<std::uint64_t> behind(traces.size());
+  FLUORO_CHECK_OK(DecodeInts(in, behind));
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    if (behind[i] > block_lsn) return Bad("a trace's sealed LSN is below zero");
+    traces[i].sealed_lsn = block_lsn - behind[i];
+  }
+  return {};
 }
 
 namespace {

@@ -33,6 +33,7 @@ enum class SectionType : std::uint8_t {
   kTraceIndex = 4,   ///< places in the trace table in order of id
   kTraceFilter = 5,  ///< which ids may be here
   kServices = 6,     ///< services and their span names
+  kSealedLsns = 7,   ///< ints: the block's sealed_lsn less the trace's; absent: all 0
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 
@@ -53,9 +54,12 @@ std::uint64_t SectionSum(std::string_view stored, std::uint64_t block_id, std::u
 /// What a footer says.
 struct BlockMeta {
   std::uint64_t id = 0;
-  std::uint32_t level = 0;  ///< 0: sealed from the head
+  std::uint32_t level = 0;  ///< 0: sealed from the head; 1, 2: merged
+  /// Place among the blocks in order of arrival: the lowest of the blocks merged into it, its own
+  /// id if sealed from the head.
+  std::uint64_t order = 0;
   std::int64_t created_ns = 0;
-  /// Rows of this block's traces with LSN <= sealed_lsn are in blocks: replay skips them.
+  /// The highest of its traces; in a block sealed from the head that of all of them.
   std::uint64_t sealed_lsn = 0;
   std::uint64_t spans = 0;
   std::uint64_t traces = 0;
@@ -100,6 +104,8 @@ struct TraceEntry {
   std::uint32_t rows = 0;
   std::uint32_t appends = 0;
   std::uint32_t flags = 0;  ///< TraceFlag
+  /// Rows of the trace with LSN up to this are in blocks: replay skips them.
+  std::uint64_t sealed_lsn = 0;
 };
 enum TraceFlag : std::uint32_t { kTraceLimitExceeded = 1U << 0 };
 
@@ -112,6 +118,12 @@ std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces);
 /// Errors: kCorruption, also when the ids are not in order.
 Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
                                                     const std::vector<TraceEntry>& traces);
+
+/// The traces' sealed_lsn, in the table's order, against the block's.
+std::string EncodeSealedLsns(const std::vector<TraceEntry>& traces, std::uint64_t block_lsn);
+/// Fills them in. Errors: kCorruption.
+Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
+                              std::vector<TraceEntry>& traces);
 
 /// A split-block Bloom filter: 12 bits an id, about 0.5 % false hits, one cache line a probe.
 class TraceFilter {

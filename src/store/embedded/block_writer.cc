@@ -132,22 +132,33 @@ Result<void> BlockWriter::FlushRowGroup() {
 }
 
 Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
-  FLUORO_ASSERT(!trace.rows.empty());
+  FLUORO_CHECK_OK(
+      BeginTrace({.id = trace.id,
+                  .start_ns = trace.start_ns,
+                  .end_ns = trace.end_ns,
+                  .first_arrival_ns = trace.first_arrival_ns,
+                  .last_arrival_ns = trace.last_arrival_ns,
+                  .first_row = 0,
+                  .rows = static_cast<std::uint32_t>(trace.rows.size()),
+                  .appends = trace.appends,
+                  .flags = trace.limit_exceeded ? std::uint32_t{kTraceLimitExceeded} : 0U,
+                  .sealed_lsn = meta_.sealed_lsn}));
+  return AddRows(trace.rows, trace.batches);
+}
+
+Result<void> BlockWriter::BeginTrace(const TraceEntry& trace) {
+  FLUORO_ASSERT(trace.rows > 0);
   FLUORO_ASSERT(traces_.empty() || traces_.back().start_ns <= trace.start_ns);
-  traces_.push_back({.id = trace.id,
-                     .start_ns = trace.start_ns,
-                     .end_ns = trace.end_ns,
-                     .first_arrival_ns = trace.first_arrival_ns,
-                     .last_arrival_ns = trace.last_arrival_ns,
-                     .first_row = 0,
-                     .rows = static_cast<std::uint32_t>(trace.rows.size()),
-                     .appends = trace.appends,
-                     .flags = trace.limit_exceeded ? std::uint32_t{kTraceLimitExceeded} : 0U});
-  if (rows_.spans() > 0 && rows_.spans() + trace.rows.size() > kTargetSpans) {
-    FLUORO_CHECK_OK(FlushRowGroup());
-  }
-  held_.insert(held_.end(), trace.batches.begin(), trace.batches.end());
-  std::span<const RowRef> left = trace.rows;
+  traces_.push_back(trace);
+  if (rows_.spans() > 0 && rows_.spans() + trace.rows > kTargetSpans) return FlushRowGroup();
+  return {};
+}
+
+Result<void> BlockWriter::AddRows(
+    std::span<const RowRef> rows,
+    std::span<const std::shared_ptr<const model::SpanBatch>> batches) {
+  held_.insert(held_.end(), batches.begin(), batches.end());
+  std::span<const RowRef> left = rows;
   while (!left.empty()) {
     // A trace larger than a row group is chained over several; few spans can hold much text.
     std::size_t count = 0;
@@ -156,11 +167,11 @@ Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
       bytes += RowBytes(left[count]);
       ++count;
     }
-    rows_.AddTrace(trace.start_ns, left.first(count));
+    rows_.AddTrace(traces_.back().start_ns, left.first(count));
     left = left.subspan(count);
     if (!left.empty() || rows_.bytes() >= kTargetBytes || rows_.spans() >= kTargetSpans) {
       FLUORO_CHECK_OK(FlushRowGroup());
-      if (!left.empty()) held_.insert(held_.end(), trace.batches.begin(), trace.batches.end());
+      if (!left.empty()) held_.insert(held_.end(), batches.begin(), batches.end());
     }
   }
   return {};
@@ -188,6 +199,10 @@ Result<BlockMeta> BlockWriter::Finish() {
   FLUORO_CHECK_OK(PutSection(SectionType::kServices, 0, 0, EncodeServices(operations_)));
   FLUORO_CHECK_OK(PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex(traces_)));
+  if (meta_.level > 0) {
+    FLUORO_CHECK_OK(
+        PutSection(SectionType::kSealedLsns, 0, 0, EncodeSealedLsns(traces_, meta_.sealed_lsn)));
+  }
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_)));
   const std::string footer = EncodeFooter(meta_);
   Trailer trailer{.offset = offset_, .bytes = footer.size(), .sum = 0, .minor = kBlockMinor};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,15 @@ class BlockWriter {
   /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
   BlockWriter(File& file, BlockMeta meta);
   ~BlockWriter();
-  /// Traces in order of (start, id). The rows' batches need to live only during the call.
+  /// Traces in order of (start, id). The batches of the rows are held until their row group is
+  /// written.
   Result<void> AddTrace(const TraceRows& trace);
+  /// The same in steps, for traces whose rows are not at hand at once: the trace (first_row is
+  /// filled in here), then all its `rows` in one or more runs. A parent is found in its own run
+  /// only.
+  Result<void> BeginTrace(const TraceEntry& trace);
+  Result<void> AddRows(std::span<const RowRef> rows,
+                       std::span<const std::shared_ptr<const model::SpanBatch>> batches);
   /// Writes the rest and syncs the file.
   Result<BlockMeta> Finish();
   [[nodiscard]] std::uint64_t bytes() const { return offset_; }

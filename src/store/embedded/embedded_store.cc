@@ -15,9 +15,15 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       metrics_(metrics),
       options_(std::move(options)),
       layout_(options_.folder),
-      cache_(metrics, options_.memory_bytes / 5),
+      cache_(metrics, "questions", options_.memory_bytes / 5),
+      merge_cache_(metrics, "merges", options_.memory_bytes / 100 * 8),
       read_budget_(metrics, options_.memory_bytes / 5),
       blocks_(std::make_shared<const BlockList>()),
+      merges_(metrics.GetCounter("fluoro_store_merges_total", "Merges of blocks done.")),
+      merged_spans_(metrics.GetCounter("fluoro_store_merged_spans_total",
+                                       "Spans written by merges of blocks.")),
+      merge_failures_(
+          metrics.GetCounter("fluoro_store_merge_failures_total", "Merges of blocks that failed.")),
       appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
       appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),
       refused_head_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
@@ -193,6 +199,10 @@ Result<void> EmbeddedStoreImpl::Close() {
     }
     wake_.notify_all();
     background_.join();
+  }
+  if (merger_.joinable()) {
+    merger_.request_stop();
+    merger_.join();
   }
   // The log first: what it still holds must be in the head before the head is sealed. Its files go
   // with the next start, which finds every batch in a block.

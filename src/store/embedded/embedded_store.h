@@ -18,6 +18,15 @@ namespace fluoro::store {
 
 enum class SyncPolicy : std::uint8_t { kAlways, kInterval, kOff };
 
+/// Blocks of a time window are joined once it is over, or before if they have become many.
+struct MergePolicy {
+  /// Windows of arrival in which blocks become one of level 1 and of level 2.
+  std::int64_t window_ns[2] = {900 * kNsPerSecond, 7'200 * kNsPerSecond};
+  std::size_t fan_in = 15;  ///< blocks joined at once; so many do not wait for the window
+  std::uint64_t traces_max = 500'000;  ///< of a merged block; less if the memory wants it
+  std::uint64_t bytes_max = std::uint64_t{4} << 30;
+};
+
 struct EmbeddedOptions {
   std::string folder;
   SyncPolicy sync = SyncPolicy::kAlways;
@@ -27,6 +36,7 @@ struct EmbeddedOptions {
                                << 20;  ///< the process's promise; the head gets a quarter
   std::int64_t seal_idle_ns = 10 * kNsPerSecond;
   std::int64_t seal_age_ns = 90 * kNsPerSecond;
+  MergePolicy merge;
   bool read_only = false;  ///< no lock, no recovery writes: for `--data DIR` readers
   bool background_thread =
       true;  ///< off: seals and retention run only through RunMaintenance (tests)
@@ -37,7 +47,8 @@ struct EmbeddedOptions {
 /// The TraceStore with what only an owner of files can do.
 class EmbeddedStore : public TraceStore {
  public:
-  /// One pass of sealing and retention at the clock's time. Thread-safe.
+  /// One pass of sealing and retention at the clock's time, then all merges that are due.
+  /// Thread-safe.
   virtual Result<void> RunMaintenance() = 0;
   /// Seals everything in memory now.
   virtual Result<void> SealAll() = 0;

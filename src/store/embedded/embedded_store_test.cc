@@ -33,7 +33,10 @@ class EmbeddedHarness final : public StoreHarness {
   }
   TraceStore& store() override { return *store_; }
   void Advance(std::int64_t ns) override { clock_.Advance(ns); }
-  void Settle() override { ASSERT_TRUE(store_->SealAll()); }
+  void Settle() override {
+    ASSERT_TRUE(store_->SealAll());
+    ASSERT_TRUE(store_->RunMaintenance());  // merges: the windows are short
+  }
   void Reopen() override {
     store_.reset();
     Open();
@@ -46,6 +49,9 @@ class EmbeddedHarness final : public StoreHarness {
     options.folder = folder_;
     options.background_thread = false;
     options.wal_allocate_bytes = 4096;
+    options.merge.window_ns[0] = 5 * kNsPerSecond;
+    options.merge.window_ns[1] = 15 * kNsPerSecond;
+    options.merge.fan_in = 3;
     auto opened = OpenEmbeddedStore(*fs_, clock_, metrics_, options);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
@@ -318,6 +324,127 @@ TEST_F(EmbeddedStoreTest, ASearchJudgesATraceThatIsTooLargeByItsFirstPartAndSays
   EXPECT_EQ(found->cut_traces, 1U);
   EXPECT_TRUE(is_part.at(MakeTraceId(1)));
   EXPECT_FALSE(is_part.at(MakeTraceId(2)));
+}
+
+// Seals 40 blocks over 40 s: every third span goes to a trace that has spans in many blocks.
+class MergeTest : public EmbeddedStoreTest {
+ protected:
+  MergeTest() {
+    options_.merge.window_ns[0] = 10 * kNsPerSecond;
+    options_.merge.window_ns[1] = 40 * kNsPerSecond;
+  }
+  void Fill(EmbeddedStore& store) {
+    for (std::uint64_t block = 0; block < 40; ++block) {
+      std::vector<model::Span> spans;
+      for (const std::uint64_t trace : {block % 7, 100 + block, 200 + block}) {
+        spans.push_back(RandomSpan(rng_, MakeTraceId(trace), ++number_));
+        spans.back().flags = 0;
+      }
+      ASSERT_TRUE(store.Append(MakeBatch(spans), Durability::kSynced));
+      for (auto& span : spans) sent_[span.trace_id].push_back(std::move(span));
+      ASSERT_TRUE(store.SealAll());
+      clock_.Advance(kNsPerSecond);
+    }
+  }
+  void ExpectAll(EmbeddedStore& store) {
+    std::size_t seen = 0;
+    const auto found = store.Search({}, [&](const Match& match) {
+      const auto at = sent_.find(match.trace.trace->id);
+      EXPECT_TRUE(at != sent_.end() && match.trace.trace->spans == at->second);
+      ++seen;
+      return true;
+    });
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->damaged.empty());
+    EXPECT_EQ(seen, sent_.size());
+  }
+  std::vector<std::string> Blocks() {
+    std::vector<std::string> blocks;
+    const auto names = fs_.List("data/blocks");
+    for (const std::string& name : *names) {
+      if (name.ends_with(".flb")) blocks.push_back(name);
+    }
+    return blocks;
+  }
+  void Delete(EmbeddedStore& store, std::uint64_t trace) {
+    ASSERT_TRUE(store.Delete(std::vector{MakeTraceId(trace)}));
+    sent_.erase(MakeTraceId(trace));
+  }
+  std::map<model::TraceId, std::vector<model::Span>> sent_;
+};
+
+TEST_F(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
+  {
+    const auto store = Open();
+    Fill(*store);
+    EXPECT_EQ(Blocks().size(), 40U);
+    Delete(*store, 3);
+    Delete(*store, 105);
+    const auto before = store->GetUsage();
+    ASSERT_TRUE(store->RunMaintenance());
+    EXPECT_LE(Blocks().size(), 5U);
+    ExpectAll(*store);
+    const auto after = store->GetUsage();
+    EXPECT_EQ(after.spans, before.spans);
+    EXPECT_LT(after.disk_bytes, before.disk_bytes);
+    // Each level's window is over: one block of both.
+    clock_.Advance(100 * kNsPerSecond);
+    ASSERT_TRUE(store->RunMaintenance());
+    EXPECT_LE(Blocks().size(), 2U);
+    ExpectAll(*store);
+    Delete(*store, 4);
+    ExpectAll(*store);
+  }
+  const auto again = Open();  // its log holds rows that are in merged blocks
+  ExpectAll(*again);
+  const auto report = VerifyFolder(fs_, "data");
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok());
+}
+
+TEST_F(MergeTest, ABlockThatCannotBeReadLeavesTheOthersAlone) {
+  const auto store = Open();
+  Fill(*store);
+  const std::string victim = "data/blocks/" + Blocks()[12];
+  std::string content = *ReadFile(fs_, victim);
+  content[100] = static_cast<char>(content[100] ^ 1);  // in the first column
+  {
+    const auto file = *fs_.Open(victim, Fs::OpenMode::kReadWrite);
+    ASSERT_TRUE(file->WriteAt(0, content));
+    ASSERT_TRUE(file->Sync());
+  }
+  EXPECT_FALSE(store->RunMaintenance());
+  for (int i = 0; i < 5 && !store->RunMaintenance(); ++i) {
+  }
+  EXPECT_TRUE(fs_.Exists(victim));
+  EXPECT_LT(Blocks().size(), 20U) << "other windows are merged";
+  std::size_t whole = 0;
+  const auto found = store->Search({}, [&](const Match& match) {
+    whole += match.trace.trace->spans == sent_.at(match.trace.trace->id) ? 1U : 0U;
+    return true;
+  });
+  ASSERT_TRUE(found);
+  EXPECT_GE(whole, sent_.size() - 3);
+  EXPECT_FALSE(found->damaged.empty());
+}
+
+TEST_F(MergeTest, ATraceDeletedWhileItsBlocksAreMergedStaysAway) {
+  const auto store = Open();
+  Fill(*store);
+  // Deletes between planning and commit: each time the merge opens a block's file, one more goes.
+  std::jthread deleter([&] {
+    for (const std::uint64_t trace : {0U, 1U, 2U, 110U, 111U, 112U}) {
+      EXPECT_TRUE(store->Delete(std::vector{MakeTraceId(trace)}));
+    }
+  });
+  ASSERT_TRUE(store->RunMaintenance());
+  deleter.join();
+  for (const std::uint64_t trace : {0U, 1U, 2U, 110U, 111U, 112U}) {
+    sent_.erase(MakeTraceId(trace));
+  }
+  ExpectAll(*store);
+  ASSERT_TRUE(store->RunMaintenance());
+  ExpectAll(*store);
 }
 
 TEST_F(EmbeddedStoreTest, AFullDiskRefusesAppendsAndServesReadsUntilSpaceReturns) {

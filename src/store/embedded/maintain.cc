@@ -1,6 +1,7 @@
 // Sealing, retention, deletion: what moves data on or away. All of it under maintenance_mutex_.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <unordered_set>
 
 #include "base/log.h"
@@ -82,6 +83,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
     BlockMeta meta;
     meta.id = id;
+    meta.order = id;
     meta.created_ns = clock_.UnixNs();
     meta.sealed_lsn = sealed_lsn;
     BlockWriter writer(*file, std::move(meta));
@@ -152,9 +154,15 @@ Result<void> EmbeddedStoreImpl::SealWhatIsDue(bool everything_due) {
 
 Result<void> EmbeddedStoreImpl::RunMaintenance() {
   if (options_.read_only) return {};
-  MutexLock lock(maintenance_mutex_);
-  FLUORO_CHECK_OK(SealWhatIsDue(true));
-  return EnforceRetention();
+  {
+    MutexLock lock(maintenance_mutex_);
+    FLUORO_CHECK_OK(SealWhatIsDue(true));
+    FLUORO_CHECK_OK(EnforceRetention());
+  }
+  for (bool more = true; more;) {
+    FLUORO_TRY(more, MergeOnce({}));
+  }
+  return {};
 }
 
 Result<void> EmbeddedStoreImpl::SealAll() {
@@ -226,20 +234,26 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
     if (block->meta().sealed_lsn < log_->FirstLsn()) continue;
     const auto table = block->Table();
     if (!table) continue;
-    auto tombstone = std::make_shared<Tombstone>();
-    tombstone->upto_lsn = block->meta().sealed_lsn;
-    tombstone->head_only = true;
-    for (const TraceEntry& trace : (*table)->traces) tombstone->ids.push_back(trace.id);
-    FLUORO_TRY(EncodedRecord record,
-               EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
-    Commit commit;
-    commit.arrival_ns = clock_.UnixNs();
-    commit.tombstone = std::move(tombstone);
-    // On a full disk space comes first: at worst expired spans return after a crash and expire
-    // again.
-    if (auto written = log_->Submit(std::move(record), std::move(commit), true);
-        !written && written.error().code != ErrorCode::kNoSpace) {
-      return written;
+    std::map<std::uint64_t, std::vector<model::TraceId>> by_lsn;
+    for (const TraceEntry& trace : (*table)->traces) {
+      by_lsn[trace.sealed_lsn].push_back(trace.id);
+    }
+    for (auto& [upto_lsn, ids] : by_lsn) {
+      auto tombstone = std::make_shared<Tombstone>();
+      tombstone->upto_lsn = upto_lsn;
+      tombstone->head_only = true;
+      tombstone->ids = std::move(ids);
+      FLUORO_TRY(EncodedRecord record,
+                 EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
+      Commit commit;
+      commit.arrival_ns = clock_.UnixNs();
+      commit.tombstone = std::move(tombstone);
+      // On a full disk space comes first: at worst expired spans return after a crash and expire
+      // again.
+      if (auto written = log_->Submit(std::move(record), std::move(commit), true);
+          !written && written.error().code != ErrorCode::kNoSpace) {
+        return written;
+      }
     }
   }
   {
@@ -255,10 +269,13 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
     blocks_gauge_.Set(static_cast<double>(blocks_->size()));
     block_bytes_gauge_.Set(bytes);
   }
-  for (const auto& block : drop) {
-    FLUORO_CHECK_OK(block->Drop(layout_.tmp));
-    dropped_blocks_.Add();
-  }
+  dropped_blocks_.Add(static_cast<double>(drop.size()));
+  return RemoveFiles(drop);
+}
+
+// Of blocks that are in no list any more.
+Result<void> EmbeddedStoreImpl::RemoveFiles(const BlockList& drop) {
+  for (const auto& block : drop) FLUORO_CHECK_OK(block->Drop(layout_.tmp));
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
   std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
@@ -334,13 +351,17 @@ Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceI
                                                  std::uint64_t below_lsn) {
   Result<void> result;
   for (const auto& block : *blocks()) {
-    if (block->meta().sealed_lsn >= below_lsn) continue;
     std::vector<model::TraceId> gone;
     for (const model::TraceId& id : sorted_ids) {
       if (!block->MayContain(id) || block->IsDeleted(id)) continue;
       const auto table = block->Table();
-      // Unreadable: the name is kept all the same, in case the block becomes readable again.
-      if (!table || (*table)->Find(id) != nullptr) gone.push_back(id);
+      if (!table) {
+        // The name is kept all the same, in case the block becomes readable again.
+        if (block->meta().sealed_lsn < below_lsn) gone.push_back(id);
+        continue;
+      }
+      const TraceEntry* const trace = (*table)->Find(id);
+      if (trace != nullptr && trace->sealed_lsn < below_lsn) gone.push_back(id);
     }
     if (gone.empty()) continue;
     if (const auto before = block->deleted())

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/log.h"
@@ -154,6 +155,60 @@ void EmbeddedStoreImpl::LoadDeletions(Block& block) {
   }
 }
 
+// A complete block makes those it was merged from superfluous. Returns the ids of these. A merge
+// whose commit failed may have left its file, and stand here beside its inputs, to which deletions
+// were added since, or beside a later merge of the same inputs.
+std::unordered_set<std::uint64_t> EmbeddedStoreImpl::ApplyReplacements() {
+  const auto list = blocks();
+  std::unordered_map<std::uint64_t, std::shared_ptr<Block>> by_input;
+  std::unordered_set<std::uint64_t> replaced;
+  for (const auto& block : *list) {
+    for (const std::uint64_t input : block->meta().replaces) {
+      replaced.insert(input);
+      auto& winner = by_input[input];
+      if (winner && winner->meta().id > block->meta().id) {
+        replaced.insert(block->meta().id);
+        continue;
+      }
+      if (winner) replaced.insert(winner->meta().id);
+      winner = block;
+    }
+  }
+  for (const auto& block : *list) {
+    if (!replaced.contains(block->meta().id)) TakeDeletionsOfInputs(*list, *block);
+  }
+  return replaced;
+}
+
+// Deletions that were added to a merged block's inputs because the merge did not count. If one of
+// them is gone, it did count, and deletions went to the merged block itself.
+void EmbeddedStoreImpl::TakeDeletionsOfInputs(const BlockList& list, Block& merged) {
+  std::set<model::TraceId> deleted;
+  std::set<model::TraceId> kept;  // in an input that still shows it
+  for (const std::uint64_t id : merged.meta().replaces) {
+    const auto input = std::ranges::find_if(
+        list, [id](const std::shared_ptr<Block>& block) { return block->meta().id == id; });
+    if (input == list.end()) return;
+    const auto gone = (*input)->deleted();
+    const auto table = (*input)->Table();
+    if (!table) continue;
+    for (const TraceEntry& trace : (*table)->traces) {
+      const bool is_gone = gone && std::ranges::binary_search(*gone, trace.id);
+      (is_gone ? deleted : kept).insert(trace.id);
+    }
+  }
+  const auto table = merged.Table();
+  std::erase_if(deleted, [&](const model::TraceId& id) {
+    return kept.contains(id) || (table && (*table)->Find(id) == nullptr);
+  });
+  if (deleted.empty()) return;
+  if (const auto before = merged.deleted()) deleted.insert(before->begin(), before->end());
+  merged.SetDeleted({deleted.begin(), deleted.end()});
+  if (!options_.read_only) {
+    log::WarnIfFailed("store: keeping a list of deleted traces", SaveDeletions(merged));
+  }
+}
+
 void EmbeddedStoreImpl::LoadBlocks() {
   const auto names = fs_.List(layout_.blocks);
   if (!names) {
@@ -168,10 +223,7 @@ void EmbeddedStoreImpl::LoadBlocks() {
     next_block_id_ = std::max(next_block_id_, id + 1);
     if (!known.contains(id)) LoadBlock(name, id);
   }
-  // A complete block makes those it was merged from superfluous.
-  std::unordered_set<std::uint64_t> replaced;
-  for (const auto& block : *blocks())
-    replaced.insert(block->meta().replaces.begin(), block->meta().replaces.end());
+  const std::unordered_set<std::uint64_t> replaced = ApplyReplacements();
   std::unordered_set<std::uint64_t> kept;
   MutexLock lock(state_mutex_);
   auto list = std::make_shared<BlockList>();
@@ -186,6 +238,8 @@ void EmbeddedStoreImpl::LoadBlocks() {
     bytes += static_cast<double>(block->file_bytes());
     list->push_back(block);
   }
+  std::sort(list->begin(), list->end(),
+            [](const auto& a, const auto& b) { return a->meta().order < b->meta().order; });
   blocks_ = std::move(list);
   blocks_gauge_.Set(static_cast<double>(blocks_->size()));
   block_bytes_gauge_.Set(bytes);
@@ -207,7 +261,9 @@ bool EmbeddedStoreImpl::IsSealed(const BlockList& blocks, const model::TraceId& 
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
     if ((*block)->meta().sealed_lsn < lsn || !(*block)->MayContain(id)) continue;
     // Unreadable: its rows count as missing, and those of the log come back.
-    if (const auto table = (*block)->Table(); table && (*table)->Find(id) != nullptr) return true;
+    const auto table = (*block)->Table();
+    const TraceEntry* const trace = table ? (*table)->Find(id) : nullptr;
+    if (trace != nullptr && trace->sealed_lsn >= lsn) return true;
   }
   return false;
 }
@@ -389,8 +445,7 @@ void EmbeddedStoreImpl::RefreshReadOnly() {
   for (const auto& block : *list) {
     const auto table = block->Table();
     if (!table) continue;
-    for (const TraceEntry& trace : (*table)->traces)
-      head_.Remove(trace.id, block->meta().sealed_lsn);
+    for (const TraceEntry& trace : (*table)->traces) head_.Remove(trace.id, trace.sealed_lsn);
   }
 }
 
@@ -422,6 +477,7 @@ Result<void> EmbeddedStoreImpl::Open() {
   }
   if (options_.background_thread) {
     background_ = std::jthread([this](const std::stop_token& stop) { RunBackground(stop); });
+    merger_ = std::jthread([this](const std::stop_token& stop) { RunMerges(stop); });
   }
   return {};
 }

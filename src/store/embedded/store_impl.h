@@ -4,9 +4,11 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -88,6 +90,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void LoadBlocks();
   void LoadBlock(const std::string& name, std::uint64_t id);
   void LoadDeletions(Block& block);
+  std::unordered_set<std::uint64_t> ApplyReplacements();
+  void TakeDeletionsOfInputs(const BlockList& list, Block& merged);
   void NameQuarantined();
   Result<void> ReplayLog();
   void ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last);
@@ -102,12 +106,23 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> SealWhatIsDue(bool everything_due);
   Result<void> EnforceRetention();
   Result<void> DropBlocks(const BlockList& blocks);
+  Result<void> RemoveFiles(const BlockList& blocks);
   Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
                                 std::uint64_t below_lsn);
   Result<void> SaveDeletions(const Block& block);
   void FreeLog();
   void RunBackground(const std::stop_token& stop);
   void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
+
+  // compact.cc
+  /// Does the merge that is due most; false if none is, or if it was given up for `stop` or because
+  /// a block went meanwhile.
+  Result<bool> MergeOnce(const std::stop_token& stop);
+  Result<void> CommitMerge(
+      const BlockList& inputs,
+      const std::vector<std::shared_ptr<const std::vector<model::TraceId>>>& deleted,
+      const std::optional<BlockMeta>& merged, const std::string& tmp);
+  void RunMerges(const std::stop_token& stop);
 
   // read.cc
   Result<Fragments> Find(const model::TraceId& id);
@@ -126,10 +141,14 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   const Layout layout_;
   std::unique_ptr<FileLock> lock_;
   BlockCache cache_;
+  BlockCache merge_cache_;
   ReadBudget read_budget_;
 
-  /// Order of locks: maintenance_mutex_, then the log's own, then state_mutex_. The first
-  /// serialises seals, retention and deletes, which do I/O; the last is held for memory work only.
+  /// Order of locks: merge_mutex_, maintenance_mutex_, then the log's own, then state_mutex_. The
+  /// first serialises merges, which may take minutes; the second seals, retention and deletes,
+  /// which do I/O; the last is held for memory work only.
+  Mutex merge_mutex_;
+  std::set<std::uint64_t> unmergeable_;  ///< blocks whose merge failed; under merge_mutex_
   Mutex maintenance_mutex_;
   std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
@@ -153,11 +172,13 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex wake_mutex_;
   bool wanted_ FLUORO_GUARDED_BY(wake_mutex_) = false;
 
+  Counter merges_, merged_spans_, merge_failures_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;
   Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
       damaged_gauge_;
   std::jthread background_;
+  std::jthread merger_;
 };
 
 }  // namespace fluoro::store

@@ -90,7 +90,7 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder) {
   if (auto checked = CheckFormat(format); !checked) format_item.problem = checked.error().message;
   report.items.push_back(std::move(format_item));
   Metrics metrics;
-  BlockCache cache(metrics, 0);
+  BlockCache cache(metrics, "questions", 0);
   FLUORO_TRY(const auto blocks, fs.List(layout.blocks));
   for (const std::string& name : blocks) {
     const std::string path = layout.blocks + "/" + name;

@@ -1,0 +1,156 @@
+// Merges of blocks: planned and committed under maintenance_mutex_, done beside everything else.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "store/embedded/merge.h"
+#include "store/embedded/store_impl.h"
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::chrono::seconds kEvery{1};
+constexpr std::chrono::seconds kAfterFailure{60};
+constexpr int kNice = 10;
+
+// Tables of inputs and output, and the order of the traces, are in memory.
+std::uint64_t TracesMax(const EmbeddedOptions& options) {
+  constexpr std::uint64_t kBytesATrace = 2 * (sizeof(TraceEntry) + 4) + 16;
+  return std::min(options.merge.traces_max, options.memory_bytes / 100 * 7 / kBytesATrace);
+}
+
+}  // namespace
+
+Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
+  MutexLock merging(merge_mutex_);
+  BlockList inputs;
+  std::vector<std::shared_ptr<const std::vector<model::TraceId>>> deleted;
+  BlockMeta meta;
+  {
+    MutexLock lock(maintenance_mutex_);
+    const auto list = blocks();
+    MergePolicy policy = options_.merge;
+    policy.traces_max = TracesMax(options_);
+    const auto plan = PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_);
+    if (!plan) return false;
+    inputs.assign(list->begin() + static_cast<std::ptrdiff_t>(plan->first),
+                  list->begin() + static_cast<std::ptrdiff_t>(plan->first + plan->count));
+    for (const auto& block : inputs) deleted.push_back(block->deleted());
+    meta.id = next_block_id_++;
+    meta.level = plan->level;
+    meta.created_ns = clock_.UnixNs();
+  }
+  const std::string tmp = layout_.tmp + "/" + BlockFileName(meta.id);
+  const auto write = [&]() -> Result<std::optional<BlockMeta>> {
+    std::vector<MergeInput> from;
+    for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
+    FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
+    return MergeBlocks(from, *file, meta, merge_cache_, stop);
+  };
+  auto merged = write();
+  merge_cache_.Clear();
+  const bool stopped = merged && !*merged && stop.stop_requested();
+  Result<bool> done = false;
+  if (!merged) {
+    done = std::unexpected(std::move(merged).error());
+  } else if (!stopped) {
+    auto committed = CommitMerge(inputs, deleted, *merged, tmp);
+    if (committed) {
+      merges_.Add();
+      if (*merged) merged_spans_.Add(static_cast<double>((*merged)->spans));
+      return true;
+    }
+    done = std::unexpected(std::move(committed).error());
+  }
+  if (fs_.Exists(tmp)) log::WarnIfFailed("store: removing half a merge", fs_.Remove(tmp));
+  if (done || done.error().code == ErrorCode::kUnavailable) return false;
+  merge_failures_.Add();
+  if (done.error().code == ErrorCode::kCorruption) {
+    // Their sound parts answer as before; tried again after the next start.
+    for (const auto& block : inputs) unmergeable_.insert(block->meta().id);
+  }
+  return std::unexpected(std::move(done).error().With("merging blocks"));
+}
+
+Result<void> EmbeddedStoreImpl::CommitMerge(
+    const BlockList& inputs,
+    const std::vector<std::shared_ptr<const std::vector<model::TraceId>>>& deleted,
+    const std::optional<BlockMeta>& merged, const std::string& tmp) {
+  MutexLock lock(maintenance_mutex_);
+  const auto before = blocks();
+  const auto at = std::search(before->begin(), before->end(), inputs.begin(), inputs.end());
+  if (at == before->end()) {
+    return Fail(ErrorCode::kUnavailable, "a block was dropped while it was merged");
+  }
+  std::shared_ptr<Block> block;
+  if (merged) {
+    std::vector<model::TraceId> gone;  // deleted since the merge began
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto now = inputs[i]->deleted();
+      if (!now || now == deleted[i]) continue;
+      std::ranges::copy_if(*now, std::back_inserter(gone), [&](const model::TraceId& id) {
+        return !deleted[i] || !std::ranges::binary_search(*deleted[i], id);
+      });
+    }
+    std::ranges::sort(gone);
+    gone.erase(std::ranges::unique(gone).begin(), gone.end());
+    // First, so that the block never shows without it; alone it means nothing.
+    if (!gone.empty()) {
+      FLUORO_CHECK_OK(WriteWhole(fs_, layout_, layout_.blocks, DeletionFileName(merged->id),
+                                 EncodeDeletions(gone)));
+    }
+    const std::string path = layout_.blocks + "/" + BlockFileName(merged->id);
+    const auto publish = [&]() -> Result<void> {
+      FLUORO_CHECK_OK(fs_.Rename(tmp, path));
+      FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+      FLUORO_TRY(block, Block::Open(fs_, cache_, path, merged->id));
+      return {};
+    };
+    if (auto published = publish(); !published) {
+      // The inputs still stand. Should the file stay, it replaces them at the next start.
+      if (fs_.Exists(path)) log::WarnIfFailed("store: removing a merge", fs_.Remove(path));
+      return published;
+    }
+    if (!gone.empty()) block->SetDeleted(std::move(gone));
+  }
+  {
+    MutexLock state(state_mutex_);
+    auto list = std::make_shared<BlockList>(before->begin(), at);
+    if (block) list->push_back(std::move(block));
+    list->insert(list->end(), at + static_cast<std::ptrdiff_t>(inputs.size()), before->end());
+    double bytes = 0;
+    for (const auto& one : *list) bytes += static_cast<double>(one->file_bytes());
+    blocks_ = std::move(list);
+    blocks_gauge_.Set(static_cast<double>(blocks_->size()));
+    block_bytes_gauge_.Set(bytes);
+  }
+  // The merge stands. Inputs whose files stay are removed at the next start.
+  log::WarnIfFailed("store: removing merged blocks", RemoveFiles(inputs));
+  return {};
+}
+
+void EmbeddedStoreImpl::RunMerges(const std::stop_token& stop) {
+  ::setpriority(PRIO_PROCESS, 0, kNice);  // this thread alone, on Linux
+  Mutex mutex;
+  std::condition_variable_any wake;
+  auto pause = kEvery;
+  while (!stop.stop_requested()) {
+    {
+      MutexLock lock(mutex);
+      wake.wait_for(lock, stop, pause, [] { return false; });
+    }
+    if (stop.stop_requested()) return;
+    pause = kEvery;
+    const auto merged = MergeOnce(stop);
+    if (merged) {
+      if (*merged) pause = std::chrono::seconds{0};
+      continue;
+    }
+    log::Error("store: a merge failed", {{"why", merged.error().message}});
+    if (merged.error().code != ErrorCode::kCorruption) pause = kAfterFailure;
+  }
+}
+
+}  // namespace fluoro::store

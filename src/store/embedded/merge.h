@@ -1,0 +1,43 @@
+// Joining blocks: which, and how. What the store does with the result is in compact.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "store/embedded/block.h"
+#include "store/embedded/block_format.h"
+#include "store/embedded/embedded_store.h"
+
+namespace fluoro::store {
+
+/// What to merge next.
+struct MergePlan {
+  std::size_t first = 0;  ///< in the list of blocks
+  std::size_t count = 0;
+  std::uint32_t level = 0;  ///< of the result
+};
+/// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`.
+/// Pure.
+std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
+                                   const MergePolicy& policy,
+                                   const std::set<std::uint64_t>& leave_alone = {});
+
+/// One input; `deleted` are the traces to leave out, sorted.
+struct MergeInput {
+  std::shared_ptr<Block> block;
+  std::shared_ptr<const std::vector<model::TraceId>> deleted;
+};
+/// Writes the traces of all inputs (in order of arrival) into `out`, fragments of one trace joined.
+/// `meta` brings id and created_ns; the rest is filled in. `cache` bounds the row groups held.
+/// Nothing is returned, and nothing written that counts, if no trace is left or `stop` was
+/// requested. Errors: kCorruption, kIo, kNoSpace.
+Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
+                                             BlockMeta meta, BlockCache& cache,
+                                             const std::stop_token& stop);
+
+}  // namespace fluoro::store
