@@ -19,7 +19,8 @@ struct Limits {
   std::size_t key_bytes_max = 512;
   std::size_t value_bytes_max = std::size_t{64}
                                 << 10;  ///< longer strings are cut on a code point, with kTruncated
-  std::size_t content_bytes_max = std::size_t{1} << 20;  ///< GenAI prompt and answer attributes (model/content.h) ...
+  std::size_t content_bytes_max =
+      std::size_t{1} << 20;  ///< GenAI prompt and answer attributes (model/content.h) ...
   std::size_t span_content_bytes_max = std::size_t{4} << 20;  ///< ... and those of a span together
   std::size_t name_bytes_max = std::size_t{4} << 10;
   int nesting_max = 64;

@@ -40,10 +40,10 @@ struct GrpcServerOptions {
   TlsFiles tls = {};
 };
 
-/// Compressed messages: gzip, deflate and zstd, each inflated within bounds by ourselves; others are
-/// UNIMPLEMENTED. Thread-safe.
-/// Metrics: fluoro_grpc_requests_total{status=ok|error}, fluoro_grpc_refused_total{reason},
-/// fluoro_grpc_requests_in_flight, fluoro_grpc_received_bytes_total.
+/// Compressed messages: gzip, deflate and zstd, each inflated within bounds by ourselves; others
+/// are UNIMPLEMENTED. Thread-safe. Metrics: fluoro_grpc_requests_total{status=ok|error},
+/// fluoro_grpc_refused_total{reason}, fluoro_grpc_requests_in_flight,
+/// fluoro_grpc_received_bytes_total.
 class GrpcServer {
  public:
   /// Errors: as HttpServer::Start.
