@@ -43,6 +43,19 @@ BlockMeta NewMeta() {
 }
 
 // A row group is what a reader must hold, and a writer three times.
+// A block of this trace alone. The file is as long as the writer says.
+Result<BlockMeta> Write(const TraceRows& trace) {
+  MemoryFs fs;
+  FLUORO_CHECK_OK(fs.MakeDirs("d"));
+  FLUORO_TRY(const auto file, fs.Open("d/b", Fs::OpenMode::kCreate));
+  BlockWriter writer(*file, NewMeta());
+  FLUORO_CHECK_OK(writer.AddTrace(trace));
+  FLUORO_TRY(BlockMeta meta, writer.Finish());
+  FLUORO_TRY(const std::uint64_t bytes, file->Size());
+  EXPECT_EQ(bytes, writer.bytes());
+  return meta;
+}
+
 TEST(BlockWriter, FewSpansOfMuchTextAreChainedOverRowGroups) {
   const std::map<std::string, std::function<void(model::Span&, std::string)>> places = {
       {"attribute",
@@ -58,17 +71,10 @@ TEST(BlockWriter, FewSpansOfMuchTextAreChainedOverRowGroups) {
   };
   for (const auto& [where, put] : places) {
     const TraceRows trace = TraceOf(40, std::size_t{1} << 20, put);
-    MemoryFs fs;
-    ASSERT_TRUE(fs.MakeDirs("d"));
-    const auto file = fs.Open("d/b", Fs::OpenMode::kCreate);
-    ASSERT_TRUE(file);
-    BlockWriter writer(**file, NewMeta());
-    ASSERT_TRUE(writer.AddTrace(trace));
-    const auto meta = writer.Finish();
-    ASSERT_TRUE(meta);
+    const auto meta = Write(trace);
+    ASSERT_TRUE(meta) << meta.error().message;
     EXPECT_GE(meta->row_groups.size(), 5U) << where;
     for (const std::uint64_t spans : meta->row_groups) EXPECT_LE(spans, 9U) << where;
-    EXPECT_EQ(*(*file)->Size(), writer.bytes());
     for (const Section& section : meta->sections) {
       EXPECT_LE(section.raw, std::size_t{10} << 20) << where;
     }
@@ -79,14 +85,8 @@ TEST(BlockWriter, ManySmallSpansShareARowGroup) {
   const TraceRows trace = TraceOf(8'000, 10, [](model::Span& span, std::string text) {
     span.attributes.push_back({.key = "small", .value = {std::move(text)}});
   });
-  MemoryFs fs;
-  ASSERT_TRUE(fs.MakeDirs("d"));
-  const auto file = fs.Open("d/b", Fs::OpenMode::kCreate);
-  ASSERT_TRUE(file);
-  BlockWriter writer(**file, NewMeta());
-  ASSERT_TRUE(writer.AddTrace(trace));
-  const auto meta = writer.Finish();
-  ASSERT_TRUE(meta);
+  const auto meta = Write(trace);
+  ASSERT_TRUE(meta) << meta.error().message;
   EXPECT_EQ(meta->row_groups, std::vector<std::uint64_t>{8'000});
 }
 
