@@ -70,7 +70,7 @@ struct BlockMeta {
   std::int64_t arrival_ns_max = 0;
   model::TraceId id_min;
   model::TraceId id_max;
-  std::vector<std::uint64_t> replaces;    ///< blocks merged into this one
+  std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
   std::vector<std::uint64_t> row_groups;  ///< spans of each
   std::vector<Section> sections;
 };

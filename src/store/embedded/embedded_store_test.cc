@@ -402,6 +402,30 @@ TEST_F(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
   EXPECT_TRUE(report->ok());
 }
 
+TEST_F(MergeTest, AnInputWhoseFileStaysIsNoPartOfTheStoreAnyMore) {
+  std::string name;
+  std::string content;
+  {
+    const auto store = Open();
+    Fill(*store);
+    name = "data/blocks/" + Blocks()[3];
+    content = *ReadFile(fs_, name);
+    ASSERT_TRUE(store->RunMaintenance());
+    clock_.Advance(100 * kNsPerSecond);
+    ASSERT_TRUE(store->RunMaintenance());  // merged twice: no block names it as its direct input
+    Delete(*store, 103);
+  }
+  {
+    const auto file = *fs_.Open(name, Fs::OpenMode::kCreate);
+    ASSERT_TRUE(file->WriteAt(0, content));
+    ASSERT_TRUE(file->Sync());
+    ASSERT_TRUE(fs_.SyncDir("data/blocks"));
+  }
+  const auto again = Open();
+  ExpectAll(*again);
+  EXPECT_FALSE(fs_.Exists(name));
+}
+
 TEST_F(MergeTest, ABlockThatCannotBeReadLeavesTheOthersAlone) {
   const auto store = Open();
   Fill(*store);

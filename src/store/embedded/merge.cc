@@ -174,6 +174,8 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
     meta.order = std::min(meta.order, from.order);
     meta.sealed_lsn = std::max(meta.sealed_lsn, from.sealed_lsn);
     meta.replaces.push_back(from.id);
+    // An input's own inputs too: the file of one may still be there.
+    meta.replaces.insert(meta.replaces.end(), from.replaces.begin(), from.replaces.end());
   }
   return Merge(inputs, out, std::move(meta), cache).Run(stop);
 }

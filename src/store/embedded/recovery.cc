@@ -185,10 +185,19 @@ std::unordered_set<std::uint64_t> EmbeddedStoreImpl::ApplyReplacements() {
 void EmbeddedStoreImpl::TakeDeletionsOfInputs(const BlockList& list, Block& merged) {
   std::set<model::TraceId> deleted;
   std::set<model::TraceId> kept;  // in an input that still shows it
-  for (const std::uint64_t id : merged.meta().replaces) {
+  const auto& inputs = merged.meta().replaces;
+  for (const std::uint64_t id : inputs) {
     const auto input = std::ranges::find_if(
         list, [id](const std::shared_ptr<Block>& block) { return block->meta().id == id; });
-    if (input == list.end()) return;
+    if (input == list.end()) {
+      // Unless it was merged into another input before.
+      const bool is_inside = std::ranges::any_of(list, [&](const std::shared_ptr<Block>& block) {
+        return std::ranges::find(inputs, block->meta().id) != inputs.end() &&
+               std::ranges::find(block->meta().replaces, id) != block->meta().replaces.end();
+      });
+      if (!is_inside) return;
+      continue;
+    }
     const auto gone = (*input)->deleted();
     const auto table = (*input)->Table();
     if (!table) continue;
