@@ -32,9 +32,11 @@ else
   files=$(git diff --name-only --diff-filter=d "$base" -- '*.cc')
 fi
 tests='_(test|fuzz|bench)\.cc$|^tests/|_main\.cc$'
-{ grep -Ev "$tests" <<<"$files" || true; } | tidy "$analyzer"
+clean=true
+{ grep -Ev "$tests" <<<"$files" || true; } | tidy "$analyzer" || clean=false
 # A copy too many does not matter in a test.
-{ grep -E "$tests" <<<"$files" || true; } | tidy "-performance-*$analyzer"
+{ grep -E "$tests" <<<"$files" || true; } | tidy "-performance-*$analyzer" || clean=false
+$clean
 
 for preset in dev asan tsan; do
   echo "check: $preset"
