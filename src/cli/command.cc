@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace fluoro::cli {
 
@@ -16,9 +17,11 @@ CLI::App* Registry::Add(const std::string& name, const std::string& description,
 
 std::shared_ptr<SourceOptions> AddSourceOptions(CLI::App& command) {
   auto options = std::make_shared<SourceOptions>();
-  auto* server = command.add_option("--server", options->server, "server to ask")
-                     ->envname("FLUORO_SERVER")
-                     ->capture_default_str();
+  // Not CLI11's envname: a variable that is set all day would then exclude --data as a flag does.
+  if (const char* variable = std::getenv("FLUORO_SERVER")) options->server = variable;
+  auto* server =
+      command.add_option("--server", options->server, "server to ask (Env:FLUORO_SERVER)")
+          ->capture_default_str();
   command
       .add_option("--data", options->folder,
                   "read this folder, which no server holds, instead of asking a server")

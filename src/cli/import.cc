@@ -3,7 +3,9 @@
 #include <simdjson.h>
 #include <zlib.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -30,7 +32,7 @@ struct Totals {
 Result<std::string> ReadAll(const std::string& path) {
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(
       path == "-" ? gzdopen(0, "rb") : gzopen(path.c_str(), "rb"), gzclose);
-  if (file == nullptr) return Fail(ErrorCode::kNotFound, "cannot read " + path);
+  if (file == nullptr) return Fail(ErrorCode::kNotFound, std::strerror(errno));
   std::string bytes;
   std::vector<char> piece(1 << 20);
   for (;;) {

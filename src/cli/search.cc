@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -59,7 +61,7 @@ int Search(const SourceOptions& source_options, const QueryOptions& query, const
   if (!answer) return Report(answer.error());
   if (options.json) {
     Print(*answer);
-    return kDone;
+    return std::ranges::count(*answer, '\n') > 1 ? kDone : kNotFoundOrFailed;
   }
   const Terminal terminal = Terminal::Detect();
   std::uint64_t matches = 0;

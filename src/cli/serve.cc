@@ -39,7 +39,7 @@ void PrintConfig(const ResolvedServeConfig& resolved, bool json) {
     return;
   }
   for (const auto& setting : resolved.settings) {
-    Print(fmt::format("{} = {:<30} # {}\n", setting.name, "\"" + setting.value + "\"",
+    Print(fmt::format("{:<15} = {:<30} # {}\n", setting.name, "\"" + setting.value + "\"",
                       setting.origin));
   }
 }
