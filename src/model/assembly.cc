@@ -284,7 +284,7 @@ class Assembler {
     }
   }
 
-  bool WaitsForCallee(const Entity& call) const {
+  [[nodiscard]] bool WaitsForCallee(const Entity& call) const {
     if (!call.http.traced || options_.now_ns == INT64_MAX) return false;
     return options_.now_ns < out_.trace->last_arrival_ns ||
            options_.now_ns - out_.trace->last_arrival_ns < options_.traced_wait_ns;
@@ -380,7 +380,7 @@ class Assembler {
     }
   }
 
-  bool CalledFromAnotherPart(const Entity& entity) const {
+  [[nodiscard]] bool CalledFromAnotherPart(const Entity& entity) const {
     return out_.trace->IsPart() && entity.parent == kNone && !entity.parent_id.IsZero();
   }
 

@@ -105,7 +105,8 @@ struct HttpCore {
   std::condition_variable_any all_closed;
   std::size_t connections FLUORO_GUARDED_BY(mutex) = 0;
 
-  HttpResponse ErrorAnswer(const HttpRequest& head, int status, std::string_view message) const;
+  [[nodiscard]] HttpResponse ErrorAnswer(const HttpRequest& head, int status,
+                                         std::string_view message) const;
 };
 
 /// Between the thread that writes a streamed body and the session that sends it. Thread-safe.

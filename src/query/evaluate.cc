@@ -107,10 +107,10 @@ class Evaluator {
   }
 
  private:
-  const Entity& EntityAt(std::int32_t index) const {
+  [[nodiscard]] const Entity& EntityAt(std::int32_t index) const {
     return trace_.entities[static_cast<std::size_t>(index)];
   }
-  const ServiceNode& NodeAt(std::int32_t index) const {
+  [[nodiscard]] const ServiceNode& NodeAt(std::int32_t index) const {
     return trace_.services[static_cast<std::size_t>(index)];
   }
   bool BlockHolds(const std::unique_ptr<Expression>& block, const Subject& subject) {
@@ -153,7 +153,7 @@ class Evaluator {
     return match.Holds();
   }
 
-  bool TestNumber(const KeywordTest& test, const Subject& subject) const {
+  [[nodiscard]] bool TestNumber(const KeywordTest& test, const Subject& subject) const {
     const bool is_time =
         test.keyword == Keyword::kResponseTime || test.keyword == Keyword::kDuration;
     std::optional<double> value;
@@ -167,7 +167,7 @@ class Evaluator {
     return CompareNumbers(*value, test.op, is_time ? std::round(literal * 1e6) : literal);
   }
 
-  bool Boolean(Keyword keyword, const Subject& subject) const {
+  [[nodiscard]] bool Boolean(Keyword keyword, const Subject& subject) const {
     switch (subject.scope) {
       case Scope::kTrace:
         return TraceBoolean(keyword);
@@ -191,7 +191,7 @@ class Evaluator {
     }
   }
 
-  bool TraceBoolean(Keyword keyword) const {
+  [[nodiscard]] bool TraceBoolean(Keyword keyword) const {
     switch (keyword) {
       case Keyword::kOk:
         return trace_.Root() != nullptr && IsOk(*trace_.Root());
@@ -212,7 +212,7 @@ class Evaluator {
     }
   }
 
-  bool EntityBoolean(Keyword keyword, const Subject& subject) const {
+  [[nodiscard]] bool EntityBoolean(Keyword keyword, const Subject& subject) const {
     const Entity& entity = EntityAt(subject.entity);
     const bool edge = subject.scope == Scope::kEdge;
     switch (keyword) {
@@ -235,7 +235,7 @@ class Evaluator {
     }
   }
 
-  std::optional<std::int64_t> Time(Keyword keyword, const Subject& subject) const {
+  [[nodiscard]] std::optional<std::int64_t> Time(Keyword keyword, const Subject& subject) const {
     if (subject.scope == Scope::kTrace) {
       if (keyword == Keyword::kResponseTime) return view_.summary().response_ns;
       return trace_.entities.empty() ? std::nullopt : std::optional(view_.summary().duration_ns);
@@ -244,7 +244,7 @@ class Evaluator {
     return EntityAt(subject.entity).duration_ns();
   }
 
-  std::optional<double> Number(Keyword keyword, const Subject& subject) const {
+  [[nodiscard]] std::optional<double> Number(Keyword keyword, const Subject& subject) const {
     switch (keyword) {
       case Keyword::kHttpStatus: {
         const model::HttpFields* http = Http(subject);
@@ -261,7 +261,7 @@ class Evaluator {
     }
   }
 
-  const model::HttpFields* Http(const Subject& subject) const {
+  [[nodiscard]] const model::HttpFields* Http(const Subject& subject) const {
     if (subject.scope == Scope::kTrace) return &view_.summary().http;
     return subject.entity < 0 ? nullptr : &EntityAt(subject.entity).http;
   }
@@ -415,7 +415,7 @@ class Evaluator {
   }
 
   /// X-Ray indexes a bounded number of annotation keys a trace.
-  bool IsIndexed(std::string_view key) const {
+  [[nodiscard]] bool IsIndexed(std::string_view key) const {
     const auto& annotations = view_.summary().annotations;
     return annotations.size() < model::kIndexedAnnotationsMax ||
            annotations.contains(std::string(key));
@@ -461,7 +461,7 @@ class Evaluator {
 
   // Root causes.
 
-  const std::vector<model::RootCause>& Causes(CauseKind kind) const {
+  [[nodiscard]] const std::vector<model::RootCause>& Causes(CauseKind kind) const {
     const model::RootCauses& causes = view_.root_causes();
     if (kind == CauseKind::kResponseTime) return causes.response_time;
     return kind == CauseKind::kFault ? causes.fault : causes.error;

@@ -45,6 +45,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
   const std::string tmp = layout_.tmp + "/" + BlockFileName(meta.id);
   const auto write = [&]() -> Result<std::optional<BlockMeta>> {
     std::vector<MergeInput> from;
+    from.reserve(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
     return MergeBlocks(from, *file, meta, merge_cache_, stop);

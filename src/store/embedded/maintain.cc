@@ -201,8 +201,9 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
   Result<void> saved;
   std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
     auto result = SaveDeletions(*block);
-    if (!result) saved = std::move(result);
-    return result.has_value();
+    const bool done = result.has_value();
+    if (!done) saved = std::move(result);
+    return done;
   });
   const auto list = blocks();
   const std::int64_t oldest_ns = WrapSub(clock_.UnixNs(), options_.retention_ns);
