@@ -8,6 +8,8 @@ while IFS= read -r program; do
   echo "== $name"
   "$program" --benchmark_out="$build/results/$name.json" --benchmark_out_format=json
 done < <(find "$build/src" -maxdepth 5 -type f -name '*_bench' -perm -u+x | sort)
-echo "== fluoro bench ingest"
-"$build/fluoro" bench ingest
-"$build/fluoro" bench ingest --json >"$build/results/ingest.json"
+for what in ingest lookup search graph; do
+  echo "== fluoro bench $what"
+  "$build/fluoro" bench $what --json >"$build/results/$what.json"
+  bench/table.py "$build/results/$what.json"
+done

@@ -48,7 +48,9 @@ TEST(JsonWriterTest, WritesCompactJsonAndRepairsText) {
 TEST(JsonDepthTest, CountsOnlyBracketsOutsideStrings) {
   EXPECT_FALSE(JsonDepthExceeds(R"({"a":"[[[[","b":[1]})", 2));
   EXPECT_TRUE(JsonDepthExceeds(R"({"a":[[1]]})", 2));
-  EXPECT_TRUE(JsonDepthExceeds(std::string(10'000'000, '['), 64));
+  std::string deep;
+  deep.resize(10'000'000, '[');
+  EXPECT_TRUE(JsonDepthExceeds(deep, 64));
 }
 
 TEST(DecimalSecondsTest, IsExactAndShort) {

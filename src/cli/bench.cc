@@ -16,35 +16,27 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/bench/load.h"
+#include "cli/bench/questions.h"
 #include "cli/bench/server_process.h"
 #include "cli/bench/workload.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
-#include "codec/otlp/otlp.h"
 #include "net/grpc_client.h"
 #include "net/http_client.h"
 
 namespace fluoro::cli {
 namespace {
 
-constexpr std::size_t kSpansPerRequest = 500;
-constexpr int kConnections = 2;
 constexpr std::size_t kDatagramsAhead = 1'024;
 constexpr std::string_view kExportMethod =
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-struct Options {
-  bool json = false;
-  std::uint64_t spans = 200'000;
-  std::uint64_t seed = 1;
-};
-
-struct Request {
-  std::string body;
-  std::uint64_t spans = 0;
-};
+using bench::Request;
+using bench::SendAll;
+using bench::SendHttp;
 
 struct Row {
   std::string name;
@@ -56,34 +48,6 @@ struct Row {
   std::uint64_t disk_bytes = 0;
   std::uint64_t peak_rss_bytes = 0;
 };
-
-std::vector<Request> MakeOtlpRequests(const Options& options) {
-  bench::Workload workload(options.seed);
-  std::vector<Request> requests;
-  std::vector<model::Span> spans;
-  std::uint64_t made = 0;
-  const std::int64_t begin_ns = SystemClock().UnixNs() - 60 * kNsPerSecond;
-  const auto flush = [&] {
-    if (spans.empty()) return;
-    // As a collector batches: spans of one resource stand together.
-    std::ranges::stable_sort(spans, [](const model::Span& a, const model::Span& b) {
-      return a.resource.get() < b.resource.get();
-    });
-    requests.push_back(
-        {codec::otlp::EncodeTraces(spans, codec::otlp::Encoding::kProtobuf), spans.size()});
-    spans.clear();
-  };
-  while (made < options.spans) {
-    auto trace = workload.NextTrace(begin_ns + static_cast<std::int64_t>(made) * 20 * kNsPerUs);
-    made += trace.size();
-    for (auto& span : trace) {
-      spans.push_back(std::move(span));
-      if (spans.size() == kSpansPerRequest) flush();
-    }
-  }
-  flush();
-  return requests;
-}
 
 std::string Gzip(std::string_view bytes) {
   z_stream stream{};
@@ -103,26 +67,6 @@ std::string Zstd(std::string_view bytes) {
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
   out.resize(ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), 3));
   return out;
-}
-
-/// Sends all requests over kConnections threads; false if one failed for good.
-bool SendAll(const std::vector<Request>& requests,
-             const std::function<bool(const Request&)>& send) {
-  std::atomic<std::size_t> next{0};
-  std::atomic<bool> ok{true};
-  {
-    std::vector<std::jthread> senders;
-    senders.reserve(kConnections);
-    for (int i = 0; i < kConnections; ++i) {
-      senders.emplace_back([&] {
-        for (std::size_t at = next.fetch_add(1, std::memory_order_relaxed); at < requests.size();
-             at = next.fetch_add(1, std::memory_order_relaxed)) {
-          if (!send(requests[at])) ok.store(false, std::memory_order_relaxed);
-        }
-      });
-    }
-  }
-  return ok.load();
 }
 
 double MetricSum(const std::string& http, std::string_view name) {
@@ -164,26 +108,6 @@ Result<Row> Measure(const std::string& name, const std::vector<Request>& request
   row.peak_rss_bytes = cost.peak_rss_bytes;
   row.disk_bytes = server->BlockBytes();
   return row;
-}
-
-bool SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
-              const std::string& encoding) {
-  return SendAll(requests, [&](const Request& request) {
-    for (int attempt = 0; attempt < 200; ++attempt) {
-      net::HttpCall call;
-      call.method = "POST";
-      call.url = "http://" + ports.otlp_http + "/v1/traces";
-      call.headers["content-type"] = "application/x-protobuf";
-      if (!encoding.empty()) call.headers["content-encoding"] = encoding;
-      call.body = request.body;
-      const auto answer = net::Call(call);
-      if (!answer) return false;
-      if (answer->status == 200) return true;
-      if (answer->status != 503 && answer->status != 429) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
-  });
 }
 
 bool SendGrpc(const BoundPorts& ports, const std::vector<Request>& requests) {
@@ -233,7 +157,7 @@ bool SendUdp(const BoundPorts& ports, const std::vector<Request>& requests) {
   return true;
 }
 
-std::vector<Request> MakeDatagrams(const Options& options) {
+std::vector<Request> MakeDatagrams(const bench::LoadOptions& options) {
   bench::Workload workload(options.seed);
   std::vector<Request> datagrams;
   const std::int64_t begin_ns = SystemClock().UnixNs() - 60 * kNsPerSecond;
@@ -288,8 +212,8 @@ void PrintRow(const Row& row, bool json) {
                     static_cast<double>(row.disk_bytes) / spans, FormatBytes(row.peak_rss_bytes)));
 }
 
-int BenchIngest(const Options& options) {
-  const auto requests = MakeOtlpRequests(options);
+int BenchIngest(const bench::QuestionOptions& options) {
+  const auto requests = bench::MakeOtlpRequests(options);
   if (!options.json) {
     Print(fmt::format("{:<18}{:>10}{:>10}{:>12}{:>14}{:>14}{:>14}{:>12}\n", "protocol", "sent",
                       "received", "spans/s", "CPU-s/M spans", "wire B/span", "disk B/span",
@@ -325,22 +249,33 @@ int BenchIngest(const Options& options) {
 }  // namespace
 
 void AddBench(const Registry& registry) {
-  const auto options = std::make_shared<Options>();
   CLI::App* group = registry.app.add_subcommand("bench", "measures this machine");
   group->set_version_flag("--version", "fluoro " FLUORO_VERSION);
-  group->footer("Examples:\n  fluoro bench ingest\n  fluoro bench ingest --spans 1000000 --json");
+  group->footer("Examples:\n  fluoro bench ingest\n  fluoro bench search --spans 1000000 --json");
   group->require_subcommand(1);
-  CLI::App* ingest =
-      group->add_subcommand("ingest", "spans/s, CPU, bytes and memory of receiving, by protocol");
-  ingest->set_version_flag("--version", "fluoro " FLUORO_VERSION);
-  ingest->add_flag("--json", options->json, "one JSON object a line");
-  ingest->add_option("--spans", options->spans, "spans to send by each protocol")
-      ->check(CLI::Range(1'000, 100'000'000))
-      ->capture_default_str();
-  ingest->add_option("--seed", options->seed, "of the generated spans")->capture_default_str();
-  ingest->footer("Examples:\n  fluoro bench ingest\n  fluoro bench ingest --spans 1000000 --json");
+  const auto options = std::make_shared<bench::QuestionOptions>();
   Action& action = registry.action;
-  ingest->callback([&action, options] { action = [=] { return BenchIngest(*options); }; });
+  const auto add = [&](const std::string& name, const std::string& description,
+                       int (*run)(const bench::QuestionOptions&)) {
+    CLI::App* command = group->add_subcommand(name, description);
+    command->set_version_flag("--version", "fluoro " FLUORO_VERSION);
+    command->add_flag("--json", options->json, "one JSON object a line");
+    command->add_option("--spans", options->spans, "spans to send")
+        ->check(CLI::Range(1'000, 100'000'000))
+        ->capture_default_str();
+    command->add_option("--seed", options->seed, "of the generated spans")->capture_default_str();
+    command->footer("Examples:\n  fluoro bench " + name + "\n  fluoro bench " + name +
+                    " --spans 1000000 --json");
+    command->callback([&action, options, run] { action = [=] { return run(*options); }; });
+    return command;
+  };
+  add("ingest", "spans/s, CPU, bytes and memory of receiving, by protocol", BenchIngest);
+  add("lookup", "milliseconds of a trace by its id, cold and warm", bench::BenchLookup)
+      ->add_option("--lookups", options->lookups, "how many ids to ask for")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add("search", "spans examined a second and core, by kind of question", bench::BenchSearch);
+  add("graph", "spans a second and core of the service graph", bench::BenchGraph);
 }
 
 }  // namespace fluoro::cli

@@ -21,8 +21,9 @@ using testing::Not;
 
 TEST(Units, ReadsDurationsAndRefusesTheRest) {
   const std::pair<const char*, std::int64_t> cases[] = {
-      {"90s", 90 * kNsPerSecond},       {"15m", 900 * kNsPerSecond}, {"1h", 3600 * kNsPerSecond},
-      {"7d", 7 * 86400 * kNsPerSecond}, {"250ms", 250 * kNsPerMs},   {"1.5s", 1'500 * kNsPerMs},
+      {"90s", 90 * kNsPerSecond},  {"15m", 900 * kNsPerSecond},
+      {"1h", 3600 * kNsPerSecond}, {"7d", 7LL * 86'400 * kNsPerSecond},
+      {"250ms", 250 * kNsPerMs},   {"1.5s", 1'500 * kNsPerMs},
       {"3", 3 * kNsPerSecond}};
   for (const auto& [text, ns] : cases) EXPECT_EQ(ParseDuration(text).value_or(-1), ns) << text;
   for (const char* text : {"", "h", "-1s", "5x", "1 h", "nan", "1e30d"})
@@ -92,7 +93,7 @@ TEST(ServeConfig, FlagsBeatVariablesBeatFileBeatDefaults) {
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_EQ(resolved->config.http, "127.0.0.1:5000");
   EXPECT_EQ(resolved->config.udp, "127.0.0.1:3000");
-  EXPECT_EQ(resolved->config.retention_ns, 4 * 86400 * kNsPerSecond);
+  EXPECT_EQ(resolved->config.retention_ns, 4LL * 86'400 * kNsPerSecond);
   EXPECT_TRUE(resolved->config.aws_quotas);
   EXPECT_EQ(resolved->config.otlp_grpc, "127.0.0.1:4317");
   for (const auto& setting : resolved->settings) {

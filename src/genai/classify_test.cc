@@ -8,7 +8,6 @@ namespace fluoro::genai {
 namespace {
 
 using model::Span;
-using model::SpanFlag;
 using model::SpanKind;
 using model::testing::OtelSpan;
 using model::testing::SpanBuilder;

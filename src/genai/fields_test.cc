@@ -13,13 +13,10 @@
 namespace fluoro::genai {
 namespace {
 
-using model::AttributeValue;
 using model::Span;
 using model::SpanKind;
 using model::testing::OtelSpan;
 using model::testing::SpanBuilder;
-using model::testing::ToValue;
-using model::testing::XRaySegment;
 using model::testing::XRaySubsegment;
 
 SpanBuilder Step() { return OtelSpan(2, SpanKind::kInternal, "x").Parent(1).Between(0, 6000); }

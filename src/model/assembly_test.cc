@@ -13,7 +13,6 @@ namespace {
 using testing::AssembleSpans;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::MakeTrace;
 using testing::OtelSpan;
 using testing::SpanBuilder;
 using testing::TestSpanId;

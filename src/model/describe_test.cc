@@ -8,7 +8,6 @@ namespace {
 using testing::OtelSpan;
 using testing::SpanBuilder;
 using testing::TestSpanId;
-using testing::TestTraceId;
 using testing::XRaySegment;
 using testing::XRaySubsegment;
 

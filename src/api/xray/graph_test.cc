@@ -9,8 +9,6 @@
 namespace fluoro::api::xray {
 namespace {
 
-using testing::HasSubstr;
-
 const std::string kWindow = R"("StartTime":1478293361,"EndTime":1478293362)";
 
 /// shop (segment) -> DynamoDB table `orders`, and -> payments (segment) through a remote call.

@@ -19,7 +19,6 @@
 namespace fluoro::api::xray {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 const std::string kTraceId = "1-581cf771-a006649127e371903a2de979";

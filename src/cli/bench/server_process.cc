@@ -33,39 +33,47 @@ std::string Field(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-ServerProcess::ServerProcess(pid_t pid, std::string folder, BoundPorts ports)
-    : pid_(pid), folder_(std::move(folder)), ports_(std::move(ports)) {}
+ServerProcess::ServerProcess(std::string folder, std::vector<std::string> flags)
+    : folder_(std::move(folder)), flags_(std::move(flags)) {}
 
 Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::vector<std::string>& flags) {
   const char* parent = std::getenv("TMPDIR");
   std::string folder = std::string(parent == nullptr ? "/tmp" : parent) + "/fluoro-bench-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr)
     return Fail(ErrorCode::kIo, "cannot make a folder like " + folder);
-  const std::string ports_path = folder + "/ports.json";
-  std::vector<std::string> words{"/proc/self/exe", "serve",       "--data",      folder + "/data",
+  std::unique_ptr<ServerProcess> process(new ServerProcess(std::move(folder), flags));
+  FLUORO_CHECK_OK(process->Spawn());
+  return process;
+}
+
+Result<void> ServerProcess::Spawn() {
+  const std::string ports_path = folder_ + "/ports.json";
+  std::vector<std::string> words{"/proc/self/exe", "serve",       "--data",      folder_ + "/data",
                                  "--http",         "127.0.0.1:0", "--udp",       "127.0.0.1:0",
                                  "--otlp-http",    "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0",
                                  "--ports-file",   ports_path,    "--log-level", "error"};
-  words.insert(words.end(), flags.begin(), flags.end());
+  words.insert(words.end(), flags_.begin(), flags_.end());
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  pid_t pid = 0;
   // Its lines would stand between those of the table.
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder + "/log").c_str(),
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (folder_ + "/log").c_str(),
                                    O_WRONLY | O_CREAT, 0600);
+  std::error_code ignored;
+  std::filesystem::remove(ports_path, ignored);
+  pid_t pid = 0;
   const int failure =
       posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) return Fail(ErrorCode::kInternal, "cannot start a server");
-  std::unique_ptr<ServerProcess> process(new ServerProcess(pid, folder, {}));
+  pid_ = pid;
   const auto fs = MakePosixFs();
   for (int i = 0; i < 3'000 && !fs->Exists(ports_path); ++i) {
     if (waitpid(pid, nullptr, WNOHANG) == pid) {
-      process->pid_ = 0;
+      pid_ = 0;
       return Fail(ErrorCode::kInternal, "the server ended at its start");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -80,8 +88,19 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::vector<st
     std::string_view address;
     return ports[key].get(address) == simdjson::SUCCESS ? std::string(address) : std::string{};
   };
-  process->ports_ = {read("http"), read("udp"), read("otlp_http"), read("otlp_grpc")};
-  return process;
+  ports_ = {read("http"), read("udp"), read("otlp_http"), read("otlp_grpc")};
+  return {};
+}
+
+Result<void> ServerProcess::Restart() {
+  FLUORO_CHECK_OK(Stop());
+  ForEachBlock([](const std::filesystem::directory_entry& block) {
+    const int fd = ::open(block.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    ::close(fd);
+  });
+  return Spawn();
 }
 
 ServerProcess::~ServerProcess() {
@@ -138,13 +157,21 @@ Result<ServerProcess::Cost> ServerProcess::Stop() {
   return cost;
 }
 
-std::uint64_t ServerProcess::BlockBytes() const {
-  std::uint64_t bytes = 0;
+void ServerProcess::ForEachBlock(
+    const std::function<void(const std::filesystem::directory_entry&)>& visit) const {
   std::error_code failure;
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(folder_ + "/data/blocks", failure)) {
-    if (entry.is_regular_file(failure)) bytes += entry.file_size(failure);
+    if (entry.is_regular_file(failure)) visit(entry);
   }
+}
+
+std::uint64_t ServerProcess::BlockBytes() const {
+  std::uint64_t bytes = 0;
+  ForEachBlock([&bytes](const std::filesystem::directory_entry& block) {
+    std::error_code failure;
+    bytes += block.file_size(failure);
+  });
   return bytes;
 }
 

@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +22,9 @@ class ServerProcess {
   static Result<std::unique_ptr<ServerProcess>> Start(const std::vector<std::string>& flags);
   /// Kills it if it runs, and removes the folder.
   ~ServerProcess();
+  /// Ends it cleanly and starts it again on its folder, with none of the folder's blocks in the
+  /// system's page cache. Errors: as Start and Stop.
+  Result<void> Restart();
   [[nodiscard]] const BoundPorts& ports() const { return ports_; }
   struct Cost {
     double cpu_seconds = 0;
@@ -32,9 +37,13 @@ class ServerProcess {
   [[nodiscard]] std::uint64_t BlockBytes() const;
 
  private:
-  ServerProcess(pid_t pid, std::string folder, BoundPorts ports);
-  pid_t pid_;
+  ServerProcess(std::string folder, std::vector<std::string> flags);
+  Result<void> Spawn();
+  void ForEachBlock(
+      const std::function<void(const std::filesystem::directory_entry&)>& visit) const;
+  pid_t pid_ = 0;
   std::string folder_;
+  std::vector<std::string> flags_;
   BoundPorts ports_;
 };
 

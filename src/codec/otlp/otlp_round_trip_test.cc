@@ -12,7 +12,6 @@ namespace fluoro::codec::otlp {
 namespace {
 
 using model::Span;
-using testing::HasSubstr;
 
 constexpr Encoding kEncodings[] = {Encoding::kProtobuf, Encoding::kJson};
 

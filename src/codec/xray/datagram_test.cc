@@ -12,7 +12,7 @@ TEST(ParseDatagram, SplitsHeaderAndBody) {
     std::string_view datagram;
     Body kind;
     std::string_view body;
-  } kCases[] = {
+  } cases[] = {
       {"{\"format\":\"json\",\"version\":1}\n{\"name\":\"a\"}", Body::kDocument,
        "{\"name\":\"a\"}"},
       {"{\"format\": \"json\", \"version\": 1}\n{}", Body::kDocument, "{}"},
@@ -26,7 +26,7 @@ TEST(ParseDatagram, SplitsHeaderAndBody) {
       {"{\"format\":\"json\",\"version\":1}\nT1MCgA=", Body::kMetrics, "CgA="},
       {"{\"format\":\"json\",\"version\":1}\nT1", Body::kDocument, "T1"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const auto parsed = ParseDatagram(c.datagram);
     ASSERT_TRUE(parsed.has_value()) << c.datagram << ": " << parsed.error().message;
     EXPECT_EQ(parsed->kind, c.kind) << c.datagram;
@@ -38,7 +38,7 @@ TEST(ParseDatagram, RefusesBadHeadersSayingWhy) {
   const std::string long_header =
       "{\"format\":\"json\",\"version\":1,\"x\":\"" + std::string(5000, 'x') + "\"}\n{}";
   const std::string deep_header = std::string(100'000, '[') + "\n{}";
-  const std::pair<std::string_view, std::string_view> kCases[] = {
+  const std::pair<std::string_view, std::string_view> cases[] = {
       {"", "no LF"},
       {"{\"format\":\"json\",\"version\":1}", "no LF"},
       {"{\"format\":\"json\",\"version\":1}\n", "nothing behind the header"},
@@ -53,7 +53,7 @@ TEST(ParseDatagram, RefusesBadHeadersSayingWhy) {
       {long_header, "bytes before the first LF"},
       {deep_header, "bytes before the first LF"},
   };
-  for (const auto& [datagram, why] : kCases) {
+  for (const auto& [datagram, why] : cases) {
     const auto parsed = ParseDatagram(datagram);
     ASSERT_FALSE(parsed.has_value()) << datagram;
     EXPECT_EQ(parsed.error().code, ErrorCode::kCorruption);

@@ -61,13 +61,13 @@ TEST(DecodeDocument, AcceptsInProgressDocuments) {
   const struct {
     std::string_view members;
     bool in_progress;
-  } kCases[] = {
+  } cases[] = {
       {R"("in_progress":true)", true},
       {R"("in_progress":true,"end_time":2)", true},  // .NET
       {R"("in_progress":false,"end_time":2)", false},
       {R"("in_progress":null,"end_time":"2")", false},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const Decoded d = Decode(
         {R"({"name":"a","id":"70de5b6f19ff9a0a","trace_id":"1-581cf771-a006649127e371903a2de979",)"
          R"("start_time":1,)" +
@@ -170,7 +170,7 @@ TEST(DecodeDocument, RefusesBadDocumentsWithCodeIdAndPlace) {
 
 TEST(DecodeDocument, ReportsTheFirstFaultOnly) {
   // Each document is better than the one before; the order of checks is fixed.
-  const std::pair<std::string_view, std::string_view> kSteps[] = {
+  const std::pair<std::string_view, std::string_view> steps[] = {
       {R"({"type":"subsegment"})", "MissingId"},
       {R"({"type":"subsegment","id":"x"})", "InvalidId"},
       {R"({"type":"subsegment","id":"70de5b6f19ff9a0a"})", "MissingTraceId"},
@@ -183,7 +183,7 @@ TEST(DecodeDocument, ReportsTheFirstFaultOnly) {
       {R"({"id":"70de5b6f19ff9a0a","trace_id":"4efaaf4d1e8720b39541901950019ee5","name":"a","start_time":1})",
        "MissingEndTime"},
   };
-  for (const auto& [document, code] : kSteps) {
+  for (const auto& [document, code] : steps) {
     const Decoded d = Decode({std::string(document)});
     ASSERT_EQ(d.unprocessed.size(), 1U);
     EXPECT_EQ(d.unprocessed[0].error_code, code) << document;

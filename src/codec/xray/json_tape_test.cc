@@ -45,7 +45,7 @@ TEST(JsonTape, NamesTheByteOfEveryFault) {
   const struct {
     std::string_view json;
     std::string_view message;
-  } kCases[] = {
+  } cases[] = {
       {"", "byte 0: a value wanted, the text ends"},
       {"  x", "byte 2: a value wanted, found 'x'"},
       {R"({"a" 1})", "byte 5: ':' wanted, found '1'"},
@@ -67,7 +67,7 @@ TEST(JsonTape, NamesTheByteOfEveryFault) {
       {R"("\u12g4")", "byte 2: four hex digits after \\u wanted, found 'u'"},
       {"\xe2\x80\x9c", "byte 0: a value wanted, found byte 0xe2"},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     JsonTape tape;
     const auto parsed = tape.Parse(c.json, kDepthMax);
     ASSERT_FALSE(parsed.has_value()) << c.json;
@@ -139,7 +139,7 @@ TEST(Decimal, ReadsSecondsExactlyToTheNanosecond) {
   const struct {
     std::string_view text;
     std::optional<std::int64_t> ns;
-  } kCases[] = {
+  } cases[] = {
       {"1480615200.010", 1480615200010000000},
       {"1.480615200010E9", 1480615200010000000},
       {"1.478293361271e9", 1478293361271000000},
@@ -165,7 +165,7 @@ TEST(Decimal, ReadsSecondsExactlyToTheNanosecond) {
       {"1 ", std::nullopt},
       {"0x10", std::nullopt},
   };
-  for (const auto& c : kCases) EXPECT_EQ(ParseSeconds(c.text), c.ns) << c.text;
+  for (const auto& c : cases) EXPECT_EQ(ParseSeconds(c.text), c.ns) << c.text;
 }
 
 TEST(Decimal, ReadsIntegersWithoutLoss) {

@@ -185,7 +185,7 @@ TEST(XRayMapping, KeepsFlags) {
     std::string_view members;
     std::uint32_t flags;
     model::StatusCode status;
-  } kCases[] = {
+  } cases[] = {
       {R"("fault":true)", model::kFault, model::StatusCode::kError},
       {R"("error":true,"throttle":true)", model::kError | model::kThrottle,
        model::StatusCode::kError},
@@ -196,7 +196,7 @@ TEST(XRayMapping, KeepsFlags) {
       {R"("Dummy":false,"stubbed":true)", 0, model::StatusCode::kUnset},
       {R"("type":"segment")", 0, model::StatusCode::kUnset},
   };
-  for (const auto& c : kCases) {
+  for (const auto& c : cases) {
     const Decoded d = Decode({Segment(c.members)});
     ASSERT_EQ(d.spans.size(), 1U) << c.members;
     EXPECT_EQ(d.spans[0].flags, c.flags | model::kSegment) << c.members;

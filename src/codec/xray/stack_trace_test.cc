@@ -24,7 +24,7 @@ TEST(StackTrace, ReadsEveryLanguage) {
     std::string_view language;
     std::string_view text;
     std::vector<std::string> exceptions;
-  } kCases[] = {
+  } cases[] = {
       {"java",
        "java.lang.IllegalStateException: x\n\tat java.base/java.util.A.b(A.java:7)\n\tSuppressed: "
        "y\n\t\tat z.Z.z(Z.java:1)\n"
@@ -50,7 +50,7 @@ TEST(StackTrace, ReadsEveryLanguage) {
        "+0x1d\nmain.main()\n\t/src/main.go:5\n",
        {"||main.f(0x1)@/src/main.go:12,main.main()@/src/main.go:5"}},
   };
-  for (const auto& c : kCases) EXPECT_EQ(Parsed(c.language, c.text), c.exceptions) << c.language;
+  for (const auto& c : cases) EXPECT_EQ(Parsed(c.language, c.text), c.exceptions) << c.language;
 }
 
 TEST(StackTrace, GivesNothingWhereItKnowsNoFrame) {

@@ -12,7 +12,6 @@ using common::CanonicalJson;
 using common::ReadFileForTest;
 using model::Span;
 using model::SpanKind;
-using ::testing::ElementsAre;
 
 std::vector<Span> SpansOf(const model::SpanBatch& batch) {
   std::vector<Span> spans;
