@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -43,6 +44,19 @@ void AddCallTo(Statistics& statistics, const Call& call, const Entity& measured,
   } else {
     statistics.Add(measured.outcome(), measured.duration_ns(), weight);
   }
+}
+
+/// By segment: when the last subsegment ended that belongs to it. Those that nobody waited for end
+/// after it.
+std::vector<std::int64_t> LastEnds(const AssembledTrace& trace) {
+  std::vector<std::int64_t> last_ends(trace.entities.size(), INT64_MIN);
+  for (const Entity& entity : trace.entities) {
+    if (entity.role != EntityRole::kSubsegment || entity.in_progress || entity.segment == kNone)
+      continue;
+    std::int64_t& last_end_ns = last_ends[At(entity.segment)];
+    last_end_ns = std::max(last_end_ns, entity.end_ns);
+  }
+  return last_ends;
 }
 
 /// First start and last end of what was seen.
@@ -109,14 +123,16 @@ struct ServiceGraphBuilder::Impl {
     return index;
   }
 
-  void AddSegment(const model::ServiceNode& node, const Entity& entity, double weight) {
+  void AddSegment(const model::ServiceNode& node, const Entity& entity, std::int64_t last_end_ns,
+                  double weight) {
     const std::int32_t index = FindService(node.key);
     if (index == kNone) return;
     Service& service = ServiceAt(index);
     service.extent.Add(entity);
     service.has_segments |= !node.inferred;
-    if (!entity.in_progress)
-      service.service.statistics.Add(entity.outcome(), entity.duration_ns(), weight);
+    if (entity.in_progress) return;
+    service.service.statistics.Add(entity.outcome(), entity.duration_ns(), weight);
+    service.service.durations.Add(std::max(entity.end_ns, last_end_ns) - entity.start_ns, weight);
   }
 
   void AddCall(const AssembledTrace& trace, const Call& call, const Entity& measured,
@@ -169,9 +185,11 @@ ServiceGraphBuilder::~ServiceGraphBuilder() = default;
 void ServiceGraphBuilder::Add(const AssembledTrace& trace, std::int64_t from_ns,
                               std::int64_t until_ns, double weight) {
   const Window window{.from_ns = from_ns, .until_ns = until_ns};
-  for (const Entity& entity : trace.entities) {
+  const std::vector<std::int64_t> last_ends = LastEnds(trace);
+  for (std::size_t i = 0; i < trace.entities.size(); ++i) {
+    const Entity& entity = trace.entities[i];
     if (!IsNodeEntity(entity) || !window.Holds(entity)) continue;
-    impl_->AddSegment(trace.services[At(entity.service)], entity, weight);
+    impl_->AddSegment(trace.services[At(entity.service)], entity, last_ends[i], weight);
   }
   for (const Call& call : trace.calls) {
     const Entity& measured = MeasuredEntity(trace, call);

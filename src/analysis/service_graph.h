@@ -35,6 +35,7 @@ struct GraphService {
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;
   Statistics statistics;         ///< callee's view; empty on clients
+  DurationHistogram durations;   ///< as statistics.histogram, with what went on after the answer
   std::vector<GraphEdge> edges;  ///< by target
 };
 

@@ -76,6 +76,20 @@ AssembledTrace SampleRequest(std::int64_t start_ms, std::int64_t duration_ms, bo
   return AssembleSpans(std::move(spans));
 }
 
+TEST(ServiceGraph, DurationsHoldWhatWentOnAfterTheAnswer) {
+  std::vector<Span> spans = {XRaySegment(1, "web").Between(1'000, 1'100),
+                             XRaySubsegment(2, 1, "mail", "").Between(1'050, 1'300),
+                             XRaySubsegment(3, 2, "api", "remote").Between(1'060, 1'250),
+                             XRaySegment(4, "api").Parent(3).Between(1'070, 1'500)};
+  const ServiceGraph graph = GraphOf({AssembleSpans(std::move(spans))});
+  const GraphService& web = Node(graph, "web", "");
+  EXPECT_THAT(Milliseconds(web.statistics.histogram), ::testing::ElementsAre(100));
+  EXPECT_THAT(Milliseconds(web.durations), ::testing::ElementsAre(300));
+  const GraphService& api = Node(graph, "api", "");
+  EXPECT_THAT(Milliseconds(api.statistics.histogram), ::testing::ElementsAre(430));
+  EXPECT_THAT(Milliseconds(api.durations), ::testing::ElementsAre(430));
+}
+
 ServiceGraph SampleGraph() {
   std::vector<AssembledTrace> traces;
   traces.push_back(SampleRequest(1'000, 5, false, 0, 0));

@@ -70,10 +70,10 @@ std::string RenderService(const analysis::GraphService& service, std::size_t ref
   if (!service.client) {
     out.Key("SummaryStatistics");
     AppendStatistics(out, service.statistics);
-    for (const char* histogram : {"DurationHistogram", "ResponseTimeHistogram"}) {
-      out.Key(histogram);
-      AppendHistogram(out, service.statistics.histogram);
-    }
+    out.Key("DurationHistogram");
+    AppendHistogram(out, service.durations);
+    out.Key("ResponseTimeHistogram");
+    AppendHistogram(out, service.statistics.histogram);
   }
   out.EndObject();
   return out.Take();
