@@ -29,12 +29,47 @@ void AppendUnprocessed(JsonWriter& out, const std::vector<Unprocessed>& entries)
   out.EndArray();
 }
 
-sampling::Report ReportOf(const MembersView& document) {
-  return {.client_id = std::string(document.Text("ClientID").value_or("")),
-          .timestamp_ns = document.TimeNs("Timestamp").value_or(0),
-          .request_count = document.Int("RequestCount").value_or(0),
-          .sampled_count = document.Int("SampledCount").value_or(0),
-          .borrow_count = document.Int("BorrowCount").value_or(0)};
+struct Reported {
+  sampling::Report report;
+  bool stale = false;  ///< its counts belong to no window
+};
+
+/// The reports on one rule, one for each client: what it says several times over is summed.
+std::vector<Reported> ReportsOf(const MembersView& request, std::string_view rule_name,
+                                std::int64_t now_ns, std::vector<Unprocessed>& unprocessed) {
+  std::vector<Reported> reports;
+  for (const MembersView& document : request.Structures("SamplingStatisticsDocuments")) {
+    const std::string_view name = document.Text("RuleName").value_or("");
+    if (name != rule_name) {
+      unprocessed.push_back({name, "Unknown rule"});
+      continue;
+    }
+    Reported read{.report = {.client_id = std::string(document.Text("ClientID").value_or("")),
+                             .timestamp_ns = document.TimeNs("Timestamp").value_or(0),
+                             .request_count = document.Int("RequestCount").value_or(0),
+                             .sampled_count = document.Int("SampledCount").value_or(0),
+                             .borrow_count = document.Int("BorrowCount").value_or(0)}};
+    if (read.report.timestamp_ns < now_ns - kReportSkewNs ||
+        read.report.timestamp_ns > now_ns + kReportSkewNs) {
+      // A client with a wrong clock still needs its share.
+      unprocessed.push_back({name, "Statistics too old"});
+      read.report.timestamp_ns = now_ns;
+      read.stale = true;
+    }
+    const auto same = std::ranges::find_if(reports, [&](const Reported& known) {
+      return known.stale == read.stale && known.report.client_id == read.report.client_id;
+    });
+    if (same == reports.end()) {
+      reports.push_back(std::move(read));
+      continue;
+    }
+    sampling::Report& sum = same->report;
+    sum.timestamp_ns = std::max(sum.timestamp_ns, read.report.timestamp_ns);
+    sum.request_count += read.report.request_count;
+    sum.sampled_count += read.report.sampled_count;
+    sum.borrow_count += read.report.borrow_count;
+  }
+  return reports;
 }
 
 }  // namespace
@@ -65,33 +100,14 @@ std::string SamplingService::RulesJson() const {
 }
 
 std::string SamplingService::TargetsJson(const MembersView& request, std::int64_t now_ns) {
-  std::vector<std::pair<std::string_view, sampling::Target>> targets;
   std::vector<Unprocessed> unprocessed;
+  std::optional<sampling::Target> target;
   {
     const MutexLock lock(mutex_);
-    for (const MembersView& document : request.Structures("SamplingStatisticsDocuments")) {
-      const std::string_view name = document.Text("RuleName").value_or("");
-      if (name != default_rule_.name) {
-        unprocessed.push_back({name, "Unknown rule"});
-        continue;
-      }
-      sampling::Report report = ReportOf(document);
-      if (report.timestamp_ns < now_ns - kReportSkewNs ||
-          report.timestamp_ns > now_ns + kReportSkewNs) {
-        // A client with a wrong clock still needs its share, but its counts belong to no window.
-        unprocessed.push_back({name, "Statistics too old"});
-        report.timestamp_ns = now_ns;
-      } else {
-        windows_.Add(default_rule_.name, report, now_ns);
-      }
-      const sampling::Target target =
-          assigners_[default_rule_.name].Accept(default_rule_, report, now_ns);
-      const auto known = std::ranges::find(targets, name, &decltype(targets)::value_type::first);
-      if (known == targets.end()) {
-        targets.emplace_back(name, target);
-      } else {
-        known->second = target;
-      }
+    for (const auto& [report, stale] :
+         ReportsOf(request, default_rule_.name, now_ns, unprocessed)) {
+      if (!stale) windows_.Add(default_rule_.name, report, now_ns);
+      target = assigners_[default_rule_.name].Accept(default_rule_, report, now_ns);
     }
   }
   std::vector<Unprocessed> unprocessed_boosts;
@@ -104,14 +120,12 @@ std::string SamplingService::TargetsJson(const MembersView& request, std::int64_
 
   JsonWriter out;
   out.BeginObject().Key("SamplingTargetDocuments").BeginArray();
-  for (const auto& [name, target] : targets) {
-    out.BeginObject().Key("RuleName").String(name).Key("FixedRate").Double(target.fixed_rate);
-    out.Key("ReservoirQuota").Int(target.reservoir_quota);
-    out.Key("ReservoirQuotaTTL")
-        .Int(target.reservoir_quota_ttl_s)
-        .Key("Interval")
-        .Int(target.interval_s);
-    out.EndObject();
+  if (target) {
+    out.BeginObject().Key("RuleName").String(default_rule_.name);
+    out.Key("FixedRate").Double(target->fixed_rate);
+    out.Key("ReservoirQuota").Int(target->reservoir_quota);
+    out.Key("ReservoirQuotaTTL").Int(target->reservoir_quota_ttl_s);
+    out.Key("Interval").Int(target->interval_s).EndObject();
   }
   out.EndArray().Key("LastRuleModification").Seconds(last_modification_ns_);
   out.Key("UnprocessedStatistics");

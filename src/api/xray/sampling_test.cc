@@ -102,6 +102,33 @@ TEST(SamplingTargets, TwoReportsOfOneRuleGiveOneDocument) {
   EXPECT_EQ(json.find("ReservoirQuota\""), json.rfind("ReservoirQuota\"")) << json;
 }
 
+TEST(SamplingTargets, RepeatedReportsOfOneRequestAreSummed) {
+  SamplingService service = Service();
+  const std::string request = R"({"SamplingStatisticsDocuments":[)" +
+                              Report("Default", kClient, "1530922801", 7) + "," +
+                              Report("Default", kClient, "1530922801", 100) + "," +
+                              Report("Default", kClient, "1530922200", 5) + "]}";
+  const std::vector<std::string> sums = {
+      R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":107,"BorrowCount":0,"SampledCount":2})"};
+  Targets(service, request);
+  EXPECT_EQ(service.StatisticSummaries(), sums);
+  Targets(service, request);
+  EXPECT_EQ(service.StatisticSummaries(), sums) << "sent again";
+}
+
+TEST(SamplingTargets, TakesAReportOnEveryRuleAtOnce) {
+  const auto request = [](int reports) {
+    std::string documents;
+    for (int i = 0; i < reports; ++i)
+      documents += (i == 0 ? "" : ",") + Report("Default", kClient, "1530922806", 1);
+    return R"({"SamplingStatisticsDocuments":[)" + documents + "]}";
+  };
+  const Shape& shape = *FindOperation("/SamplingTargets")->input;
+  EXPECT_TRUE(Request::Parse(request(26), shape)) << "25 rules and Default";
+  EXPECT_TRUE(Request::Parse(request(100), shape));
+  EXPECT_FALSE(Request::Parse(request(101), shape));
+}
+
 TEST(SamplingTargets, BoostReportsNeverFail) {
   SamplingService service = Service();
   const std::string json = Targets(

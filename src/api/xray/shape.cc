@@ -88,7 +88,9 @@ constexpr std::array kReportMembers{
     Member{"Timestamp", &kTime, true},     Member{"RequestCount", &kCount, true},
     Member{"SampledCount", &kCount, true}, Member{"BorrowCount", &kCount}};
 constexpr Shape kReport{.kind = kStructure, .members = kReportMembers};
-constexpr Shape kReports{.kind = kList, .max = 25, .element = &kReport};
+/// The model says 25. The X-Ray sampler of OpenTelemetry's Java SDK reports every rule at once, and
+/// with Default there may be 26.
+constexpr Shape kReports{.kind = kList, .max = 100, .element = &kReport};
 constexpr Shape kServiceName{.kind = kString, .max = 64};
 constexpr std::array kBoostReportMembers{
     Member{"RuleName", &kRuleName, true}, Member{"ServiceName", &kServiceName, true},
