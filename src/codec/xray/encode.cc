@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/json.h"
+#include "codec/xray/decimal.h"
 #include "codec/xray/document_parts.h"
 #include "codec/xray/entity_writer.h"
 #include "codec/xray/json_tape.h"
@@ -25,6 +27,27 @@ bool CameAsDocument(const Span& span) {
 }
 bool IsIndependent(const Span& span) { return span.Has(model::kIndependent); }
 
+// A JSON number of seconds without an exponent.
+std::string PlainSeconds(std::string_view number) {
+  if (!number.starts_with('"') && number.find_first_of("eE") != std::string_view::npos) {
+    if (const auto ns = ParseSeconds(number)) return DecimalSeconds(*ns);
+  }
+  return std::string(number);
+}
+
+// Whether `start_time` or `end_time` may have an exponent.
+bool MayHaveExponentTimes(std::string_view document) {
+  constexpr std::string_view kTimeKey = R"(_time":)";
+  for (std::size_t at = document.find(kTimeKey); at != std::string_view::npos;
+       at = document.find(kTimeKey, at)) {
+    at += kTimeKey.size();
+    const std::size_t end = document.find_first_not_of("-.0123456789", at);
+    if (end != std::string_view::npos && (document[end] == 'e' || document[end] == 'E'))
+      return true;
+  }
+  return false;
+}
+
 class StoredDocument {
  public:
   explicit StoredDocument(const Span& span) {
@@ -40,30 +63,45 @@ class StoredDocument {
     }
   }
 
-  // The value of a member; empty if absent or null.
+  // The value of a member, a time without exponent; empty if absent or null.
   [[nodiscard]] std::string Value(std::string_view name) const {
     for (auto it = members_.rbegin(); it != members_.rend(); ++it) {
       if (it->first != name) continue;
       const JsonTape::Node& node = tape_.node(it->second);
-      return node.kind == JsonTape::Kind::kNull ? std::string() : std::string(tape_.Raw(node));
+      if (node.kind == JsonTape::Kind::kNull) return {};
+      return IsTime(name) ? PlainSeconds(tape_.Raw(node)) : std::string(tape_.Raw(node));
     }
     return {};
   }
 
-  // The object without the members that place it; `place` stands in for them.
-  [[nodiscard]] std::string Replaced(std::string_view place) const {
+  // The object with times without exponents.
+  [[nodiscard]] std::string Plain() const { return Written("", true); }
+
+  // The same without the members that place it; `place` stands in for them.
+  [[nodiscard]] std::string Replaced(std::string_view place) const { return Written(place, false); }
+
+ private:
+  static bool IsTime(std::string_view name) { return name == "start_time" || name == "end_time"; }
+
+  [[nodiscard]] std::string Written(std::string_view place, bool with_its_place) const {
     std::string out = "{";
     out += place;
     for (const auto& [name, value] : members_) {
-      if (name == "type" || name == "trace_id" || name == "parent_id") continue;
+      const bool places = name == "type" || name == "trace_id" || name == "parent_id";
+      if (places && !with_its_place) continue;
       if (out.size() > 1) out += ',';
       const std::uint32_t begin = tape_.node(value - 1).begin;
-      out.append(tape_.text().substr(begin, tape_.node(value).end - begin));
+      const JsonTape::Node& node = tape_.node(value);
+      if (IsTime(name)) {
+        out.append(tape_.text().substr(begin, node.begin - begin))
+            .append(PlainSeconds(tape_.Raw(node)));
+      } else {
+        out.append(tape_.text().substr(begin, node.end - begin));
+      }
     }
     return out + "}";
   }
 
- private:
   JsonTape tape_;
   std::vector<std::pair<std::string, std::uint32_t>> members_;
 };
@@ -159,8 +197,11 @@ class Encoder {
     const Span& span = *entity.span;
     const bool subsegment = entity.role == EntityRole::kSubsegment;
     if (CameAsDocument(span)) {
-      // A segment, an orphan and an embedded subsegment in its place need no change.
-      if (!subsegment || nested != IsIndependent(span)) return span.document;
+      // A segment, an orphan and an embedded subsegment in its place need no other change.
+      if (!subsegment || nested != IsIndependent(span)) {
+        if (!MayHaveExponentTimes(span.document)) return span.document;
+        return StoredDocument(span).Plain();
+      }
       if (nested) return StoredDocument(span).Replaced("");
       return StoredDocument(span).Replaced("\"type\":\"subsegment\",\"trace_id\":\"" +
                                            span.trace_id.ToXRay() + "\",\"parent_id\":\"" +
