@@ -39,6 +39,7 @@ struct Context {
   std::optional<model::SpanId> parent_id;
   Sampled sampled = Sampled::kUnset;
   std::string trace_state;  ///< tracestate as received (valid members)
+  std::string baggage;      ///< baggage as received (valid members); filled by Extract
   std::vector<std::pair<std::string, std::string>>
       extras;                    ///< X-Ray: further fields but Self, in order (Lineage included)
   std::string self;              ///< X-Ray Self, informational
@@ -123,7 +124,8 @@ std::optional<Extracted> ExtractInLambda(const HeaderLookup& headers,
                                          std::string_view trace_id_variable,
                                          std::span<const std::string_view> order = kExtractOrder);
 
-/// Headers (lower-case names) that tell the context to a callee. Unknown formats are skipped.
+/// Headers (lower-case names) that tell the context to a callee, and its baggage. Unknown formats
+/// are skipped.
 std::vector<std::pair<std::string, std::string>> Inject(
     const Context& context, std::span<const std::string_view> formats = kInjectFormats);
 

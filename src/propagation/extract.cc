@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::string_view kTraceparent = "traceparent";
 constexpr std::string_view kTracestate = "tracestate";
+constexpr std::string_view kBaggage = "baggage";
 constexpr std::string_view kXRayHeader = "x-amzn-trace-id";
 constexpr std::string_view kB3Header = "b3";
 struct B3Name {
@@ -54,6 +55,10 @@ constexpr FormatReader kReaders[] = {{kFormatW3c, ReadW3c},
                                      {kFormatB3, ReadB3},
                                      {kFormatB3Multi, ReadB3Multi}};
 
+std::string ReadBaggage(const HeaderLookup& headers) {
+  return PrintBaggage(ParseBaggage(headers(kBaggage).value_or("")));
+}
+
 // What only the other of the two headers of the same trace says.
 void Complete(Extracted& found, const HeaderLookup& headers) {
   const bool is_w3c = found.format == kFormatW3c;
@@ -79,6 +84,7 @@ std::optional<Extracted> Extract(const HeaderLookup& headers,
     if (auto context = reader->read(headers)) {
       Extracted found{.context = *std::move(context), .format = reader->format};
       Complete(found, headers);
+      found.context.baggage = ReadBaggage(headers);
       return found;
     }
   }
@@ -92,6 +98,7 @@ std::optional<Extracted> ExtractInLambda(const HeaderLookup& headers,
   // A lone sampling decision (B3 `0`) names no trace: the platform's does.
   if (found && found->context.trace_id) return found;
   if (auto context = Whole(ParseXRay(trace_id_variable))) {
+    context->baggage = ReadBaggage(headers);
     return Extracted{.context = *std::move(context), .format = kFormatXRay};
   }
   return found;
@@ -118,6 +125,7 @@ std::vector<std::pair<std::string, std::string>> Inject(const Context& context,
       for (const B3Name& name : kB3Names) add(name.name, (b3.*name.field).value_or(""));
     }
   }
+  add(kBaggage, PrintBaggage(ParseBaggage(context.baggage)));
   return headers;
 }
 

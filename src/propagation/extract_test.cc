@@ -9,6 +9,8 @@
 namespace fluoro::propagation {
 namespace {
 
+using ::testing::_;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
@@ -119,6 +121,22 @@ TEST(Inject, IsReadBackByExtract) {
   ASSERT_TRUE(found);
   context->self.clear();  // never forwarded
   EXPECT_EQ(found->context, *context);
+}
+
+TEST(Inject, PassesBaggageOn) {
+  const std::string_view variable = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+  const Headers headers = {{"traceparent", kTraceparent},
+                           {"x-amzn-trace-id", kXRaySame},
+                           {"baggage", "session.id=7;p=x, bad member,user=%C3%A9"}};
+  const auto found = Extract(In(headers));
+  ASSERT_TRUE(found);
+  EXPECT_THAT(Inject(found->context), Contains(Pair("baggage", "session.id=7;p=x,user=%C3%A9")));
+  const std::string_view b3[] = {kFormatB3};
+  EXPECT_THAT(Inject(found->context, b3), Contains(Pair("baggage", _)));
+  const Headers only = {{"baggage", "session.id=7"}};
+  const auto in_lambda = ExtractInLambda(In(only), variable);
+  ASSERT_TRUE(in_lambda);
+  EXPECT_THAT(Inject(in_lambda->context), Contains(Pair("baggage", "session.id=7")));
 }
 
 TEST(Baggage, ReadsMembersAndLeavesBadOnesOut) {
