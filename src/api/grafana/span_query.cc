@@ -79,7 +79,11 @@ bool FieldIs(const model::Span& span, std::string_view key, std::string_view wan
                       : span.status == model::StatusCode::kOk  ? "OK"
                                                                : "UNSET");
   }
-  return key == "otel.scope.name" && wanted == span.scope->name;
+  const auto is = [&](const std::string& field) { return !field.empty() && wanted == field; };
+  if (key == "otel.scope.name") return is(span.scope->name);
+  if (key == "otel.scope.version") return is(span.scope->version);
+  if (key == "otel.status_description") return is(span.status_message);
+  return key == "w3c.tracestate" && is(span.trace_state);
 }
 
 bool HasTag(const model::Span& span, std::string_view key, std::string_view wanted) {

@@ -100,6 +100,12 @@ TEST(SpanQuery, OneSpanMustAnswerEverything) {
       {"http.status_code", {std::int64_t{500}}}, {"retry", {true}}, {"peer", {std::string("db")}}};
   span.kind = model::SpanKind::kServer;
   span.status = model::StatusCode::kError;
+  span.status_message = "timed out";
+  span.trace_state = "k=v";
+  model::Scope scope;
+  scope.name = "lib";
+  scope.version = "3.1";
+  span.scope = std::make_shared<const model::Scope>(std::move(scope));
   span.events.push_back({.time_ns = 0,
                          .name = "exception",
                          .attributes = {{"exception.type", {std::string("E")}}},
@@ -112,13 +118,15 @@ TEST(SpanQuery, OneSpanMustAnswerEverything) {
   EXPECT_TRUE(QueryOf({{"minDuration", "200ms"}, {"maxDuration", "0.2s"}}).Matches(span, "shop"));
   EXPECT_FALSE(QueryOf({{"minDuration", "201ms"}}).Matches(span, "shop"));
   EXPECT_FALSE(QueryOf({{"maxDuration", "199ms"}}).Matches(span, "shop"));
-  for (const char* tag :
-       {"http.status_code:500", "retry:true", "peer:db", "error:true", "span.kind:server",
-        "exception.type:E", "otel.status_code:ERROR", "event:exception"}) {
+  for (const char* tag : {"http.status_code:500", "retry:true", "peer:db", "error:true",
+                          "span.kind:server", "exception.type:E", "otel.status_code:ERROR",
+                          "event:exception", "otel.status_description:timed out",
+                          "otel.scope.name:lib", "otel.scope.version:3.1", "w3c.tracestate:k=v"}) {
     EXPECT_TRUE(QueryOf({{"tag", tag}}).Matches(span, "shop")) << tag;
   }
-  for (const char* tag : {"http.status_code:50", "retry:false", "peer:cache", "error:false",
-                          "span.kind:client", "absent:1"}) {
+  for (const char* tag :
+       {"http.status_code:50", "retry:false", "peer:cache", "error:false", "span.kind:client",
+        "absent:1", "otel.scope.version:3", "otel.status_description:", "w3c.tracestate:"}) {
     EXPECT_FALSE(QueryOf({{"tag", tag}}).Matches(span, "shop")) << tag;
   }
   EXPECT_FALSE(QueryOf({{"tag", "peer:db"}, {"tag", "absent:1"}}).Matches(span, "shop"));
