@@ -82,8 +82,9 @@ class JsonReader {
   template <class Function>
   bool Root(Function&& on_member) {
     simdjson::ondemand::object root;
-    if (document_.get_object().get(root) != simdjson::SUCCESS) {
-      return Wrong("body", "object wanted");
+    if (const auto error = document_.get_object().get(root)) {
+      // Other errors are those of an object that is broken or cut short.
+      return error == simdjson::INCORRECT_TYPE ? Wrong("body", "object wanted") : Failed(error);
     }
     if (!MembersOf(root, on_member)) return false;
     const char* rest = nullptr;

@@ -132,6 +132,17 @@ TEST(OtlpJson, RefusesWhatIsNotARequest) {
   }
 }
 
+TEST(OtlpJson, TellsABrokenObjectFromNoObject) {
+  for (const char* const body : {"null", "[]", "5", "\"x\""}) {
+    EXPECT_THAT(Decode(body).error().message, testing::HasSubstr("object wanted")) << body;
+  }
+  for (const char* const body :
+       {"{", R"({"resourceSpans":[{)", R"({"resourceSpans":[]}x)", R"({"resourceSpans":[{"a":")"}) {
+    EXPECT_THAT(Decode(body).error().message, testing::Not(testing::HasSubstr("object wanted")))
+        << body;
+  }
+}
+
 TEST(OtlpJson, AcceptsEmptyForms) {
   for (const char* const body :
        {"", "{}", R"({"resourceSpans":null})", R"({"resourceSpans":[]})",
