@@ -33,7 +33,7 @@ enum SpanFlag : std::uint32_t {
   kUnsampled = 1U << 8,            ///< came as an unsampled span (OTLP datagram `T1U`)
   kTruncated = 1U << 9,            ///< some value was cut to its limit
   kTextRepaired = 1U << 10,        ///< invalid UTF-8 was replaced by U+FFFD
-  kIncompleteEmbedded = 1U << 11,  ///< embedded subsegment with neither end_time nor in_progress
+  kIncompleteEmbedded = 1U << 11,  ///< no end: OTLP span; embedded subsegment not in_progress
 };
 
 /// Role of one attribute. Stored: never renumber.

@@ -237,6 +237,7 @@ bool BatchBuilder::CheckSpan(PendingSpan& span) {
            std::to_string(limits_.start_ns_max));
     return false;
   }
+  span.has_end = span.end_ns != 0;
   span.end_ns = std::clamp(span.end_ns, span.start_ns, kTimeMax);
   return true;
 }
@@ -268,6 +269,10 @@ Result<void> BatchBuilder::AddSpan(const PendingSpan& span, std::uint32_t resour
   batch.statuses[i] = span.status;
   batch.sources[i] = span.source;
   batch.flags[i] = span.flags | flags_always_ | TakeFlags();
+  // Not ended yet: must not take the place of the span that has.
+  if (!span.has_end && span.source == model::SpanSource::kOtlp) {
+    batch.flags[i] |= model::kIncompleteEmbedded;
+  }
   batch.otel_flags[i] = span.otel_flags;
   batch.trace_states[i] = span.trace_state;
   batch.status_messages[i] = span.status_message;

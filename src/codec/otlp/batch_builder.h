@@ -31,6 +31,7 @@ struct PendingSpan {
   bool span_id_valid = false;
   std::uint64_t start_ns = 0;
   std::uint64_t end_ns = 0;
+  bool has_end = false;  ///< set by CheckSpan
   model::TextRef name;
   model::TextRef trace_state;
   model::TextRef status_message;

@@ -367,8 +367,9 @@ TEST(OtlpProtobuf, RepairsInvalidTextEverywhere) {
       Decode(request(Message().Sub(1, StringPair("k", bad)), Message()).str() +
              request(Message(), Message().Bytes(1, bad)).str() + request({}, {}).str());
   ASSERT_TRUE(decoded);
-  EXPECT_THAT(decoded->batch.flags,
-              testing::ElementsAre(model::kTextRepaired, model::kTextRepaired, 0));
+  constexpr std::uint32_t kNoEnd = model::kIncompleteEmbedded;
+  EXPECT_THAT(decoded->batch.flags, testing::ElementsAre(model::kTextRepaired | kNoEnd,
+                                                         model::kTextRepaired | kNoEnd, kNoEnd));
   EXPECT_EQ(decoded->stats.repaired_texts, 2U);
 }
 

@@ -7,6 +7,7 @@
 
 #include "codec/otlp/otlp.h"
 #include "codec/otlp/otlp_testing.h"
+#include "model/assembly.h"
 
 namespace fluoro::codec::otlp {
 namespace {
@@ -118,6 +119,32 @@ TEST(OtlpRoundTrip, GroupsByResourceAndScopeInOrderOfAppearance) {
     for (const Span& span : SpansOf(decoded->batch)) names.push_back(span.name);
     EXPECT_THAT(names, testing::ElementsAre("span0", "span2", "span1", "span3", "span4"));
   }
+}
+
+TEST(OtlpRoundTrip, ASpanWithoutEndNeverReplacesTheEndedOne) {
+  Span ended = XRaySpan("");
+  ended.source = model::SpanSource::kOtlp;
+  ended.end_ns += 5;
+  Span open = ended;
+  open.name = "open";
+  open.end_ns = open.start_ns;
+  open.flags = model::kIncompleteEmbedded;
+  for (const Encoding encoding : kEncodings) {
+    for (const auto& sent : {std::vector{ended, open}, std::vector{open, ended}}) {
+      // The open span says it by its end alone, without attributes of ours.
+      std::vector<Span> spans = RoundTrip(sent, encoding);
+      EXPECT_EQ(spans, sent);
+      model::Deduplicate(spans);
+      EXPECT_EQ(spans, std::vector{ended});
+    }
+    const std::string text = EncodeTraces(std::vector{open}, encoding);
+    EXPECT_THAT(text, testing::Not(HasSubstr("fluoro.")));
+    EXPECT_THAT(text, testing::Not(HasSubstr("endTimeUnixNano")));
+  }
+  // An end before the start is an end.
+  Span early = ended;
+  early.end_ns = 7;
+  EXPECT_EQ(RoundTrip({early}, Encoding::kJson).at(0).flags, 0U);
 }
 
 TEST(OtlpRoundTrip, NotANumberSurvives) {

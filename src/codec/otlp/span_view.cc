@@ -14,9 +14,17 @@ using model::AttributeValue;
 using model::Span;
 using model::SpanSource;
 
+// Came with end time 0.
+bool IsOpenOtlp(const Span& span) {
+  return span.source == SpanSource::kOtlp && span.Has(model::kIncompleteEmbedded) &&
+         span.end_ns == span.start_ns;
+}
+
 // True where OTLP's own fields say all there is.
 bool IsPlainOtlp(const Span& span) {
-  return span.source == SpanSource::kOtlp && span.flags == 0 && span.document.empty() &&
+  const bool flags_told =
+      span.flags == 0 || (span.flags == model::kIncompleteEmbedded && IsOpenOtlp(span));
+  return span.source == SpanSource::kOtlp && flags_told && span.document.empty() &&
          std::ranges::none_of(span.attributes, [](const model::Attribute& attribute) {
            return attribute.role != AttributeRole::kPlain || attribute.key == kSourceKey;
          });
@@ -26,7 +34,7 @@ AttributeValue TextValue(std::string_view text) { return {std::string(text)}; }
 
 }  // namespace
 
-SpanView::SpanView(const Span& span) : end_ns_(span.end_ns) {
+SpanView::SpanView(const Span& span) : end_ns_(IsOpenOtlp(span) ? 0 : span.end_ns) {
   attributes_.reserve(span.attributes.size() + 8);
   if (IsPlainOtlp(span)) {
     for (const auto& attribute : span.attributes) {
