@@ -227,6 +227,10 @@ void AppendSummary(JsonWriter& out, const query::TraceView& view,
   if (summary.entry_point >= 0) {
     out.Key("EntryPoint");
     AppendServiceId(out, trace.services[static_cast<std::size_t>(summary.entry_point)].key);
+  } else if (const model::Entity* root = trace.Root()) {
+    // An orphan belongs to no service and stands for its own, as in the root causes.
+    out.Key("EntryPoint");
+    AppendServiceId(out, {.name = root->name, .type = {}, .account_id = {}});
   }
   const model::RootCauses& causes = view.root_causes();
   AppendRootCauses(out, "FaultRootCauses", causes.fault, CauseKind::kFailure);

@@ -48,6 +48,19 @@ std::vector<std::string> AllIds(TestServer& server, const std::string& more, int
   }
 }
 
+TEST(GetTraceSummaries, TheEarliestOrphanStandsInTheRootsPlace) {
+  TestServer server;
+  server.PutGood(
+      {R"({"name":"## handler","id":"0000000000000002","trace_id":")" + NumberedTraceId(1) +
+       R"(","parent_id":"0000000000000001","type":"subsegment","start_time":1478293361.1,)"
+       R"("end_time":1478293361.4,"fault":true})"});
+  const std::string answer = Summaries(server);
+  EXPECT_EQ(At(answer, "/TraceSummaries/0/EntryPoint/Name"), "## handler") << answer;
+  EXPECT_EQ(At(answer, "/TraceSummaries/0/EntryPoint/Names/0"), "## handler");
+  EXPECT_EQ(At(answer, "/TraceSummaries/0/ResponseTime"), "0.3");
+  EXPECT_EQ(At(answer, "/TraceSummaries/0/HasFault"), "true");
+}
+
 TEST(GetTraceSummaries, ShowsEveryFieldOfATrace) {
   TestServer server;
   SegmentText segment;
