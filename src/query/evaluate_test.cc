@@ -20,14 +20,14 @@ Filter Parse(std::string_view text, bool fold_case = false) {
 
 TEST(FilterTable, EveryRowSelectsItsTraces) {
   const Fixture fixture;
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
   std::size_t rows = 0;
-  for (const auto& row : data["selects"].GetArray()) {
+  for (const auto& row : data["selects"].Items()) {
     std::string expected;
-    for (const auto& letter : row["traces"].GetArray()) {
-      expected += (expected.empty() ? "" : " ") + std::string(letter.GetString());
+    for (const auto& letter : row["traces"].Items()) {
+      expected += (expected.empty() ? "" : " ") + letter.Text();
     }
-    const std::string text = row["expression"].GetString();
+    const std::string text = row["expression"].Text();
     EXPECT_EQ(fixture.Select(Parse(text)), expected) << text;
     ++rows;
   }
@@ -36,9 +36,9 @@ TEST(FilterTable, EveryRowSelectsItsTraces) {
 
 TEST(FilterTable, NegationIsTheExactComplement) {
   const Fixture fixture;
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
-  for (const auto& row : data["selects"].GetArray()) {
-    const std::string text = row["expression"].GetString();
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
+  for (const auto& row : data["selects"].Items()) {
+    const std::string text = row["expression"].Text();
     const Filter filter = Parse(text);
     const Filter negated = Parse("!(" + text + ")");
     for (const char* letter : {"A", "B", "C", "D", "E", "F"}) {
@@ -50,9 +50,9 @@ TEST(FilterTable, NegationIsTheExactComplement) {
 
 TEST(FilterTable, PrintedExpressionsSelectTheSame) {
   const Fixture fixture;
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
-  for (const auto& row : data["selects"].GetArray()) {
-    const Filter filter = Parse(row["expression"].GetString());
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
+  for (const auto& row : data["selects"].Items()) {
+    const Filter filter = Parse(row["expression"].Text());
     EXPECT_EQ(fixture.Select(Parse(Print(*filter.root()))), fixture.Select(filter))
         << filter.text();
   }

@@ -1,8 +1,6 @@
 // Test support: the traces of testdata/fixture.json, as X-Ray documents would be decoded.
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <cmath>
 #include <map>
 #include <memory>
@@ -20,38 +18,36 @@ inline constexpr std::int64_t kOriginNs = 1'700'000'000'000'000'000;
 
 class FixtureTrace {
  public:
-  explicit FixtureTrace(const rapidjson::Value& segments, char letter) {
+  explicit FixtureTrace(const Json& segments, char letter) {
     trace_->id.bytes[0] = static_cast<std::uint8_t>(letter);
-    for (const auto& segment : segments.GetArray()) {
-      if (!segment.HasMember("calls")) continue;
+    for (const auto& segment : segments.Items()) {
+      if (!segment.Has("calls")) continue;
       int call_number = 0;
-      for (const auto& call : segment["calls"].GetArray()) {
-        std::string id = segment["id"].GetString();
+      for (const auto& call : segment["calls"].Items()) {
+        std::string id = segment["id"].Text();
         id[1] = 'c';
         id[2] = static_cast<char>('1' + call_number++);
-        const bool direct = call.HasMember("direct");
-        if (call.HasMember("to"))
-          parents_[call["to"].GetString()] = direct ? segment["id"].GetString() : id;
-        if (!direct) AddCall(call, id, segment["id"].GetString(), segments);
+        const bool direct = call.Has("direct");
+        if (call.Has("to")) parents_[call["to"].Text()] = direct ? segment["id"].Text() : id;
+        if (!direct) AddCall(call, id, segment["id"].Text(), segments);
       }
     }
-    for (const auto& segment : segments.GetArray()) AddSegment(segment);
+    for (const auto& segment : segments.Items()) AddSegment(segment);
   }
 
   [[nodiscard]] model::AssembledTrace Assemble() const { return model::Assemble(trace_); }
 
  private:
   static model::SpanId Id(const std::string& text) { return *model::SpanId::Parse(text); }
-  static std::int64_t Time(const rapidjson::Value& entry, const char* key) {
-    return kOriginNs + std::llround(entry[key].GetDouble() * 1e9);
+  static std::int64_t Time(const Json& entry, const char* key) {
+    return kOriginNs + std::llround(entry[key].Number() * 1e9);
   }
-  static void AddText(const rapidjson::Value& from, const char* member,
-                      std::vector<model::Attribute>& to, const char* key) {
-    if (from.HasMember(member)) to.push_back({key, {std::string(from[member].GetString())}});
+  static void AddText(const Json& from, const char* member, std::vector<model::Attribute>& to,
+                      const char* key) {
+    if (from.Has(member)) to.push_back({key, {from[member].Text()}});
   }
 
-  model::Span Common(const rapidjson::Value& entry, const std::string& id,
-                     const std::string& name) {
+  model::Span Common(const Json& entry, const std::string& id, const std::string& name) {
     model::Span span;
     span.trace_id = trace_->id;
     span.span_id = Id(id);
@@ -59,48 +55,48 @@ class FixtureTrace {
     span.source = model::SpanSource::kXRay;
     span.scope = std::make_shared<const model::Scope>();
     span.start_ns = span.end_ns = Time(entry, "start");
-    if (entry.HasMember("end")) span.end_ns = Time(entry, "end");
+    if (entry.Has("end")) span.end_ns = Time(entry, "end");
     const auto flag = [&](const char* member, model::SpanFlag bit) {
-      if (entry.HasMember(member) && entry[member].GetBool()) span.flags |= bit;
+      if (entry.Has(member) && entry[member].Bool()) span.flags |= bit;
     };
     flag("fault", model::SpanFlag::kFault);
     flag("error", model::SpanFlag::kError);
     flag("throttle", model::SpanFlag::kThrottle);
     flag("in_progress", model::SpanFlag::kInProgress);
-    if (entry.HasMember("http")) {
+    if (entry.Has("http")) {
       const auto& http = entry["http"];
       AddText(http, "url", span.attributes, "url.full");
       AddText(http, "method", span.attributes, "http.request.method");
       AddText(http, "useragent", span.attributes, "user_agent.original");
       AddText(http, "clientip", span.attributes, "client.address");
-      if (http.HasMember("status")) {
-        span.attributes.push_back({"http.response.status_code", {http["status"].GetInt64()}});
+      if (http.Has("status")) {
+        span.attributes.push_back({"http.response.status_code", {http["status"].Int()}});
       }
     }
-    if (entry.HasMember("annotations")) {
-      for (const auto& [key, value] : entry["annotations"].GetObject()) {
+    if (entry.Has("annotations")) {
+      for (const auto& [key, value] : entry["annotations"].Members()) {
         model::AttributeValue attribute;
         if (value.IsBool()) {
-          attribute.value = value.GetBool();
-        } else if (value.IsInt64()) {
-          attribute.value = value.GetInt64();
+          attribute.value = value.Bool();
+        } else if (value.IsInt()) {
+          attribute.value = value.Int();
         } else {
-          attribute.value = std::string(value.GetString());
+          attribute.value = value.Text();
         }
-        span.attributes.push_back({key.GetString(), attribute, model::AttributeRole::kAnnotation});
+        span.attributes.push_back({key, attribute, model::AttributeRole::kAnnotation});
       }
     }
     return span;
   }
 
-  void AddCall(const rapidjson::Value& call, const std::string& id, const std::string& parent,
-               const rapidjson::Value& segments) {
-    std::string name = call.HasMember("name") ? call["name"].GetString() : "";
-    for (const auto& segment : segments.GetArray()) {
-      if (call.HasMember("to") && segment["id"] == call["to"]) name = segment["name"].GetString();
+  void AddCall(const Json& call, const std::string& id, const std::string& parent,
+               const Json& segments) {
+    std::string name = call.Has("name") ? call["name"].Text() : "";
+    for (const auto& segment : segments.Items()) {
+      if (call.Has("to") && segment["id"].Text() == call["to"].Text())
+        name = segment["name"].Text();
     }
-    const bool table =
-        call.HasMember("type") && std::string(call["type"].GetString()) == "AWS::DynamoDB::Table";
+    const bool table = call.Has("type") && call["type"].Text() == "AWS::DynamoDB::Table";
     model::Span span = Common(call, id, table ? "DynamoDB" : name);
     span.parent_id = Id(parent);
     span.kind = model::SpanKind::kClient;
@@ -111,9 +107,9 @@ class FixtureTrace {
     trace_->spans.push_back(std::move(span));
   }
 
-  void AddSegment(const rapidjson::Value& segment) {
-    const std::string id = segment["id"].GetString();
-    model::Span span = Common(segment, id, segment["name"].GetString());
+  void AddSegment(const Json& segment) {
+    const std::string id = segment["id"].Text();
+    model::Span span = Common(segment, id, segment["name"].Text());
     if (parents_.contains(id)) span.parent_id = Id(parents_[id]);
     span.kind = model::SpanKind::kServer;
     span.flags |= model::SpanFlag::kSegment;
@@ -133,29 +129,27 @@ class FixtureTrace {
   std::map<std::string, std::string> parents_;
 };
 
-inline std::vector<model::RootCause> ReadCauses(const rapidjson::Value& kinds, const char* kind) {
+inline std::vector<model::RootCause> ReadCauses(const Json& kinds, const char* kind) {
   std::vector<model::RootCause> causes;
-  if (!kinds.HasMember(kind)) return causes;
-  for (const auto& from : kinds[kind].GetArray()) {
+  if (!kinds.Has(kind)) return causes;
+  for (const auto& from : kinds[kind].Items()) {
     model::RootCause& cause = causes.emplace_back();
-    cause.client_impacting = from["ClientImpacting"].GetBool();
-    for (const auto& from_service : from["Services"].GetArray()) {
+    cause.client_impacting = from["ClientImpacting"].Bool();
+    for (const auto& from_service : from["Services"].Items()) {
       model::RootCauseService& service = cause.services.emplace_back();
-      service.name = from_service["Name"].GetString();
-      for (const auto& name : from_service["Names"].GetArray())
-        service.names.emplace_back(name.GetString());
-      service.type = from_service["Type"].GetString();
-      service.inferred = from_service["Inferred"].GetBool();
-      for (const auto& from_entity : from_service["EntityPath"].GetArray()) {
+      service.name = from_service["Name"].Text();
+      for (const auto& name : from_service["Names"].Items())
+        service.names.emplace_back(name.Text());
+      service.type = from_service["Type"].Text();
+      service.inferred = from_service["Inferred"].Bool();
+      for (const auto& from_entity : from_service["EntityPath"].Items()) {
         model::RootCauseEntity& entity = service.entity_path.emplace_back();
-        entity.name = from_entity["Name"].GetString();
-        entity.remote = from_entity["Remote"].GetBool();
-        if (from_entity.HasMember("Coverage"))
-          entity.coverage = from_entity["Coverage"].GetDouble();
-        if (!from_entity.HasMember("Exceptions")) continue;
-        for (const auto& exception : from_entity["Exceptions"].GetArray()) {
-          entity.exceptions.push_back(
-              {exception["Name"].GetString(), exception["Message"].GetString()});
+        entity.name = from_entity["Name"].Text();
+        entity.remote = from_entity["Remote"].Bool();
+        if (from_entity.Has("Coverage")) entity.coverage = from_entity["Coverage"].Number();
+        if (!from_entity.Has("Exceptions")) continue;
+        for (const auto& exception : from_entity["Exceptions"].Items()) {
+          entity.exceptions.push_back({exception["Name"].Text(), exception["Message"].Text()});
         }
       }
     }
@@ -167,13 +161,13 @@ inline std::vector<model::RootCause> ReadCauses(const rapidjson::Value& kinds, c
 class Fixture {
  public:
   Fixture() {
-    const auto data = ReadJson(kTestdata + "fixture.json");
-    for (const auto& [letter, segments] : data["traces"].GetObject()) {
-      const std::string name = letter.GetString();
+    const JsonFile data(kTestdata + "fixture.json");
+    for (const auto& [letter, segments] : data["traces"].Members()) {
+      const std::string& name = letter;
       traces_[name] =
           std::make_unique<model::AssembledTrace>(FixtureTrace(segments, name[0]).Assemble());
       model::RootCauses causes;
-      if (data["root_causes"].HasMember(letter)) {
+      if (data["root_causes"].Has(letter)) {
         const auto& kinds = data["root_causes"][letter];
         causes = {.fault = ReadCauses(kinds, "fault"),
                   .error = ReadCauses(kinds, "error"),

@@ -26,22 +26,22 @@ std::string Reprint(std::string_view text, const Filter::Options& options = With
 }
 
 TEST(FilterParser, AcceptsEveryExpressionOfTheTables) {
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
-  for (const auto& row : data["selects"].GetArray()) {
-    const auto filter = Filter::Parse(row["expression"].GetString(), WithGroups());
-    EXPECT_TRUE(filter) << row["expression"].GetString() << ": " << filter.error().message;
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
+  for (const auto& row : data["selects"].Items()) {
+    const auto filter = Filter::Parse(row["expression"].Text(), WithGroups());
+    EXPECT_TRUE(filter) << row["expression"].Text() << ": " << filter.error().message;
   }
-  for (const auto& row : data["accepts"].GetArray()) {
-    const auto filter = Filter::Parse(row.GetString(), WithGroups());
-    EXPECT_TRUE(filter) << row.GetString() << ": " << filter.error().message;
+  for (const auto& row : data["accepts"].Items()) {
+    const auto filter = Filter::Parse(row.Text(), WithGroups());
+    EXPECT_TRUE(filter) << row.Text() << ": " << filter.error().message;
   }
 }
 
 TEST(FilterParser, RefusesEveryExpressionOfTheTableOfErrors) {
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
-  for (const auto& row : data["refuses"].GetArray()) {
-    const auto filter = Filter::Parse(row["expression"].GetString(), WithGroups());
-    ASSERT_FALSE(filter) << row["expression"].GetString();
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
+  for (const auto& row : data["refuses"].Items()) {
+    const auto filter = Filter::Parse(row["expression"].Text(), WithGroups());
+    ASSERT_FALSE(filter) << row["expression"].Text();
     EXPECT_EQ(filter.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(filter.error().message, StartsWith("Invalid input symbol at position "));
   }
@@ -50,14 +50,14 @@ TEST(FilterParser, RefusesEveryExpressionOfTheTableOfErrors) {
 TEST(FilterParser, AcceptsTheExamplesOfTheDeveloperGuide) {
   const std::string path = "../shared/data/xray/filter-expressions.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
-  const auto data = testing::ReadJson(path);
+  const testing::JsonFile data(path);
   const auto any_group = [](std::string_view) { return std::optional<std::string>("fault"); };
-  for (const auto& text : data["valid"].GetArray()) {
-    const auto filter = Filter::Parse(text.GetString(), WithGroups(any_group));
-    EXPECT_TRUE(filter) << text.GetString() << ": " << filter.error().message;
+  for (const auto& text : data["valid"].Items()) {
+    const auto filter = Filter::Parse(text.Text(), WithGroups(any_group));
+    EXPECT_TRUE(filter) << text.Text() << ": " << filter.error().message;
   }
-  for (const auto& text : data["not_valid_as_printed"].GetArray()) {
-    EXPECT_FALSE(Filter::Parse(text.GetString(), WithGroups(any_group))) << text.GetString();
+  for (const auto& text : data["not_valid_as_printed"].Items()) {
+    EXPECT_FALSE(Filter::Parse(text.Text(), WithGroups(any_group))) << text.Text();
   }
 }
 
@@ -456,10 +456,10 @@ TEST(FilterParser, RandomTreesPrintAndParseToTheSame) {
 }
 
 TEST(FilterParser, SurvivesEveryCutAndEveryChangedByteOfTheTables) {
-  const auto data = testing::ReadJson(testing::kTestdata + "expressions.json");
+  const testing::JsonFile data(testing::kTestdata + "expressions.json");
   Rng rng(7);
-  for (const auto& row : data["selects"].GetArray()) {
-    const std::string text = row["expression"].GetString();
+  for (const auto& row : data["selects"].Items()) {
+    const std::string text = row["expression"].Text();
     for (std::size_t cut = 0; cut < text.size(); ++cut) {
       static_cast<void>(Filter::Parse(text.substr(0, cut), WithGroups()));
       std::string changed = text;

@@ -303,11 +303,11 @@ TEST(QuotaProperty, KeepsItsPromiseUnderConstantComingAndGoing) {
 TEST(QuotaProperty, ServesEachOfManyClientsInTheirTurn) {
   Fleet few(2, 3);
   for (int i = 0; i < 5; ++i) few.Join(50);
-  few.Run(5 * 300);
+  few.Run(5LL * 300);
   few.CheckEveryClientWasServed();
   Fleet many(40, 4);
   for (int i = 0; i < 300; ++i) many.Join(50);
-  many.Run(10 * 300);
+  many.Run(10LL * 300);
   many.CheckEveryClientWasServed();
 }
 
@@ -341,7 +341,7 @@ TEST(QuotaProperty, LargeFleetsKeepThePromiseToo) {
   std::map<std::string, std::int32_t> quotas;
   for (std::int64_t round = 0; round < 4; ++round) {
     for (int i = 0; i < 2'500; ++i) {
-      const std::int64_t now = kNow + round * 30 * kNsPerSecond + i * 10 * kNsPerMs;
+      const std::int64_t now = kNow + round * 30LL * kNsPerSecond + i * 10LL * kNsPerMs;
       const std::string id = "c" + std::to_string(i);
       quotas[id] = assigner.Accept(rule, From(id, 60 + i, now), now).reservoir_quota;
       if (i % 100 == 0) {

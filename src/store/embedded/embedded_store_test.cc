@@ -673,7 +673,7 @@ TEST_F(EmbeddedStoreTest, VerifyNamesTheDamagedFile) {
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->ok());
   for (const std::string& path : fs_.Files()) {
-    if (path.ends_with(".flb")) fs_.FlipBit(path, 8 * 100);
+    if (path.ends_with(".flb")) fs_.FlipBit(path, std::uint64_t{8} * 100);
   }
   report = VerifyFolder(fs_, "data");
   EXPECT_FALSE(report->ok());
