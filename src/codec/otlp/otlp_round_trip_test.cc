@@ -13,6 +13,7 @@ namespace fluoro::codec::otlp {
 namespace {
 
 using model::Span;
+using ::testing::HasSubstr;
 
 constexpr Encoding kEncodings[] = {Encoding::kProtobuf, Encoding::kJson};
 
