@@ -47,14 +47,18 @@ class Draft {
  private:
   void AddServiceSegment(SpanDescription& description);
   void LinkParents();
+  void FindSharedHalves();
   void EnterServices();
   void CutCycles();
   void CutCycleAt(std::int32_t member);
   std::vector<std::int32_t> Depths() const;
   std::int32_t ParentOf(const Entity& entity) const;
+  std::int32_t SharedParentOf(const Entity& entity) const;
 
   std::vector<Entity> entities_;
   std::unordered_map<SpanId, std::int32_t> by_id_;
+  // By the id that was sent and the service; with service "" the first of any.
+  std::map<std::pair<SpanId, std::string_view>, std::int32_t> shared_halves_;
 };
 
 Draft::Draft(const Trace& trace, const AssemblyOptions& options) {
@@ -67,6 +71,7 @@ Draft::Draft(const Trace& trace, const AssemblyOptions& options) {
     entities_.push_back(std::move(description.entity));
     AddServiceSegment(description);
   }
+  FindSharedHalves();
   LinkParents();
   if (!options.exporter_names) EnterServices();
   CutCycles();
@@ -80,12 +85,44 @@ void Draft::AddServiceSegment(SpanDescription& description) {
 
 std::int32_t Draft::ParentOf(const Entity& entity) const {
   if (entity.parent_id.IsZero() || entity.parent_id == entity.id) return kNone;
+  if (const std::int32_t half = SharedParentOf(entity); half != kNone) return half;
   const auto parent = by_id_.find(entity.parent_id);
   return parent == by_id_.end() ? kNone : parent->second;
 }
 
 void Draft::LinkParents() {
   for (Entity& entity : entities_) entity.parent = ParentOf(entity);
+}
+
+// The id that a span was sent with, if it is the callee's half of a call whose halves share one
+// (docs/formats/zipkin-jaeger.md).
+SpanId SharedIdOf(const Span& span) {
+  const AttributeValue* sent =
+      span.source == SpanSource::kZipkin ? span.Find("zipkin.id") : nullptr;
+  if (sent == nullptr || sent->AsString() == nullptr) return {};
+  return *sent->AsString() == span.parent_id.ToHex() ? span.parent_id : SpanId{};
+}
+
+void Draft::FindSharedHalves() {
+  for (std::size_t i = 0; i < entities_.size(); ++i) {
+    const Span& span = *entities_[i].span;
+    const SpanId shared = SharedIdOf(span);
+    if (shared.IsZero()) continue;
+    shared_halves_.try_emplace({shared, span.service()}, Index(i));
+    shared_halves_.try_emplace({shared, {}}, Index(i));
+  }
+}
+
+// The callee's spans name the shared id as their parent too: they are children of its half. So are
+// all others where the caller's half did not come.
+std::int32_t Draft::SharedParentOf(const Entity& entity) const {
+  if (shared_halves_.empty() || entity.span->source != SpanSource::kZipkin) return kNone;
+  if (!SharedIdOf(*entity.span).IsZero()) return kNone;
+  auto half = shared_halves_.find({entity.parent_id, entity.span->service()});
+  if (half == shared_halves_.end() && !by_id_.contains(entity.parent_id)) {
+    half = shared_halves_.find({entity.parent_id, {}});
+  }
+  return half == shared_halves_.end() ? kNone : half->second;
 }
 
 // A span whose parent belongs to another service enters its own, whatever its kind.

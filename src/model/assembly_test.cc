@@ -262,6 +262,39 @@ TEST(Assemble, SpansThatEnterAnotherServiceAreSegmentsWhateverTheirKind) {
   EXPECT_EQ(ById(trace, 4).role, EntityRole::kSubsegment);
 }
 
+TEST(Assemble, SpansUnderASharedZipkinIdAreChildrenOfTheirServicesHalf) {
+  const auto zipkin = [](std::uint64_t id, SpanKind kind, std::string_view service) {
+    return OtelSpan(id, kind, "op").Source(SpanSource::kZipkin).Service(service);
+  };
+  const AssembledTrace trace = AssembleSpans(
+      {zipkin(1, SpanKind::kServer, "front").Between(0, 80),
+       zipkin(2, SpanKind::kClient, "front").Parent(1).Between(10, 70),
+       // Sent with id 2 and `shared`, as the decoder leaves it.
+       zipkin(3, SpanKind::kServer, "cart")
+           .Parent(2)
+           .Set("zipkin.id", TestSpanId(2).ToHex())
+           .Between(15, 65),
+       zipkin(4, SpanKind::kClient, "cart").Parent(2).Set("peer.service", "db").Between(20, 30),
+       zipkin(5, SpanKind::kInternal, "cart").Parent(2).Between(30, 40),
+       zipkin(6, SpanKind::kInternal, "front").Parent(2).Between(11, 12)});
+  EXPECT_THAT(Calls(trace), UnorderedElementsAre("front[client] -> front[]", "front[] -> cart[]",
+                                                 "cart[] -> db[remote]"));
+  EXPECT_EQ(ById(trace, 4).parent, trace.Find(TestSpanId(3)));
+  EXPECT_EQ(ById(trace, 5).parent, trace.Find(TestSpanId(3)));
+  EXPECT_EQ(ById(trace, 6).parent, trace.Find(TestSpanId(2)));
+  EXPECT_EQ(ById(trace, 3).parent, trace.Find(TestSpanId(2)));
+
+  // The caller's half did not come.
+  const AssembledTrace half = AssembleSpans(
+      {zipkin(3, SpanKind::kServer, "cart").Parent(2).Set("zipkin.id", TestSpanId(2).ToHex()),
+       zipkin(4, SpanKind::kServer, "stock").Parent(2).Between(20, 30),
+       zipkin(5, SpanKind::kInternal, "price").Parent(2).Between(40, 50)});
+  EXPECT_EQ(ById(half, 4).parent, half.Find(TestSpanId(3)));
+  EXPECT_EQ(ById(half, 5).parent, half.Find(TestSpanId(3)));
+  EXPECT_THAT(Calls(half), UnorderedElementsAre("cart[client] -> cart[]", "cart[] -> stock[]",
+                                                "cart[] -> price[]"));
+}
+
 TEST(Assemble, RootClientSpanCallsFromASyntheticSegment) {
   const AssembledTrace trace = AssembleSpans(
       {OtelSpan(1, SpanKind::kClient, "GET").Service("cron").Between(0, 80),

@@ -114,14 +114,14 @@ class ServiceNames {
     for (std::size_t i = 0; i < trace.spans.size(); ++i) Resolve(i);
   }
   [[nodiscard]] std::string_view Of(std::size_t span) const { return names_[span]; }
-  /// Index of the parent inside the trace.
+
+ private:
+  // Index of the parent inside the trace.
   [[nodiscard]] std::optional<std::size_t> Parent(std::size_t span) const {
     const auto found = by_id_.find(trace_.spans[span].parent_id);
     if (found == by_id_.end() || found->second == span) return std::nullopt;
     return found->second;
   }
-
- private:
   void Resolve(std::size_t span) {
     // Cycles of parents end after as many steps as there are spans.
     std::vector<std::size_t> nameless;
@@ -258,10 +258,20 @@ net::HttpResponse Dependencies(store::TraceStore& store, const Clock& clock,
   const auto found = store.Search(plan, [&](const store::Match& match) {
     const model::Trace& trace = *match.trace.trace;
     const ServiceNames services(trace);
-    for (std::size_t i = 0; i < trace.spans.size(); ++i) {
-      const auto parent = services.Parent(i);
-      if (!parent || services.Of(*parent) == services.Of(i)) continue;
-      ++calls[{std::string(services.Of(*parent)), std::string(services.Of(i))}];
+    const auto service_of = [&](const model::Entity& entity) {
+      return services.Of(static_cast<std::size_t>(entity.span - trace.spans.data()));
+    };
+    for (const model::Entity& entity : match.trace.entities) {
+      if (entity.synthetic || entity.role == model::EntityRole::kInferred) continue;
+      // A call may stand under a segment made of itself.
+      const model::Entity* parent = &entity;
+      while (parent != nullptr && parent->span == entity.span) {
+        parent = parent->parent < 0
+                     ? nullptr
+                     : &match.trace.entities[static_cast<std::size_t>(parent->parent)];
+      }
+      if (parent == nullptr || service_of(*parent) == service_of(entity)) continue;
+      ++calls[{std::string(service_of(*parent)), std::string(service_of(entity))}];
     }
     return true;
   });

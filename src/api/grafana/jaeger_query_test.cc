@@ -37,6 +37,8 @@ struct SpanSpec {
   std::int64_t start_ms_ago = 1'000;
   std::int64_t duration_ms = 100;
   model::SpanKind kind = model::SpanKind::kServer;
+  model::SpanSource source = model::SpanSource::kOtlp;
+  std::string zipkin_id{};
 };
 
 class JaegerQueryTest : public testing::Test {
@@ -68,9 +70,11 @@ class JaegerQueryTest : public testing::Test {
       batch.start_ns[span] = kNowNs - spec.start_ms_ago * kNsPerMs;
       batch.end_ns[span] = batch.start_ns[span] + spec.duration_ms * kNsPerMs;
       batch.kinds[span] = spec.kind;
+      batch.sources[span] = spec.source;
       batch.resources[span] = resource_index;
       batch.scopes[span] = scope;
       batch.AddString("color", spec.name + "-blue");
+      if (!spec.zipkin_id.empty()) batch.AddString("zipkin.id", spec.zipkin_id);
       batch.EndSpan(span);
     }
     ASSERT_TRUE(store_->Append(std::move(batch), store::Durability::kSynced));
@@ -193,6 +197,30 @@ TEST_F(JaegerQueryTest, DependenciesCountCallsBetweenServices) {
   EXPECT_EQ(At(Get("/api/dependencies").body, "/data"),
             R"([{"parent":"shop","child":"pay me/now","callCount":1}])");
   EXPECT_EQ(At(Get("/api/dependencies", "endTs=1700000000000&lookback=100").body, "/data"), "[]");
+}
+
+TEST_F(JaegerQueryTest, DependenciesCountACallOfSharedIdOnce) {
+  std::vector<SpanSpec> specs = {{.trace_id = kFirst,
+                                  .id = "00000000000000a1",
+                                  .parent = "",
+                                  .service = "shop",
+                                  .name = "call"},
+                                 {.trace_id = kFirst,
+                                  .id = "00000000000000b1",
+                                  .parent = "00000000000000a1",
+                                  .service = "pay",
+                                  .name = "charge",
+                                  .zipkin_id = "00000000000000a1"},
+                                 {.trace_id = kFirst,
+                                  .id = "00000000000000c1",
+                                  .parent = "00000000000000a1",
+                                  .service = "pay",
+                                  .name = "query",
+                                  .kind = model::SpanKind::kInternal}};
+  for (SpanSpec& spec : specs) spec.source = model::SpanSource::kZipkin;
+  Put(specs);
+  EXPECT_EQ(At(Get("/api/dependencies").body, "/data"),
+            R"([{"parent":"shop","child":"pay","callCount":1}])");
 }
 
 }  // namespace
