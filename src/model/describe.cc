@@ -162,7 +162,9 @@ std::vector<ExceptionFields> ExceptionsOf(const Input& in) {
   if (exceptions.empty() && !xray && span.status == StatusCode::kError) {
     std::string message = span.status_message.empty() ? in.attributes.Text({"http.status_text"})
                                                       : span.status_message;
-    if (!message.empty()) exceptions.emplace_back().message = std::move(message);
+    // X-Ray's reference to an exception that another span tells is no message.
+    if (!message.empty() && message != in.attributes.Text({"aws.xray.cause"}))
+      exceptions.emplace_back().message = std::move(message);
   }
   return exceptions;
 }

@@ -37,6 +37,8 @@ std::string_view HostOfConnection(std::string_view connection) {
 }
 
 std::string DatabaseName(const Input& in) {
+  // A subsegment of X-Ray that came round by another protocol: the database never named it.
+  if (in.attributes.Find("aws.xray.sql") != nullptr) return {};
   std::string name = in.attributes.Text({"db.namespace", "db.name"});
   if (name.empty()) return {};
   const std::string connection = in.attributes.Text({"db.connection_string"});

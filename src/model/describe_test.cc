@@ -150,6 +150,10 @@ TEST(DescribeSpan, NamesFollowTheirOrder) {
        "customers@db.example.com",
        "remote"},
       {SpanKind::kClient,
+       {{"db.namespace", "customers"}, {"aws.xray.sql", "true"}},
+       "op",
+       "remote"},
+      {SpanKind::kClient,
        {{"rpc.service", "cart.Cart"}, {"http.host", "h"}},
        "cart.Cart",
        "remote"},
@@ -365,6 +369,32 @@ TEST(DescribeSpan, XRaySubsegmentKeepsItsOwnNameAndNamespace) {
   EXPECT_TRUE(entity.http.traced);
   EXPECT_TRUE(entity.has_sql);
   EXPECT_EQ(Described(XRaySubsegment(2, 1, "local work")).name_space, "");
+}
+
+// Its members as attributes tell other readers what the document says; here they change nothing.
+TEST(DescribeSpan, XRaySpansAreNotRenamedByTheirAttributes) {
+  const Entity sql = Described(XRaySubsegment(2, 1, "query", "remote")
+                                   .Set("aws.xray.sql", true)
+                                   .Set("db.connection_string", "mysql://h")
+                                   .Set("db.namespace", "shop"));
+  EXPECT_EQ(sql.name, "query");
+  const Entity call = Described(XRaySubsegment(2, 1, "S3", "aws").Set("aws.service", "other"));
+  EXPECT_EQ(call.name, "S3");
+  EXPECT_EQ(call.name_space, "aws");
+  for (const char* provider : {"aws", "unknown"}) {
+    const Entity segment = Described(XRaySegment(1, "s")
+                                         .Resource("cloud.provider", provider)
+                                         .Resource("aws.xray.origin", "AWS::EC2::Instance")
+                                         .Resource("cloud.account.id", "1"));
+    EXPECT_EQ(segment.origin, "AWS::EC2::Instance") << provider;
+    EXPECT_EQ(segment.account_id, "1") << provider;
+  }
+  const Entity failed = Described(XRaySegment(1, "s")
+                                      .Status(StatusCode::kError, "1122334455667788")
+                                      .Set("aws.xray.cause", "1122334455667788"));
+  EXPECT_FALSE(failed.fault || failed.error);
+  EXPECT_TRUE(failed.exceptions.empty());
+  EXPECT_EQ(failed.cause_reference, "1122334455667788");
 }
 
 TEST(DescribeSpan, SqlOnlyForKnownSystems) {

@@ -18,7 +18,8 @@ using model::AttributeRole;
 
 constexpr std::size_t kTextMax = 250;         // code points; X-Ray's default limit of a string
 constexpr std::size_t kAnnotationMax = 1000;  // code points
-constexpr int kClientError = 400;
+constexpr std::string_view kProviderKey = "cloud.provider";
+constexpr std::string_view kUnknownProvider = "unknown";
 constexpr int kLinkValueHeightMax = model::kNestingMax - 2;
 
 // OpenTelemetry's word for an X-Ray origin; empty if it has none.
@@ -30,6 +31,27 @@ std::string_view CloudPlatformOf(std::string_view origin) {
   if (origin == "AWS::AppRunner::Service") return "aws_app_runner";
   if (origin == "AWS::Lambda" || origin == "AWS::Lambda::Function") return "aws_lambda";
   return {};
+}
+
+struct SqlUrl {
+  std::string_view connection;
+  std::string_view database;  ///< empty: the URL names none
+};
+
+// `^(.+//.+)/([^?]+)\??.*$`, which is how awsxrayreceiver splits it (internal/translator/sql.go):
+// at the last slash behind the host that a name follows.
+SqlUrl SplitSqlUrl(std::string_view url) {
+  constexpr std::size_t kHostMin = 3;  // two slashes and a character
+  const std::size_t host = url.find("//", 1);
+  for (std::size_t slash = url.rfind('/');
+       host != std::string_view::npos && slash != std::string_view::npos &&
+       slash >= host + kHostMin;
+       slash = url.rfind('/', slash - 1)) {
+    const std::string_view rest = url.substr(slash + 1);
+    if (const std::string_view database = rest.substr(0, rest.find('?')); !database.empty())
+      return {url.substr(0, slash), database};
+  }
+  return {url, {}};
 }
 
 }  // namespace
@@ -70,9 +92,8 @@ struct EntityWriter::Tables {
   static constexpr std::array<Field, 3> kEks = {{{"pod", "k8s.pod.name"},
                                                  {"cluster_name", "k8s.cluster.name"},
                                                  {"container_id", "container.id"}}};
-  static constexpr std::array<Field, 4> kBeanstalk = {{{"environment_name", "service.namespace"},
+  static constexpr std::array<Field, 3> kBeanstalk = {{{"environment_name", "service.namespace"},
                                                        {"environment", "service.namespace"},
-                                                       {"version_label", "service.version"},
                                                        {"deployment_id", "service.instance.id"}}};
   static constexpr std::array<Field, 2> kSdk = {
       {{"sdk_version", "telemetry.sdk.version"},
@@ -83,11 +104,9 @@ struct EntityWriter::Tables {
       {{"version", "service.version"},
        {"runtime", "process.runtime.name"},
        {"runtime_version", "process.runtime.version"}}};
-  static constexpr std::array<Field, 5> kSql = {{{"sanitized_query", "db.query.text"},
+  static constexpr std::array<Field, 3> kSql = {{{"sanitized_query", "db.query.text"},
                                                  {"database_type", "db.system.name"},
-                                                 {"user", "db.user"},
-                                                 {"url", "db.connection_string"},
-                                                 {"connection_string", "db.connection_string"}}};
+                                                 {"user", "db.user"}}};
   static constexpr std::array<Field, 4> kException = {
       {{"remote", "aws.xray.exception.remote", kBool},
        {"truncated", "aws.xray.exception.truncated", kInt},
@@ -206,12 +225,30 @@ std::uint32_t EntityWriter::AddScope() {
   return batch_.AddScope({});
 }
 
+bool EntityWriter::LastResourceSaysNothing() const {
+  if (batch_.resource_rows.empty()) return false;
+  const model::ResourceRow& row = batch_.resource_rows.back();
+  model::ResourceRow wanted;
+  wanted.attributes = {row.attributes.begin, row.attributes.begin + 1};
+  if (row != wanted) return false;
+  const model::AttributeCell& cell = batch_.attributes[row.attributes.begin];
+  return batch_.Key(cell.key) == kProviderKey &&
+         batch_.ValueOf(cell) == model::AttributeValue{std::string(kUnknownProvider)};
+}
+
 std::uint32_t EntityWriter::AddResource(const Members& members, bool segment) {
   BeginOwner();
   truncated_ = false;
   model::ResourceRow row;
   const std::uint32_t begin = batch_.AttributesEnd();
   const std::uint32_t aws = members[Member::kAws];
+  const bool on_aws = aws != 0 && reader_.KindOf(aws) == Kind::kObject;
+  // Most subsegments on their own tell nothing of where they ran: neighbours share that.
+  if (!segment && !on_aws && LastResourceSaysNothing()) {
+    resource_truncated_ = false;
+    return static_cast<std::uint32_t>(batch_.resource_rows.size() - 1);
+  }
+  bool has_version = false;
   if (segment) {
     const auto name = reader_.Text(members[Member::kName]);
     FLUORO_ASSERT(name.has_value());
@@ -225,13 +262,20 @@ std::uint32_t EntityWriter::AddResource(const Members& members, bool segment) {
     }
     AddTextMember("aws.xray.resource_arn", members[Member::kResourceArn]);
     AddTextMember("cloud.account.id", reader_.Find(aws, "account_id"));
-    AddFields(members[Member::kService], Tables::kService);
+    const std::uint32_t service = members[Member::kService];
+    has_version = service != 0 && reader_.Text(reader_.Find(service, "version")).has_value();
+    AddFields(service, Tables::kService);
   }
-  if (aws != 0) {
+  AddText(kProviderKey, on_aws ? "aws" : kUnknownProvider, kTextMax);
+  if (on_aws) {
     AddFields(reader_.Find(aws, "ec2"), Tables::kEc2);
     AddFields(reader_.Find(aws, "ecs"), Tables::kEcs);
     AddFields(reader_.Find(aws, "eks"), Tables::kEks);
-    AddFields(reader_.Find(aws, "elastic_beanstalk"), Tables::kBeanstalk);
+    const std::uint32_t beanstalk = reader_.Find(aws, "elastic_beanstalk");
+    AddFields(beanstalk, Tables::kBeanstalk);
+    // The label of a deployment stands in for a version that the service does not tell itself.
+    if (!has_version && beanstalk != 0)
+      AddTextMember("service.version", reader_.Find(beanstalk, "version_label"));
     const std::uint32_t xray = reader_.Find(aws, "xray");
     std::uint32_t sdk = reader_.Find(xray, "sdk");
     if (sdk == 0) sdk = reader_.Find(reader_.Find(aws, "tracing"), "sdk");
@@ -249,10 +293,6 @@ std::uint32_t EntityWriter::AddResource(const Members& members, bool segment) {
   if (batch_.AttributesEnd() != begin) row.attributes = {begin, batch_.AttributesEnd()};
   row.dropped_attributes = attributes_dropped_;
   resource_truncated_ = truncated_;
-  if (row == model::ResourceRow{} && !batch_.resource_rows.empty() &&
-      batch_.resource_rows.back() == row) {
-    return static_cast<std::uint32_t>(batch_.resource_rows.size() - 1);
-  }
   return batch_.AddResource(row);
 }
 
@@ -309,6 +349,11 @@ void EntityWriter::AddSql(std::uint32_t sql) {
   if (sql == 0 || reader_.KindOf(sql) != Kind::kObject) return;
   if (HasRoom()) batch_.AddBool("aws.xray.sql", true);
   AddFields(sql, Tables::kSql);
+  const auto url = reader_.Text(reader_.Find(sql, "url"));
+  if (!url) return AddTextMember("db.connection_string", reader_.Find(sql, "connection_string"));
+  const SqlUrl parts = SplitSqlUrl(*url);
+  AddText("db.connection_string", parts.connection, kTextMax);
+  if (!parts.database.empty()) AddText("db.namespace", parts.database, kTextMax);
 }
 
 void EntityWriter::AddAnnotation(std::string_view key, std::uint32_t value) {
@@ -379,10 +424,14 @@ void EntityWriter::AddAnnotations(std::uint32_t annotations) {
   for (const auto& [name, value] : members) AddAnnotation(name, value);
 }
 
-void EntityWriter::AddCauseReference(std::uint32_t cause) {
+void EntityWriter::AddCauseReference(std::uint32_t cause, std::uint32_t span) {
   if (cause == 0) return;
   if (reader_.KindOf(cause) == Kind::kString) {
-    AddTextMember("aws.xray.cause", cause);
+    if (const auto text = reader_.Text(cause)) {
+      const std::string_view cut = Cut(*text, kTextMax);
+      AddText("aws.xray.cause", cut, kTextMax);
+      batch_.status_messages[span] = batch_.AddText(cut);
+    }
   } else if (const std::uint32_t id = reader_.Find(cause, "id"); id != 0) {
     const std::uint32_t exceptions = reader_.Find(cause, "exceptions");
     const bool none = exceptions == 0 || reader_.KindOf(exceptions) != Kind::kArray ||
@@ -566,9 +615,13 @@ model::TextRef EntityWriter::AddDocument(std::uint32_t object, const Members& me
           .bytes = static_cast<std::uint32_t>(arena.size() - offset)};
 }
 
-bool EntityWriter::IsError(const Members& members) const {
+bool EntityWriter::IsError(const Members& members) {
+  const std::uint32_t cause = members[Member::kCause];
   return reader_.Bool(members[Member::kFault]).value_or(false) ||
-         reader_.Bool(members[Member::kError]).value_or(false) || http_status_ >= kClientError;
+         reader_.Bool(members[Member::kError]).value_or(false) ||
+         (http_status_ && IsErrorStatus(*http_status_)) ||
+         (cause != 0 && (reader_.KindOf(cause) == Kind::kObject ||
+                         (reader_.KindOf(cause) == Kind::kString && reader_.Text(cause))));
 }
 
 void EntityWriter::AddEntity(std::uint32_t object, const Members& members,
@@ -580,7 +633,7 @@ void EntityWriter::AddEntity(std::uint32_t object, const Members& members,
   events_dropped_ = 0;
   links_dropped_ = 0;
   truncated_ = false;
-  http_status_ = 0;
+  http_status_.reset();
   batch_.parent_ids[span] = header.parent_id;
   batch_.start_ns[span] = header.start_ns;
   batch_.end_ns[span] = header.end_ns;
@@ -595,13 +648,15 @@ void EntityWriter::AddEntity(std::uint32_t object, const Members& members,
   if (const auto name_space = reader_.Text(members[Member::kNamespace]);
       !segment && (name_space == "aws" || name_space == "remote")) {
     batch_.kinds[span] = model::SpanKind::kClient;
+    const bool aws = name_space == "aws";
     AddText("aws.xray.namespace", *name_space, kTextMax);
+    if (aws) AddTextMember("aws.service", members[Member::kName]);
   }
   if (segment) AddTextMember("enduser.id", members[Member::kUser]);
   AddHttp(members);
   AddAws(members[Member::kAws], segment);
   AddSql(members[Member::kSql]);
-  AddCauseReference(members[Member::kCause]);
+  AddCauseReference(members[Member::kCause], span);
   AddAnnotations(members[Member::kAnnotations]);
   batch_.CloseAttributes(span);
   batch_.dropped_attributes[span] = attributes_dropped_;

@@ -71,6 +71,12 @@ struct EntityHeader {
   [[nodiscard]] bool IsSegment() const { return (flags & model::kSegment) != 0; }
 };
 
+/// Whether an answer with this HTTP status makes a span an error, where neither flags nor a cause
+/// do.
+[[nodiscard]] constexpr bool IsErrorStatus(std::int64_t status) {
+  return status < 100 || status > 399;
+}
+
 /// Typed reads of nodes, lenient as X-Ray's senders need it: null and "" are absent, numbers may be
 /// strings.
 class NodeReader {
@@ -154,14 +160,15 @@ class EntityWriter {
   void AddSql(std::uint32_t sql);
   void AddAnnotations(std::uint32_t annotations);
   void AddAnnotation(std::string_view key, std::uint32_t value);
-  void AddCauseReference(std::uint32_t cause);
+  void AddCauseReference(std::uint32_t cause, std::uint32_t span);
   void AddExceptions(std::uint32_t cause, const EntityHeader& header);
   void AddException(std::uint32_t exception, std::size_t index, const EntityHeader& header);
   void AddLinks(std::uint32_t links);
   void AddLink(std::uint32_t link);
   model::AttributeValue ToValue(std::uint32_t node);
   model::TextRef AddDocument(std::uint32_t object, const Members& members);
-  [[nodiscard]] bool IsError(const Members& members) const;
+  [[nodiscard]] bool IsError(const Members& members);
+  [[nodiscard]] bool LastResourceSaysNothing() const;
 
   NodeReader& reader_;
   const model::Limits& limits_;
@@ -173,7 +180,7 @@ class EntityWriter {
   std::uint32_t links_dropped_ = 0;
   bool truncated_ = false;
   bool resource_truncated_ = false;
-  std::int64_t http_status_ = 0;
+  std::optional<std::int64_t> http_status_;
   std::string scratch_;
 };
 

@@ -51,9 +51,9 @@ TEST(XRayMapping, DescribesWhereASegmentRuns) {
       ElementsAre("service.name=a", "aws.xray.origin=AWS::ECS::Fargate", "cloud.platform=aws_ecs",
                   "aws.xray.resource_arn=arn:x", "cloud.account.id=123456789012",
                   "service.version=7", "process.runtime.name=CPython",
-                  "process.runtime.version=3.11", "host.id=i-1", "host.type=m5.large",
-                  "host.image.id=ami-1", "container.name=c", "container.id=cid",
-                  "aws.ecs.container.arn=carn", "aws.ecs.cluster.arn=clarn",
+                  "process.runtime.version=3.11", "cloud.provider=aws", "host.id=i-1",
+                  "host.type=m5.large", "host.image.id=ami-1", "container.name=c",
+                  "container.id=cid", "aws.ecs.container.arn=carn", "aws.ecs.cluster.arn=clarn",
                   "aws.ecs.task.arn=tarn", "aws.ecs.task.family=fam", "aws.ecs.launchtype=fargate",
                   "cloud.availability_zone=us-west-2c", "telemetry.sdk.name=X-Ray for Node.js",
                   "telemetry.sdk.language=Node.js", "telemetry.sdk.version=3.5.0",
@@ -64,9 +64,60 @@ TEST(XRayMapping, DescribesWhereASegmentRuns) {
           R"("aws":{"eks":{"pod":"p","cluster_name":"c","container_id":"i"},)"
           R"("elastic_beanstalk":{"environment":"e","version_label":"v","deployment_id":32},)"
           R"("tracing":{"sdk":"old"}})")),
-      ElementsAre("service.name=a", "k8s.pod.name=p", "k8s.cluster.name=c", "container.id=i",
-                  "service.namespace=e", "service.version=v", "service.instance.id=32",
-                  "telemetry.sdk.name=old"));
+      ElementsAre("service.name=a", "cloud.provider=aws", "k8s.pod.name=p", "k8s.cluster.name=c",
+                  "container.id=i", "service.namespace=e", "service.instance.id=32",
+                  "service.version=v", "telemetry.sdk.name=old"));
+}
+
+TEST(XRayMapping, TakesADeploymentsLabelOnlyForAVersionThatWasNotSent) {
+  const struct {
+    std::string_view members;
+    std::string version;
+  } cases[] = {
+      {R"("service":{"version":"7"},"aws":{"elastic_beanstalk":{"version_label":"v"}})", "7"},
+      {R"("service":{"version":"7"},"aws":{"elastic_beanstalk":{"version_label":null}})", "7"},
+      {R"("service":{"version":""},"aws":{"elastic_beanstalk":{"version_label":"v"}})", "v"},
+      {R"("service":{"runtime":"r"},"aws":{"elastic_beanstalk":{"version_label":"v"}})", "v"},
+      {R"("aws":{"elastic_beanstalk":{"environment":"e"}})", ""},
+  };
+  for (const auto& c : cases) {
+    std::vector<std::string> versions;
+    for (std::string& attribute : ResourceAttributes(Segment(c.members))) {
+      if (attribute.starts_with("service.version=")) versions.push_back(std::move(attribute));
+    }
+    if (c.version.empty()) {
+      EXPECT_THAT(versions, IsEmpty()) << c.members;
+    } else {
+      EXPECT_THAT(versions, ElementsAre("service.version=" + c.version)) << c.members;
+    }
+  }
+}
+
+TEST(XRayMapping, TellsTheProviderByTheAwsBlock) {
+  const struct {
+    std::string_view members;
+    std::string_view provider;
+  } cases[] = {
+      {R"("aws":{})", "aws"},       {R"("aws":{"operation":"Query"})", "aws"},
+      {R"("aws":null)", "unknown"}, {R"("aws":"x")", "unknown"},
+      {R"("aws":[])", "unknown"},   {R"("origin":"AWS::EC2::Instance")", "unknown"},
+      {R"("user":"u")", "unknown"},
+  };
+  for (const auto& c : cases) {
+    for (const std::string& document : {Segment(c.members), Subsegment(c.members)}) {
+      const Decoded d = Decode({document});
+      ASSERT_EQ(d.spans.size(), 1U) << document;
+      EXPECT_EQ(Show(d.spans[0].resource->Find("cloud.provider")), c.provider) << document;
+    }
+  }
+}
+
+TEST(XRayMapping, SharesTheResourceOfSubsegmentsThatTellNothingOfTheirPlace) {
+  const std::string bare = Subsegment(R"("namespace":"remote")");
+  const std::string placed = Subsegment(R"("aws":{"ec2":{"instance_id":"i"}})");
+  EXPECT_EQ(Decode({bare, bare, bare}).batch.resource_rows.size(), 1U);
+  EXPECT_EQ(Decode({bare, placed, bare}).batch.resource_rows.size(), 3U);
+  EXPECT_EQ(Decode({Segment(R"("user":"u")"), bare, bare}).batch.resource_rows.size(), 2U);
 }
 
 TEST(XRayMapping, GivesIndependentSubsegmentsAResourceWithoutAService) {
@@ -74,10 +125,12 @@ TEST(XRayMapping, GivesIndependentSubsegmentsAResourceWithoutAService) {
       ResourceAttributes(Subsegment(
           R"("origin":"AWS::EC2::Instance","service":{"version":"1"},"user":"u","resource_arn":"r",)"
           R"("aws":{"account_id":"1","xray":{"sdk":"opentelemetry for java"}})")),
-      ElementsAre("telemetry.sdk.name=opentelemetry for java", "telemetry.sdk.language=java"));
+      ElementsAre("cloud.provider=aws", "telemetry.sdk.name=opentelemetry for java",
+                  "telemetry.sdk.language=java"));
   EXPECT_THAT(SpanAttributes(Subsegment(R"("user":"u","aws":{"account_id":"1"})")),
               ElementsAre("aws.account_id=1"));
-  EXPECT_THAT(ResourceAttributes(Subsegment(R"("namespace":"aws")")), IsEmpty());
+  EXPECT_THAT(ResourceAttributes(Subsegment(R"("namespace":"aws")")),
+              ElementsAre("cloud.provider=unknown"));
 }
 
 TEST(XRayMapping, ReadsHttp) {
@@ -122,13 +175,18 @@ TEST(XRayMapping, ReadsAwsCalls) {
           R"("queue_url":"q","table_name":"t","table_names":["t","u"],"topic_arn":"ta","bucket_name":"b",)"
           R"("function_name":"f","resource_names":["x",null,"y"],"retries":2,"account_id":"1",)"
           R"("xray":{"sampling_rule_name":"r1","rule_name":"r2"}})")),
-      ElementsAre("aws.xray.namespace=aws", "aws.account_id=1", "aws.operation=UpdateItem",
-                  "aws.region=us-west-2", "aws.request_id=r", "aws.queue_url=q", "aws.table_name=t",
-                  "aws.dynamodb.table_names=[t, u]", "aws.sns.topic.arn=ta", "aws.s3.bucket=b",
-                  "aws.lambda.function_name=f", "aws.xray.resource_names=[x, y]",
-                  "aws.xray.retries=2", "aws.xray.sampling_rule=r1"));
+      ElementsAre("aws.xray.namespace=aws", "aws.service=a", "aws.account_id=1",
+                  "aws.operation=UpdateItem", "aws.region=us-west-2", "aws.request_id=r",
+                  "aws.queue_url=q", "aws.table_name=t", "aws.dynamodb.table_names=[t, u]",
+                  "aws.sns.topic.arn=ta", "aws.s3.bucket=b", "aws.lambda.function_name=f",
+                  "aws.xray.resource_names=[x, y]", "aws.xray.retries=2",
+                  "aws.xray.sampling_rule=r1"));
   EXPECT_THAT(SpanAttributes(Segment(R"("aws":{"xray":{"rule_name":"Default"}})")),
               ElementsAre("aws.xray.sampling_rule=Default"));
+  // Only what is called there has the name of an AWS service.
+  EXPECT_THAT(SpanAttributes(Segment(R"("namespace":"aws")")), IsEmpty());
+  EXPECT_THAT(SpanAttributes(Subsegment(R"("namespace":"remote")")),
+              ElementsAre("aws.xray.namespace=remote"));
 }
 
 TEST(XRayMapping, ReadsSql) {
@@ -139,6 +197,37 @@ TEST(XRayMapping, ReadsSql) {
       ElementsAre("aws.xray.namespace=remote", "aws.xray.sql=true", "db.query.text=SELECT 1",
                   "db.system.name=PostgreSQL", "db.user=u", "db.connection_string=jdbc:x"));
   EXPECT_THAT(SpanAttributes(Subsegment(R"("sql":{})")), ElementsAre("aws.xray.sql=true"));
+  EXPECT_THAT(SpanAttributes(Subsegment(R"("sql":{"url":"","connection_string":"a//b/c"})")),
+              ElementsAre("aws.xray.sql=true", "db.connection_string=a//b/c"));
+}
+
+TEST(XRayMapping, SplitsTheUrlOfADatabaseFromItsName) {
+  const struct {
+    std::string url;
+    std::string connection;
+    std::string database;  // empty: the URL stays whole
+  } cases[] = {
+      {"jdbc:postgresql://aawijb5u25wdoy.cpamxznpdoq8.us-west-2.rds.amazonaws.com:5432/ebdb",
+       "jdbc:postgresql://aawijb5u25wdoy.cpamxznpdoq8.us-west-2.rds.amazonaws.com:5432", "ebdb"},
+      {"mysql://u@h/shop?useSSL=false", "mysql://u@h", "shop"},
+      {"mysql://h/a/b", "mysql://h/a", "b"},
+      {"mysql://h/shop/", "mysql://h", "shop/"},
+      {"mysql://h/shop?x=/y", "mysql://h/shop?x=", "y"},  // so does the receiver
+      {"mysql://h/?a=b", "mysql://h/?a=b", ""},
+      {"mysql://h/", "mysql://h/", ""},
+      {"mysql://h", "mysql://h", ""},
+      {"//h/shop", "//h/shop", ""},
+      {"jdbc:oracle:thin:@h:1521:orcl", "jdbc:oracle:thin:@h:1521:orcl", ""},
+      {"a///b", "a///b", ""},
+      {"a//b/c", "a//b", "c"},
+      {"/", "/", ""},
+  };
+  for (const auto& c : cases) {
+    const Decoded d = Decode({Subsegment(R"("sql":{"url":")" + c.url + R"("})")});
+    ASSERT_EQ(d.spans.size(), 1U) << c.url;
+    EXPECT_EQ(Show(d.spans[0].Find("db.connection_string")), c.connection) << c.url;
+    EXPECT_EQ(Show(d.spans[0].Find("db.namespace")), c.database) << c.url;
+  }
 }
 
 TEST(XRayMapping, TakesOnlyAwsAndRemoteAsNamespace) {
@@ -192,6 +281,18 @@ TEST(XRayMapping, KeepsFlags) {
       {R"("error":false,"fault":false,"throttle":false)", 0, model::StatusCode::kUnset},
       {R"("http":{"response":{"status":404}})", 0, model::StatusCode::kError},
       {R"("http":{"response":{"status":399}})", 0, model::StatusCode::kUnset},
+      {R"("http":{"response":{"status":100}})", 0, model::StatusCode::kUnset},
+      {R"("http":{"response":{"status":99}})", 0, model::StatusCode::kError},
+      {R"("http":{"response":{"status":0}})", 0, model::StatusCode::kError},
+      {R"("http":{"response":{"status":""}})", 0, model::StatusCode::kUnset},
+      {R"("throttle":true)", model::kThrottle, model::StatusCode::kUnset},
+      {R"("cause":"53995c3f42cd8ad8")", 0, model::StatusCode::kError},
+      {R"("cause":{"id":"53995c3f42cd8ad8"},"http":{"response":{"status":200}})", 0,
+       model::StatusCode::kError},
+      {R"("cause":{"exceptions":[{"message":"m"}]},"fault":false)", 0, model::StatusCode::kError},
+      {R"("cause":"")", 0, model::StatusCode::kUnset},
+      {R"("cause":null)", 0, model::StatusCode::kUnset},
+      {R"("cause":5)", 0, model::StatusCode::kUnset},
       {R"("inferred":true)", model::kSentInferred, model::StatusCode::kUnset},
       {R"("Dummy":false,"stubbed":true)", 0, model::StatusCode::kUnset},
       {R"("type":"segment")", 0, model::StatusCode::kUnset},
@@ -225,12 +326,15 @@ TEST(XRayMapping, ReadsEverySendersCause) {
   // A reference: Python, .NET, Java; any text.
   EXPECT_THAT(SpanAttributes(Segment(R"("cause":"abcdefghijklmnop")")),
               ElementsAre("aws.xray.cause=abcdefghijklmnop"));
+  EXPECT_EQ(Decode({Segment(R"("cause":"abcdefghijklmnop")")}).spans[0].status_message,
+            "abcdefghijklmnop");
   // Node: the id of the subsegment that holds it.
   for (const std::string_view cause :
        {R"({"id":"53995c3f42cd8ad8","exceptions":[]})", R"({"id":"53995c3f42cd8ad8"})",
         R"({"id":"53995c3f42cd8ad8","message":"m"})"}) {
     const Decoded d = Decode({Segment("\"cause\":" + std::string(cause))});
     EXPECT_EQ(Show(d.spans[0].Find("aws.xray.cause")), "53995c3f42cd8ad8") << cause;
+    EXPECT_EQ(d.spans[0].status_message, "") << cause;
     EXPECT_THAT(d.spans[0].events, IsEmpty()) << cause;
   }
   // Full.

@@ -291,6 +291,7 @@ class OtelDocument {
     if (entity_.exceptions.empty()) {
       if (entity_.cause_reference.empty()) return {};
       told_.attributes.Tell({"aws.xray.cause"}, entity_.cause_reference);
+      told_.status_message = entity_.cause_reference == span_.status_message;
       return JsonText(entity_.cause_reference);
     }
     const bool aws_api = attributes_.Text({"rpc.system.name", "rpc.system"}) == "aws-api";

@@ -277,6 +277,34 @@ TEST(OtelDocument, MakesACauseOfTheStatusMessage) {
   EXPECT_THAT(EncodeOne(span), HasSubstr(R"("status":{"code":"OK","message":"boom"})"));
 }
 
+// What a reader would infer from the document (docs/formats/attributes.md) goes without saying.
+TEST(OtelDocument, TellsAStatusOnlyWhereTheDocumentImpliesAnother) {
+  constexpr std::string_view kUnset = R"("status":{"code":"UNSET"})";
+  constexpr std::string_view kError = R"("status":{"code":"ERROR")";
+  Span span = ServerSpan();
+  span.events = {Exception({Text("exception.type", "T")})};
+  EXPECT_THAT(EncodeOne(span), HasSubstr(kUnset));
+  span.status = StatusCode::kError;
+  EXPECT_THAT(EncodeOne(span), Not(HasSubstr(kError)));
+  span.events.clear();
+  span.status = StatusCode::kUnset;
+  span.attributes = {Int("http.response.status_code", 0)};
+  EXPECT_THAT(EncodeOne(span), HasSubstr(kUnset));
+  span.attributes = {Int("http.response.status_code", 399)};
+  EXPECT_THAT(EncodeOne(span), Not(HasSubstr(kUnset)));
+}
+
+// As a collector passes it on that took an X-Ray document.
+TEST(OtelDocument, KeepsAReferenceToAnExceptionThatIsTheStatusMessageToo) {
+  Span span = ServerSpan();
+  span.status = StatusCode::kError;
+  span.status_message = "3e9e11e3ab3fba60";
+  span.attributes = {Text("aws.xray.cause", "3e9e11e3ab3fba60")};
+  const std::string document = EncodeOne(span);
+  EXPECT_THAT(document, HasSubstr(R"("cause":"3e9e11e3ab3fba60")"));
+  EXPECT_THAT(document, Not(HasSubstr(R"("status":{)")));
+}
+
 TEST(OtelDocument, PutsListedAttributesIntoAnnotations) {
   Span span = ServerSpan();
   AttributeValue::KvList list;

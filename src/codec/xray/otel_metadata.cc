@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/base64.h"
+#include "codec/xray/entity_writer.h"
 #include "codec/xray/json_tape.h"
 #include "codec/xray/otel_document.h"
 #include "model/attribute_reader.h"
@@ -20,7 +21,6 @@ using model::Span;
 
 constexpr std::string_view kNamespacePrefix = "aws.xray.metadata.";
 constexpr std::string_view kDefault = "default";
-constexpr int kClientError = 400;
 
 bool IsScalar(const model::AttributeValue& value) {
   using model::AttributeType;
@@ -65,7 +65,9 @@ model::SpanKind ImpliedKind(const Entity& entity) {
   return entity.name_space.empty() ? model::SpanKind::kInternal : model::SpanKind::kClient;
 }
 model::StatusCode ImpliedStatus(const Entity& entity) {
-  const bool error = entity.fault || entity.error || entity.http.status.value_or(0) >= kClientError;
+  const bool cause = !entity.exceptions.empty() || !entity.cause_reference.empty();
+  const bool error = entity.fault || entity.error || cause ||
+                     (entity.http.status && IsErrorStatus(*entity.http.status));
   return error ? model::StatusCode::kError : model::StatusCode::kUnset;
 }
 

@@ -13,7 +13,7 @@ namespace fluoro::codec::xray {
 struct ToldFacts {
   AttributeUse attributes;
   std::vector<bool> stacks;     ///< by event: its stack trace became frames
-  bool status_message = false;  ///< is the message of an exception
+  bool status_message = false;  ///< is the message of an exception, or the cause
 };
 
 /// `annotations` of the span; what they hold is told.
