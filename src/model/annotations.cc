@@ -19,13 +19,6 @@ bool IsIndexable(std::string_view key) {
                      [](char c) { return IsAlphanumeric(c) || c == '_' || c == '.'; });
 }
 
-std::string CleanKey(std::string_view key) {
-  std::string clean(key);
-  std::replace_if(
-      clean.begin(), clean.end(), [](char c) { return !IsAlphanumeric(c) && c != '.'; }, '_');
-  return clean;
-}
-
 bool IsScalar(const AttributeValue& value) {
   return value.type() == AttributeType::kString || value.type() == AttributeType::kBool ||
          value.type() == AttributeType::kInt || value.type() == AttributeType::kDouble;
@@ -44,6 +37,17 @@ void Put(std::vector<KeyValue>& annotations, std::string key, const AttributeVal
 
 }  // namespace
 
+std::string AnnotationKey(std::string_view key) {
+  std::string clean(key);
+  std::replace_if(
+      clean.begin(), clean.end(), [](char c) { return !IsAlphanumeric(c) && c != '.'; }, '_');
+  return clean;
+}
+
+std::string AnnotationKeyOfResource(std::string_view key) {
+  return AnnotationKey(std::string(kResourcePrefix).append(key));
+}
+
 std::vector<KeyValue> AnnotationsOf(const Span& span) {
   std::vector<KeyValue> annotations;
   for (const Attribute& attribute : span.attributes) {
@@ -57,7 +61,7 @@ std::vector<KeyValue> AnnotationsOf(const Span& span) {
     if (value == nullptr && listed.starts_with(kResourcePrefix) && span.resource) {
       value = span.resource->Find(std::string_view(listed).substr(kResourcePrefix.size()));
     }
-    if (value != nullptr) Put(annotations, CleanKey(listed), *value);
+    if (value != nullptr) Put(annotations, AnnotationKey(listed), *value);
   }
   return annotations;
 }

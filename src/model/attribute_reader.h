@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +26,20 @@ std::optional<std::int64_t> ScalarInteger(const AttributeValue& value);
 /// Borrows the attributes. Only attributes of role kPlain are seen; of equal keys the last wins.
 class AttributeReader {
  public:
-  using Names = std::initializer_list<std::string_view>;
+  /// One name or several, in order of preference.
+  class Names {
+   public:
+    // NOLINTBEGIN(google-explicit-constructor): calls read as lists of names
+    Names(std::initializer_list<std::string_view> names) : names_(names.begin(), names.size()) {}
+    template <std::size_t kCount>
+    Names(const std::array<std::string_view, kCount>& names) : names_(names) {}
+    // NOLINTEND(google-explicit-constructor)
+    [[nodiscard]] auto begin() const { return names_.begin(); }
+    [[nodiscard]] auto end() const { return names_.end(); }
+
+   private:
+    std::span<const std::string_view> names_;
+  };
 
   explicit AttributeReader(const std::vector<Attribute>& attributes);
 

@@ -6,6 +6,7 @@
 #include "model/describe_http.h"
 #include "model/describe_names.h"
 #include "model/entity.h"
+#include "model/fact_sources.h"
 
 namespace fluoro::model {
 namespace {
@@ -180,8 +181,8 @@ void SetPlace(const Input& in, Entity& entity) {
   }
   if (segment || in.span.source != SpanSource::kXRay) entity.origin = OriginOf(in);
   entity.resource_arn = ResourceArnOf(in);
-  entity.availability_zone = in.resource.Text({"cloud.availability_zone"});
-  entity.instance_id = in.resource.Text({"host.id"});
+  entity.availability_zone = in.resource.Text(kAvailabilityZoneResourceKeys);
+  entity.instance_id = in.resource.Text(kInstanceIdResourceKeys);
 }
 
 Entity ServiceSegment(const Input& in, const Entity& dependency) {
@@ -227,7 +228,7 @@ SpanDescription DescribeSpan(const Span& span, const DescribeOptions& options) {
   entity.parent_id = span.parent_id;
   entity.name = naming.name;
   entity.name_space = describe::NameSpaceOf(in, shape, naming);
-  entity.user = attributes.Text({"enduser.id", "user.id"});
+  entity.user = attributes.Text(kUserKeys);
   entity.start_ns = span.start_ns;
   entity.in_progress = span.Has(SpanFlag::kInProgress) || attributes.IsTrue("aws.xray.inprogress");
   entity.end_ns = entity.in_progress ? span.start_ns : std::max(span.end_ns, span.start_ns);

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include "model/fact_sources.h"
+
 namespace fluoro::model::describe {
 namespace {
 
@@ -48,7 +50,7 @@ std::string Target(const Input& in) {
 }
 
 std::string UrlOf(const Input& in) {
-  if (std::string url = in.attributes.Text({"url.full", "http.url"}); !url.empty()) return url;
+  if (std::string url = in.attributes.Text(kUrlKeys); !url.empty()) return url;
   std::string scheme = in.attributes.Text({"url.scheme", "http.scheme"});
   if (scheme.empty()) scheme = "http";
   const std::string host = HostAndPort(in, scheme);
@@ -85,23 +87,17 @@ void SetClient(const Input& in, HttpFields& http) {
 
 }  // namespace
 
-std::optional<std::int64_t> StatusOf(const Input& in) {
-  return in.attributes.Integer({"http.response.status_code", "http.status_code"});
-}
+std::optional<std::int64_t> StatusOf(const Input& in) { return in.attributes.Integer(kStatusKeys); }
 
 HttpFields HttpOf(const Input& in) {
   HttpFields http;
   http.traced = in.attributes.IsTrue("aws.xray.traced");
   const bool xray = in.span.source == SpanSource::kXRay;
-  if (!xray && !in.attributes.HasAny({"http.method", "http.request.method", "http.client_ip",
-                                      "http.user_agent", "user_agent.original", "http.status_code",
-                                      "http.response.status_code", "http.url", "url.full",
-                                      "http.scheme", "url.scheme", "http.host", "http.target",
-                                      "http.server_name", "net.host.port", "url.path"})) {
+  if (!xray && !in.attributes.HasAny(kHttpKeys)) {
     return http;
   }
-  http.method = IfAny(in.attributes.Text({"http.request.method", "http.method"}));
-  http.user_agent = IfAny(in.attributes.Text({"user_agent.original", "http.user_agent"}));
+  http.method = IfAny(in.attributes.Text(kMethodKeys));
+  http.user_agent = IfAny(in.attributes.Text(kUserAgentKeys));
   http.status = StatusOf(in);
   http.content_length = ContentLength(in);
   if (xray) {

@@ -124,6 +124,11 @@ SpanDescription DescribeSpan(const Span& span, const DescribeOptions& options = 
 /// resource attribute). Of equal keys the last wins. Pure.
 std::vector<KeyValue> AnnotationsOf(const Span& span);
 
+/// The annotation key under which AnnotationsOf prints an attribute listed by this key, of the span
+/// or of its resource.
+std::string AnnotationKey(std::string_view key);
+std::string AnnotationKeyOfResource(std::string_view key);
+
 /// Deletes characters outside letters, numbers, separators and `_ . : / % & # = + \ - @`, cuts to
 /// 200 code points. Empty if nothing is left. Source: X-Ray segment document schema.
 std::string CleanName(std::string_view name);

@@ -63,6 +63,7 @@ class Filter {
   [[nodiscard]] bool matches_all() const { return root_ == nullptr; }
   /// The checked tree, for planners; null for "matches all".
   [[nodiscard]] const Expression* root() const { return root_.get(); }
+  [[nodiscard]] bool case_insensitive() const { return case_insensitive_; }
 
  private:
   std::string text_;

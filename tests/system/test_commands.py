@@ -57,6 +57,9 @@ def test_search_pages_and_says_what_it_examined(shop):
     assert found[0]["annotations"]["tenant"] == ["acme"] and found[0]["users"] == ["alice"]
     for form in ((), ("--json",)):
         assert server.cli("search", "duration > 100", *form, check=False).returncode == 1
+    *_, last = lines(server.cli("search", 'annotation.tenant = "nobody"', "--json", "--explain", check=False).stdout)
+    plan = last["explain"]
+    assert plan["passed_over"] == last["scanned_traces"] == 4 and plan["spans_read"] == 0 and "nobody" in plan["sieve"], plan
     bad = server.cli("search", "responsetme > 1", check=False)
     assert bad.returncode == 2 and "responsetime" in bad.stderr
 

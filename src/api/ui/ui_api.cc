@@ -12,6 +12,7 @@
 #include "ingest/import.h"
 #include "ingest/pipeline.h"
 #include "model/summary.h"
+#include "query/sieve.h"
 
 namespace fluoro::api::ui {
 namespace {
@@ -88,6 +89,12 @@ struct UiApi::Impl {
           .BeginObject()
           .Key("expression")
           .String(plan->filter ? plan->filter->text() : "");
+      out.Key("sieve").String(plan->filter ? query::Sieve::Of(*plan->filter).Print()
+                                           : "everything");
+      out.Key("passed_over").Uint(result->passed_over);
+      out.Key("row_groups").Uint(result->row_groups);
+      out.Key("column_bytes").Uint(result->column_bytes);
+      out.Key("spans_read").Uint(result->spans_read);
       out.Key("matched")
           .Uint(matches)
           .Key("took_ns")

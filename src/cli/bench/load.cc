@@ -1,5 +1,6 @@
 #include "cli/bench/load.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>

@@ -100,6 +100,7 @@ Result<void> Lookups(const QuestionOptions& options) {
   FLUORO_TRY(const auto server, Load(options, sample));
   Rng rng(options.seed);
   std::vector<std::string> ids;
+  ids.reserve(options.lookups);
   for (std::uint64_t i = 0; i < options.lookups; ++i)
     ids.push_back(sample.trace_ids[rng.Below(sample.trace_ids.size())]);
   if (!options.json)

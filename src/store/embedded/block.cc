@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "store/embedded/column_sieve.h"
 
 namespace fluoro::store {
 namespace {
@@ -80,6 +81,7 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
     for (const std::uint64_t spans : block->meta_.row_groups) {
       block->group_ends_.push_back(rows += spans);
     }
+    block->IndexGroups();
     FLUORO_TRY(std::string filter, block->ReadOnly(*file, SectionType::kTraceFilter));
     FLUORO_TRY(block->filter_, TraceFilter::Decode(std::move(filter)));
     return {};
@@ -139,6 +141,23 @@ Result<std::string> Block::ReadSection(const File& file, const Section& section)
   return Inflate(std::move(stored), section);
 }
 
+void Block::IndexGroups() {
+  group_sections_.resize(meta_.row_groups.size());
+  for (std::uint32_t i = 0; i < meta_.sections.size(); ++i) {
+    const Section& section = meta_.sections[i];
+    if (section.type != SectionType::kColumn && section.type != SectionType::kPack) continue;
+    if (section.row_group >= group_sections_.size()) continue;
+    model::Range& range = group_sections_[section.row_group];
+    if (range.size() == 0) range.begin = i;
+    range.end = i + 1;
+  }
+}
+
+std::span<const Section> Block::SectionsOf(std::uint32_t group) const {
+  const model::Range range = group_sections_[group];
+  return std::span(meta_.sections).subspan(range.begin, range.size());
+}
+
 Result<std::string> Block::ReadOnly(const File& file, SectionType type) const {
   for (const Section& section : meta_.sections) {
     if (section.type == type) return ReadSection(file, section);
@@ -194,36 +213,43 @@ Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() con
   return std::shared_ptr<const Operations>(*std::move(operations));
 }
 
+std::size_t Block::FirstTraceOf(const TraceTable& table, std::uint32_t group) const {
+  const std::uint64_t first_row = group == 0 ? 0 : group_ends_[group - 1];
+  const auto behind = std::upper_bound(
+      table.traces.begin(), table.traces.end(), first_row,
+      [](std::uint64_t row, const TraceEntry& entry) { return row < entry.first_row; });
+  const auto place = static_cast<std::size_t>(behind - table.traces.begin());
+  return place == 0 ? 0 : place - 1;
+}
+
 std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group) const {
   const std::uint64_t first_row = group == 0 ? 0 : group_ends_[group - 1];
   const std::uint64_t end_row = group_ends_[group];
   std::vector<TraceRun> runs;
-  auto trace = std::upper_bound(
-      table.traces.begin(), table.traces.end(), first_row,
-      [](std::uint64_t row, const TraceEntry& entry) { return row < entry.first_row; });
-  if (trace != table.traces.begin()) --trace;
+  auto trace = table.traces.begin() + static_cast<std::ptrdiff_t>(FirstTraceOf(table, group));
   for (; trace != table.traces.end() && trace->first_row < end_row; ++trace) {
     const std::uint64_t begin = std::max(trace->first_row, first_row);
     const std::uint64_t end = std::min(trace->first_row + trace->rows, end_row);
     runs.push_back({.id = trace->id,
                     .start_ns = trace->start_ns,
-                    .rows = static_cast<std::uint32_t>(end - begin)});
+                    .rows = static_cast<std::uint32_t>(end - begin),
+                    .end_ns = trace->end_ns});
   }
   return runs;
 }
 
 Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
-                                          std::span<const RowColumn> wanted) const {
+                                          std::optional<std::span<const RowColumn>> wanted) const {
   const auto is_wanted = [&](const Section& section) {
     if (section.row_group != group) return false;
     if (section.type == SectionType::kPack) return true;  // any small column may be in it
     return section.type == SectionType::kColumn &&
-           (wanted.empty() || std::ranges::any_of(wanted, [&](RowColumn column) {
-              return static_cast<std::uint32_t>(column) == section.column;
-            }));
+           (!wanted || std::ranges::any_of(*wanted, [&](RowColumn column) {
+             return static_cast<std::uint32_t>(column) == section.column;
+           }));
   };
   Columns columns;
-  for (const Section& section : meta_.sections) {
+  for (const Section& section : SectionsOf(group)) {
     if (!is_wanted(section)) continue;
     FLUORO_TRY(std::string raw, ReadSection(file, section));
     columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
@@ -244,7 +270,7 @@ Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
 Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& file,
                                                                    const TraceTable& table,
                                                                    std::uint32_t group) const {
-  FLUORO_TRY(const Columns columns, ReadColumns(file, group, {}));
+  FLUORO_TRY(const Columns columns, ReadColumns(file, group, std::nullopt));
   FLUORO_TRY(model::SpanBatch batch, DecodeRowGroup(columns.by_id, RunsOf(table, group)));
   return std::make_shared<const model::SpanBatch>(std::move(batch));
 }
@@ -253,7 +279,8 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
                                                     std::uint32_t group) const {
   const auto load = [&]() -> Result<std::vector<model::SpanKey>> {
     FLUORO_TRY(const auto file, OpenFile());
-    FLUORO_TRY(const Columns columns, ReadColumns(*file, group, kSpanKeyColumns));
+    FLUORO_TRY(const Columns columns,
+               ReadColumns(*file, group, std::span<const RowColumn>(kSpanKeyColumns)));
     return DecodeSpanKeys(columns.by_id, RunsOf(table, group));
   };
   auto keys = load();
@@ -262,6 +289,43 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
         Named(std::move(keys).error().With("row group " + std::to_string(group))));
   }
   return keys;
+}
+
+Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& table,
+                                  std::uint32_t group) const {
+  Sieved sieved;
+  const auto load = [&]() -> Result<void> {
+    std::unique_ptr<File> file;
+    Columns columns;
+    const ColumnReader read = [&](std::uint32_t id) -> Result<std::string_view> {
+      if (file == nullptr) {
+        FLUORO_TRY(file, OpenFile());
+        // Small columns stand in packs; a large one is read when it is asked for.
+        FLUORO_TRY(columns, ReadColumns(*file, group, std::span<const RowColumn>()));
+        for (const auto& held : columns.held) sieved.bytes_read += held->size();
+      }
+      if (const auto known = columns.by_id.find(id); known != columns.by_id.end())
+        return known->second;
+      for (const Section& section : SectionsOf(group)) {
+        if (section.type != SectionType::kColumn || section.row_group != group ||
+            section.column != id)
+          continue;
+        FLUORO_TRY(std::string raw, ReadSection(*file, section));
+        sieved.bytes_read += raw.size();
+        columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
+        return columns.by_id[id] = *columns.held.back();
+      }
+      return std::string_view();
+    };
+    FLUORO_TRY(sieved.passes, SieveRowGroup(sieve, RunsOf(table, group), read));
+    return {};
+  };
+  if (auto loaded = load(); !loaded) {
+    return std::unexpected(
+        Named(std::move(loaded).error().With("row group " + std::to_string(group))));
+  }
+  sieved.first_trace = FirstTraceOf(table, group);
+  return sieved;
 }
 
 Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable& table,
@@ -283,6 +347,12 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
   }
   through.Put(key, *batch, (*batch)->MemoryBytes());
   return batch;
+}
+
+std::optional<std::uint32_t> Block::OnlyGroupOf(const TraceEntry& trace) const {
+  const auto group = std::upper_bound(group_ends_.begin(), group_ends_.end(), trace.first_row);
+  if (group == group_ends_.end() || trace.first_row + trace.rows > *group) return std::nullopt;
+  return static_cast<std::uint32_t>(group - group_ends_.begin());
 }
 
 std::vector<BlockRows> Block::RowsOf(const TraceEntry& trace) const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "base/fs.h"
 #include "base/mutex.h"
 #include "model/assembly.h"
+#include "query/sieve.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
 
@@ -55,12 +57,24 @@ class Block {
   Result<std::shared_ptr<const RowGroupBuilder::Operations>> Services() const;
   /// Where the rows of a trace of this block are, in order.
   [[nodiscard]] std::vector<BlockRows> RowsOf(const TraceEntry& trace) const;
+  /// The row group that holds the whole trace; nullopt: it stands in several.
+  [[nodiscard]] std::optional<std::uint32_t> OnlyGroupOf(const TraceEntry& trace) const;
   /// Through the cache given at Open, unless another is named.
   Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
                                                            std::uint32_t group,
                                                            BlockCache* cache = nullptr) const;
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
+
+  /// What a sieve says of the traces of a row group.
+  struct Sieved {
+    std::size_t first_trace = 0;  ///< place in the table
+    std::vector<bool> passes;     ///< of first_trace and those behind it
+    std::uint64_t bytes_read = 0;
+  };
+  /// Reads the columns that the sieve needs. Not cached.
+  Result<Sieved> Sift(const query::Sieve& sieve, const TraceTable& table,
+                      std::uint32_t group) const;
 
   /// Traces that were deleted from it, sorted by id.
   [[nodiscard]] std::shared_ptr<const std::vector<model::TraceId>> deleted() const;
@@ -88,8 +102,13 @@ class Block {
     std::vector<std::unique_ptr<std::string>> held;
     std::map<std::uint32_t, std::string_view> by_id;
   };
+  /// @param wanted  of the large columns; nullopt: all.
   Result<Columns> ReadColumns(const File& file, std::uint32_t group,
-                              std::span<const RowColumn> wanted) const;
+                              std::optional<std::span<const RowColumn>> wanted) const;
+  void IndexGroups();
+  [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
+  /// Place in the table of the first trace with rows in a row group.
+  [[nodiscard]] std::size_t FirstTraceOf(const TraceTable& table, std::uint32_t group) const;
   [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
   [[nodiscard]] Error Named(Error error) const;
@@ -98,7 +117,8 @@ class Block {
   BlockCache& cache_;
   std::uint64_t file_bytes_ = 0;
   BlockMeta meta_;
-  std::vector<std::uint64_t> group_ends_;  ///< rows up to the end of each row group
+  std::vector<std::uint64_t> group_ends_;     ///< rows up to the end of each row group
+  std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;
   mutable Mutex mutex_;

@@ -209,7 +209,7 @@ void TextColumn::Encode(std::string& out) const {
   EncodeInts(codes_, out);
 }
 
-Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
+Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
   if (kind > kDictionary) {
     return Fail(ErrorCode::kUnsupported, "texts: unknown encoding " + std::to_string(kind));
@@ -220,23 +220,31 @@ Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
   }
   std::vector<std::uint64_t> numbers(entries);
   FLUORO_CHECK_OK(DecodeIntsBelow(in, in.left() + 1, numbers));
-  DecodedTexts texts;
-  std::vector<DecodedTexts::Piece> pieces(entries);
+  CodedTexts texts;
+  texts.entries.resize(entries);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < entries; ++i) {
-    pieces[i] = {.offset = total, .bytes = numbers[i]};
+    texts.entries[i] = {.offset = total, .bytes = numbers[i]};
     total += numbers[i];
     if (total > in.left()) return Fail(ErrorCode::kCorruption, "texts: longer than their column");
   }
   FLUORO_TRY(texts.bytes, in.Take(total));
-  if (kind == kPlain) {
-    texts.values = std::move(pieces);
-    return texts;
-  }
+  if (kind == kPlain) return texts;
   numbers.resize(count);
   FLUORO_CHECK_OK(DecodeIntsBelow(in, entries, numbers));
+  texts.codes = std::move(numbers);
+  return texts;
+}
+
+Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
+  FLUORO_TRY(CodedTexts coded, DecodeCodedTexts(in, count));
+  DecodedTexts texts{.bytes = coded.bytes, .values = {}};
+  if (coded.codes.empty()) {
+    texts.values = std::move(coded.entries);
+    return texts;
+  }
   texts.values.resize(count);
-  for (std::size_t i = 0; i < count; ++i) texts.values[i] = pieces[numbers[i]];
+  for (std::size_t i = 0; i < count; ++i) texts.values[i] = coded.entries[coded.codes[i]];
   return texts;
 }
 

@@ -48,19 +48,36 @@ class TextColumn {
   std::string bytes_;
 };
 
+struct TextPiece {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Texts as a column holds them: entries, and which of them each value is.
+struct CodedTexts {
+  std::string_view bytes;  ///< of all entries
+  std::vector<TextPiece> entries;
+  std::vector<std::uint64_t> codes;  ///< empty: value i is entry i
+  [[nodiscard]] std::string_view Entry(std::size_t i) const {
+    return bytes.substr(entries[i].offset, entries[i].bytes);
+  }
+  [[nodiscard]] std::size_t CodeOf(std::size_t value) const {
+    return codes.empty() ? value : codes[value];
+  }
+};
+/// `count` values; the result borrows from the reader's bytes. Errors: kCorruption, kUnsupported.
+Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count);
+
 /// Texts of a decoded column: pieces of one string.
 struct DecodedTexts {
-  struct Piece {
-    std::uint64_t offset = 0;
-    std::uint64_t bytes = 0;
-  };
+  using Piece = TextPiece;
   std::string_view bytes;
   std::vector<Piece> values;
   [[nodiscard]] std::string_view At(std::size_t i) const {
     return bytes.substr(values[i].offset, values[i].bytes);
   }
 };
-/// `count` values; the result borrows from the reader's bytes. Errors: kCorruption.
+/// As DecodeCodedTexts, value by value.
 Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count);
 
 }  // namespace fluoro::store

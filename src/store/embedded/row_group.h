@@ -101,6 +101,7 @@ struct TraceRun {
   model::TraceId id;
   std::int64_t start_ns = 0;
   std::uint32_t rows = 0;
+  std::int64_t end_ns = 0;  ///< latest end of the trace's spans
 };
 
 /// Decodes columns into a batch that is safe to read whatever the bytes were.

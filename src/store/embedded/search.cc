@@ -1,9 +1,13 @@
 // Search: a merge by start, newest first, over the head and the trace tables of the blocks that the
-// window touches. Spans are read only of traces that are visited.
+// window touches. Traces that the filter's sieve holds back are passed over by columns; spans are
+// read of the others.
 #include <algorithm>
+#include <optional>
 #include <queue>
+#include <unordered_map>
 #include <unordered_set>
 
+#include "query/sieve.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
@@ -13,7 +17,9 @@ using query::TimeRange;
 
 class SearchRun {
  public:
-  SearchRun(EmbeddedStoreImpl& store, const query::Plan& plan) : store_(store), plan_(plan) {}
+  SearchRun(EmbeddedStoreImpl& store, const query::Plan& plan) : store_(store), plan_(plan) {
+    if (plan.filter) sieve_ = query::Sieve::Of(*plan.filter);
+  }
 
   Result<SearchResult> Run(const Visitor& visitor) {
     Begin();
@@ -23,6 +29,8 @@ class SearchRun {
         return Finish(false);
       }
       const Item item = Take();
+      if (item.passed_over > 0) PassOver(item.passed_over, item.at);
+      if (item.is_mark) continue;
       if (before_ && before_->start_ns == item.at.start_ns && before_->trace_id == item.at.trace_id)
         continue;
       before_ = item.at;
@@ -34,16 +42,26 @@ class SearchRun {
  private:
   static constexpr std::size_t kHead = SIZE_MAX;
   static constexpr std::size_t kMoved = SIZE_MAX - 1;
+  static constexpr std::size_t kHeadSievesMax = 256;
 
   struct Item {
     Cursor at;
-    std::size_t source = kHead;  // a stream, kHead or kMoved
+    std::size_t source = kHead;     // a stream, kHead or kMoved
+    std::uint64_t passed_over = 0;  // of the stream, between the item before and this one
+    bool is_mark = false;           // stands for what was passed over only
     bool operator<(const Item& other) const { return at < other.at; }
   };
   struct Stream {
     std::shared_ptr<Block> block;
     std::shared_ptr<const TraceTable> table;
     std::size_t left = 0;  // entries not offered yet: [0, left)
+    std::optional<std::uint32_t> sifted_group;
+    Block::Sieved sifted = {};
+    // Of an entry of the group that was sifted.
+    [[nodiscard]] bool Passes(std::size_t entry) const {
+      const std::size_t place = entry - sifted.first_trace;
+      return place >= sifted.passes.size() || sifted.passes[place];
+    }
   };
 
   [[nodiscard]] bool ByStart() const { return plan_.time_range == TimeRange::kTraceStart; }
@@ -70,9 +88,11 @@ class SearchRun {
       MutexLock lock(store_.state_mutex_);
       head = store_.head_.Times();
       result_.damaged = store_.damaged_;
-      for (const auto& block : *store_.blocks_) waiting_.push_back(block);
+      blocks_ = store_.blocks_;
     }
+    waiting_ = *blocks_;
     for (const TraceTimes& trace : head) {
+      if (!sieve_.passes_all()) in_head_.insert(trace.id);
       if (Wanted(trace.id, trace.start_ns, trace.end_ns)) {
         queue_.push({.at = {.start_ns = trace.start_ns, .trace_id = trace.id}, .source = kHead});
       }
@@ -99,26 +119,102 @@ class SearchRun {
         Damaged(table.error().message);
         continue;
       }
-      streams_.push_back(
-          {.block = std::move(block), .table = *table, .left = (*table)->traces.size()});
+      streams_.push_back({.block = std::move(block),
+                          .table = *table,
+                          .left = (*table)->traces.size(),
+                          .sifted_group = std::nullopt});
       Offer(streams_.size() - 1);
     }
     return !queue_.empty();
   }
 
-  // Puts the next wanted entry of a stream into the queue.
+  // Puts the next wanted entry of a stream into the queue. Sifts one row group at most: if nothing
+  // in it passes, a mark comes instead, so that deadlines and the order of the search hold.
   void Offer(std::size_t source) {
     Stream& stream = streams_[source];
-    while (stream.left > 0) {
-      const TraceEntry& entry = stream.table->traces[--stream.left];
-      if (ByStart() && entry.start_ns < plan_.from_ns) stream.left = 0;  // the rest is older still
+    Item item{.at = {}, .source = source};
+    bool sifted = false;
+    bool passed_over = false;
+    for (; stream.left > 0; --stream.left) {
+      const std::size_t place = stream.left - 1;
+      const TraceEntry& entry = stream.table->traces[place];
+      if (ByStart() && entry.start_ns < plan_.from_ns) {
+        stream.left = 0;  // the rest is older still
+        break;
+      }
       if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.block->IsDeleted(entry.id))
         continue;
-      queue_.push({.at = {.start_ns = entry.start_ns, .trace_id = entry.id}, .source = source});
+      const auto group = sieve_.passes_all() ? std::nullopt : stream.block->OnlyGroupOf(entry);
+      if (group && group != stream.sifted_group) {
+        if (sifted && passed_over) break;
+        Sift(stream, *group);
+        sifted = true;
+      }
+      item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
+      if (group && !stream.Passes(place) && IsWhole(entry.id, *stream.block)) {
+        passed_over = true;
+        if (BehindCursor(item.at)) ++item.passed_over;
+        continue;
+      }
+      --stream.left;
+      queue_.push(item);
+      return;
+    }
+    if (passed_over) {
+      item.is_mark = true;
+      queue_.push(item);
       return;
     }
     stream.table.reset();
     stream.block.reset();
+  }
+
+  void Sift(Stream& stream, std::uint32_t group) {
+    stream.sifted_group = group;
+    stream.sifted = {};  // everything passes
+    auto sifted = stream.block->Sift(sieve_, *stream.table, group);
+    if (!sifted) {
+      Damaged(sifted.error().message);
+      return;
+    }
+    stream.sifted = *std::move(sifted);
+    ++result_.row_groups;
+    result_.column_bytes += stream.sifted.bytes_read;
+  }
+
+  // Whether all of a trace stands in this block.
+  bool IsWhole(const model::TraceId& id, const Block& block) {
+    if (in_head_.contains(id)) return false;
+    const bool elsewhere = std::ranges::any_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
+      return other.get() != &block && other->MayContain(id);
+    });
+    if (!elsewhere) return true;
+    const auto fragments = store_.Find(id);
+    return fragments && fragments->blocks.size() == 1 && !fragments->head;
+  }
+
+  // Whether a trace of which everything is in the head can match.
+  bool HeadMayMatch(const TraceRows& trace) {
+    if (sieve_.passes_all()) return true;
+    std::vector<bool> holds(sieve_.probes().size());
+    HoldByExtent(sieve_, trace.start_ns, trace.end_ns, holds);
+    for (const RowRef row : trace.rows) SieveOf(trace, row.batch).Hold(row.row, holds);
+    return sieve_.Passes(holds);
+  }
+
+  query::BatchSieve& SieveOf(const TraceRows& trace, const model::SpanBatch* batch) {
+    if (const auto at = head_sieves_.find(batch); at != head_sieves_.end()) return at->second.sieve;
+    if (head_sieves_.size() >= kHeadSievesMax) head_sieves_.clear();
+    const auto holder =
+        std::ranges::find(trace.batches, batch, [](const auto& shared) { return shared.get(); });
+    return head_sieves_.try_emplace(batch, HeadSieve{.batch = *holder, .sieve = {sieve_, *batch}})
+        .first->second.sieve;
+  }
+
+  void PassOver(std::uint64_t traces, const Cursor& at) {
+    result_.scanned_traces += traces;
+    result_.passed_over += traces;
+    if (BehindCursor(at)) result_.last = at;
   }
 
   Item Take() {
@@ -147,12 +243,17 @@ class SearchRun {
     // already.
     if (fragments->start_ns > item.at.start_ns && item.source != kHead) return true;
     if (!BehindCursor(item.at)) return true;
+    if (fragments->blocks.empty() && !HeadMayMatch(*fragments->head)) {
+      PassOver(1, item.at);
+      return true;
+    }
     auto trace = ReadTracePart(id, *fragments, 0, store_.read_budget_);
     if (!trace) {
       Damaged(trace.error().message);
       return true;
     }
     ++result_.scanned_traces;
+    result_.spans_read += (*trace)->spans.size();
     if ((*trace)->IsPart()) ++result_.cut_traces;
     result_.last = item.at;
     const model::AssembledTrace assembled = model::Assemble(*std::move(trace));
@@ -197,8 +298,18 @@ class SearchRun {
     return std::move(result_);
   }
 
+  // Holds the batch, whose address must not be another's while it is in the map.
+  struct HeadSieve {
+    std::shared_ptr<const model::SpanBatch> batch;
+    query::BatchSieve sieve;
+  };
+
   EmbeddedStoreImpl& store_;
   const query::Plan& plan_;
+  query::Sieve sieve_;  // passes all if there is no filter
+  std::shared_ptr<const BlockList> blocks_;
+  std::unordered_set<model::TraceId> in_head_;  // only with a sieve
+  std::unordered_map<const model::SpanBatch*, HeadSieve> head_sieves_;
   BlockList waiting_;
   std::vector<Stream> streams_;
   std::priority_queue<Item> queue_;
