@@ -329,7 +329,7 @@ void EntityWriter::AddHttp(const Members& members) {
                       reader_.Bool(reader_.Find(request, "traced")).value_or(false);
   if (traced && HasRoom()) batch_.AddBool("aws.xray.traced", true);
   if (const auto status = reader_.Integer(reader_.Find(response, "status"))) {
-    http_status_ = *status;
+    http_status_ = status;
     if (HasRoom()) batch_.AddInt("http.response.status_code", *status);
   }
   if (const auto length = reader_.Integer(reader_.Find(response, "content_length"));
