@@ -252,7 +252,7 @@ Result<ImportFormat> DetectImportFormat(std::string_view bytes) {
   for (int level = 0; level < 2 && object.starts_with('['); ++level)
     object = JsonValueReader::OfArray(object).Next();
   const auto has = [object](std::string_view key) { return HasMember(object, key); };
-  if (has("resourceSpans")) return ImportFormat::kOtlpJson;
+  if (has("resourceSpans") || has("batches")) return ImportFormat::kOtlpJson;
   if (has("traceID") || has("data")) return ImportFormat::kJaeger;
   if (has("traceId") && has("id")) return ImportFormat::kZipkin;
   if (has("trace_id") || has("TraceSegmentDocuments") || has("Traces") || has("start_time"))

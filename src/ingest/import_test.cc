@@ -31,6 +31,7 @@ TEST(DetectImportFormat, KnowsEachFormatByItsMembers) {
       {"[" + std::string(kSegment) + "]", ImportFormat::kXRay},
       {R"({"Traces":[{"Segments":[]}]})", ImportFormat::kXRay},
       {R"({"data":[{"traceID":"a"}]})", ImportFormat::kJaeger},
+      {R"({"batches":[]})", ImportFormat::kOtlpJson},
       {R"({"traceID":"a","spans":[]})", ImportFormat::kJaeger},
       {R"([{"traceId":"a","id":"b"}])", ImportFormat::kZipkin},
       {R"([[{"traceId":"a","id":"b"}]])", ImportFormat::kZipkin},

@@ -48,7 +48,8 @@ class JsonDecoder : private JsonReader {
 
   bool Request() {
     return Root([&](std::string_view key, Value value) {
-      if (key != "resourceSpans") return true;
+      // Grafana Tempo answers with the same message under an older name.
+      if (key != "resourceSpans" && key != "batches") return true;
       return Elements(value, key, [&](Value element) {
         set_level(Level::kResource);
         if (!ResourceSpans(element)) return false;

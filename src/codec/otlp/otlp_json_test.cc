@@ -400,7 +400,7 @@ TEST(OtlpJson, ReadsPublicData) {
   const Case cases[] = {
       {"otlp/otel-proto-trace.json", 1, 1},    {"otlp/jaeger-memory-otel_traces_01.json", 2, 4},
       {"otlp/otel-proto-events.json", 0, 0},  // logs: nothing we know
-      {"otlp/tempopb-trace.json", 0, 0},      // "batches" instead of "resourceSpans"
+      {"otlp/tempopb-trace.json", 1, 1},      // "batches" instead of "resourceSpans"
       {"jaeger/ui-otlp2jaeger-in.json", 1, 2}, {"jaeger/ui-otlp2jaeger-multi-in.json", 1, 4},
   };
   const std::filesystem::path folder = "../shared/data";
