@@ -10,7 +10,7 @@ echo "soak: abuse tests at full size"
 (cd "$build" && FLUORO_SOAK=1 ctest --output-on-failure -R '^system_test_abuse')
 while :; do
   echo "soak: SOAK_SEED=$seed"
-  (cd "$build" && FLUORO_SEED=$seed FLUORO_SCALE=4 FLUORO_FUZZ_SECONDS=5 ctest --output-on-failure -j "${JOBS:-$(nproc)}" -R '_replay$|^crash_test$') ||
+  (cd "$build" && FLUORO_SEED=$seed FLUORO_SCALE=4 FLUORO_FUZZ_SECONDS=5 ctest --output-on-failure -j "${JOBS:-$(nproc)}" -R '_replay$|^(crash|flip|power_loss)_test$') ||
     { echo "soak: failed with SOAK_SEED=$seed"; exit 1; }
   seed=$((seed + 1))
   [ "$(date +%s)" -lt "$end" ] || break

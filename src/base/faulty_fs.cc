@@ -24,8 +24,18 @@ Result<void> FaultyFs::BeginChange(State& state, std::string_view what) {
   return Fail(ErrorCode::kIo, std::string(what) + ": input/output error");
 }
 
-Result<void> FaultyFs::BeginLook(const State& state) {
+Result<void> FaultyFs::CheckPower(const State& state) {
   if (state.crashed) return Fail(ErrorCode::kIo, "the power is off");
+  return {};
+}
+
+// Counts a call that only looks.
+Result<void> FaultyFs::Look(State& state, std::string_view what) {
+  FLUORO_CHECK_OK(CheckPower(state));
+  ++state.looks;
+  const bool hit = state.fail_look_lasting ? state.looks >= state.fail_look_at
+                                           : state.looks == state.fail_look_at;
+  if (hit) return Fail(ErrorCode::kIo, std::string(what) + ": input/output error");
   return {};
 }
 
@@ -38,6 +48,19 @@ void FaultyFs::Apply(const Change& change, std::string& content) {
     content.resize(change.offset + change.data.size(), '\0');
   }
   change.data.copy(content.data() + change.offset, change.data.size());
+}
+
+template <class Survives>
+void FaultyFs::ApplyTorn(const Change& change, std::string& content, Survives&& survives) {
+  for (std::size_t begin = 0; begin < change.data.size();) {
+    const std::size_t end = std::min<std::size_t>(
+        begin + kSectorBytes - (change.offset + begin) % kSectorBytes, change.data.size());
+    if (survives()) {
+      Apply({.offset = change.offset + begin, .data = change.data.substr(begin, end - begin)},
+            content);
+    }
+    begin = end;
+  }
 }
 
 void FaultyFs::ApplyName(const NameChange& change, Names& names,
@@ -94,7 +117,12 @@ class FaultyFs::OpenFile final : public File {
     MutexLock lock(state_->mutex);
     FLUORO_CHECK_OK(Writable());
     auto begun = BeginChange(*state_, path_ + ": write");
-    if (!begun && (state_->fault != Fault::kShortWrite || state_->crashed)) return begun;
+    if (!begun && state_->crashed) return begun;
+    if (!begun && state_->fault == Fault::kTornWrite) {
+      PutTorn({.offset = offset, .data = std::string(data)});
+      return begun;
+    }
+    if (!begun && state_->fault != Fault::kShortWrite) return begun;
     if (!begun) data = data.substr(0, data.size() / 2);
     const std::uint64_t size = node_->current.size();
     const std::uint64_t growth = offset + data.size() > size ? offset + data.size() - size : 0;
@@ -148,6 +176,7 @@ class FaultyFs::OpenFile final : public File {
   [[nodiscard]] Result<std::uint64_t> Size() const override {
     MutexLock lock(state_->mutex);
     FLUORO_CHECK_OK(Alive());
+    FLUORO_CHECK_OK(Look(*state_, path_ + ": size"));
     return node_->current.size();
   }
 
@@ -165,6 +194,14 @@ class FaultyFs::OpenFile final : public File {
   void Put(Change change) {
     FaultyFs::Apply(change, node_->current);
     node_->unsynced.push_back(std::move(change));
+  }
+  void PutTorn(const Change& change) {
+    Rng rng(state_->changes);
+    std::string content = node_->current;
+    FaultyFs::ApplyTorn(change, content, [&] { return rng.Chance(0.5); });
+    const std::size_t begin = std::min<std::size_t>(change.offset, content.size());
+    const std::string data = content.substr(begin, change.data.size());
+    if (!data.empty()) Put({.offset = begin, .data = data});
   }
 
   std::shared_ptr<State> state_;
@@ -198,6 +235,11 @@ void FaultyFs::CrashAfter(std::uint64_t calls) {
   state_->crash_at = state_->changes + calls;
 }
 
+void FaultyFs::CutPower() {
+  MutexLock lock(state_->mutex);
+  state_->crashed = true;
+}
+
 void FaultyFs::FailChange(std::uint64_t call, Fault fault, bool lasting) {
   MutexLock lock(state_->mutex);
   state_->fail_change_at = state_->changes + call;
@@ -216,11 +258,21 @@ void FaultyFs::FailRead(std::uint64_t call, bool lasting) {
   state_->fail_read_lasting = lasting;
 }
 
+void FaultyFs::FailLook(std::uint64_t call, bool lasting) {
+  MutexLock lock(state_->mutex);
+  state_->fail_look_at = state_->looks + call;
+  state_->fail_look_lasting = lasting;
+}
+
+void FaultyFs::ClearFaults(State& state) {
+  state.crash_at = state.fail_change_at = state.fail_sync_at = state.fail_read_at =
+      state.fail_look_at = UINT64_MAX;
+  state.fail_change_lasting = state.fail_read_lasting = state.fail_look_lasting = false;
+}
+
 void FaultyFs::ClearFaults() {
   MutexLock lock(state_->mutex);
-  state_->crash_at = state_->fail_change_at = state_->fail_sync_at = state_->fail_read_at =
-      UINT64_MAX;
-  state_->fail_change_lasting = state_->fail_read_lasting = false;
+  ClearFaults(*state_);
   state_->capacity = UINT64_MAX;
 }
 
@@ -232,6 +284,27 @@ void FaultyFs::IgnoreSyncs(bool ignore) {
 void FaultyFs::SetCapacity(std::uint64_t bytes) {
   MutexLock lock(state_->mutex);
   state_->capacity = bytes;
+}
+
+// What a power loss leaves of one file.
+void FaultyFs::Lose(Node& node, PowerLoss loss, Rng& rng) {
+  const auto half = [&] { return rng.Chance(0.5); };
+  std::vector<Change> changes = std::move(node.unsynced);
+  node.unsynced.clear();
+  if (loss == PowerLoss::kDropAll) changes.clear();
+  if (loss == PowerLoss::kReorder) {
+    for (std::size_t i = changes.size(); i > 1; --i)
+      std::swap(changes[i - 1], changes[rng.Below(i)]);
+    changes.resize(rng.Below(changes.size() + 1));
+  }
+  for (const Change& change : changes) {
+    if (loss == PowerLoss::kTearWrites && !change.resize) {
+      ApplyTorn(change, node.durable, half);
+    } else if (loss == PowerLoss::kKeepAll || loss == PowerLoss::kReorder || half()) {
+      Apply(change, node.durable);
+    }
+  }
+  node.current = node.durable;
 }
 
 void FaultyFs::Restart(PowerLoss loss, std::uint64_t seed) {
@@ -249,23 +322,7 @@ void FaultyFs::Restart(PowerLoss loss, std::uint64_t seed) {
   for (Names* names : {&s.names, &s.durable_names}) {
     for (const auto& [path, node] : *names) {
       if (!done.insert(node.get()).second) continue;
-      for (const Change& change : node->unsynced) {
-        if (loss != PowerLoss::kTearWrites || change.resize) {
-          if (survives()) Apply(change, node->durable);
-          continue;
-        }
-        for (std::size_t begin = 0; begin < change.data.size();) {
-          const std::size_t end = std::min<std::size_t>(
-              begin + kSectorBytes - (change.offset + begin) % kSectorBytes, change.data.size());
-          if (survives()) {
-            Apply({.offset = change.offset + begin, .data = change.data.substr(begin, end - begin)},
-                  node->durable);
-          }
-          begin = end;
-        }
-      }
-      node->unsynced.clear();
-      node->current = node->durable;
+      Lose(*node, loss, rng);
     }
   }
   std::erase_if(s.durable_names, [&](const auto& name) {
@@ -275,14 +332,28 @@ void FaultyFs::Restart(PowerLoss loss, std::uint64_t seed) {
   s.folders = s.durable_folders;
   s.locks.clear();
   s.crashed = false;
-  s.crash_at = s.fail_change_at = s.fail_sync_at = s.fail_read_at = UINT64_MAX;
-  s.fail_change_lasting = s.fail_read_lasting = false;
+  ClearFaults(s);
   ++s.epoch;
 }
 
 std::uint64_t FaultyFs::changes() const {
   MutexLock lock(state_->mutex);
   return state_->changes;
+}
+
+std::uint64_t FaultyFs::syncs() const {
+  MutexLock lock(state_->mutex);
+  return state_->syncs;
+}
+
+std::uint64_t FaultyFs::reads() const {
+  MutexLock lock(state_->mutex);
+  return state_->reads;
+}
+
+std::uint64_t FaultyFs::looks() const {
+  MutexLock lock(state_->mutex);
+  return state_->looks;
 }
 
 bool FaultyFs::crashed() const {
@@ -336,11 +407,12 @@ void FaultyFs::Load(const std::map<std::string, std::string>& files) {
 
 Result<std::unique_ptr<File>> FaultyFs::Open(std::string_view path, OpenMode mode) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(CheckPower(*state_));
   const auto at = state_->names.find(path);
   if (mode != OpenMode::kCreate) {
     if (at == state_->names.end())
       return Fail(ErrorCode::kNotFound, std::string(path) + ": open: no such file");
+    FLUORO_CHECK_OK(Look(*state_, std::string(path) + ": open"));
     return std::make_unique<OpenFile>(state_, at->second, std::string(path),
                                       mode == OpenMode::kReadWrite);
   }
@@ -361,7 +433,7 @@ Result<std::unique_ptr<File>> FaultyFs::Open(std::string_view path, OpenMode mod
 
 Result<void> FaultyFs::Rename(std::string_view from, std::string_view to) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(CheckPower(*state_));
   const auto at = state_->names.find(from);
   if (at == state_->names.end())
     return Fail(ErrorCode::kNotFound, std::string(from) + ": rename: no such file");
@@ -380,7 +452,7 @@ Result<void> FaultyFs::Rename(std::string_view from, std::string_view to) {
 
 Result<void> FaultyFs::Remove(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(CheckPower(*state_));
   const auto at = state_->names.find(path);
   if (at == state_->names.end())
     return Fail(ErrorCode::kNotFound, std::string(path) + ": remove: no such file");
@@ -397,7 +469,7 @@ Result<void> FaultyFs::Remove(std::string_view path) {
 
 Result<void> FaultyFs::MakeDirs(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(CheckPower(*state_));
   if (state_->names.contains(path))
     return Fail(ErrorCode::kIo, std::string(path) + ": make folder: a file is there");
   if (state_->folders.contains(path)) return {};
@@ -419,7 +491,7 @@ Result<void> FaultyFs::MakeDirs(std::string_view path) {
 
 Result<std::vector<std::string>> FaultyFs::List(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(Look(*state_, std::string(path) + ": list"));
   if (!state_->folders.contains(path))
     return Fail(ErrorCode::kNotFound, std::string(path) + ": list: no such folder");
   std::set<std::string> names;
@@ -434,7 +506,7 @@ Result<std::vector<std::string>> FaultyFs::List(std::string_view path) {
 
 Result<void> FaultyFs::SyncDir(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(CheckPower(*state_));
   if (!state_->folders.contains(path))
     return Fail(ErrorCode::kNotFound, std::string(path) + ": sync folder: no such folder");
   FLUORO_CHECK_OK(BeginChange(*state_, std::string(path) + ": sync folder"));
@@ -461,7 +533,7 @@ bool FaultyFs::Exists(std::string_view path) {
 
 Result<std::unique_ptr<FileLock>> FaultyFs::Lock(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(Look(*state_, std::string(path) + ": lock"));
   if (!state_->folders.contains(ParentPath(path)))
     return Fail(ErrorCode::kNotFound, std::string(path) + ": no such folder");
   if (!state_->locks.insert(std::string(path)).second) {
@@ -472,9 +544,9 @@ Result<std::unique_ptr<FileLock>> FaultyFs::Lock(std::string_view path) {
   return std::make_unique<HeldLock>(state_, std::string(path));
 }
 
-Result<Fs::Space> FaultyFs::DiskSpace(std::string_view) {
+Result<Fs::Space> FaultyFs::DiskSpace(std::string_view path) {
   MutexLock lock(state_->mutex);
-  FLUORO_CHECK_OK(BeginLook(*state_));
+  FLUORO_CHECK_OK(Look(*state_, std::string(path) + ": disk space"));
   const std::uint64_t used = UsedBytes(*state_);
   const std::uint64_t total = std::min(state_->capacity, std::uint64_t{1} << 40);
   return Space{.total_bytes = total, .free_bytes = total > used ? total - used : 0};

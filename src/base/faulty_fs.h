@@ -24,19 +24,27 @@ enum class PowerLoss : std::uint8_t {
   kDropAll,     ///< none of them
   kKeepSome,    ///< each call's change survives or not, independently
   kTearWrites,  ///< each 512-byte sector of each write survives or not, independently
+  kReorder,     ///< a file's writes reach the disk in another order; the last of them do not
   kKeepAll,     ///< all of them, as after the end of the process alone
 };
 
 /// Thread-safe.
 class FaultyFs final : public Fs {
  public:
-  enum class Fault : std::uint8_t { kIo, kNoSpace, kShortWrite };
+  enum class Fault : std::uint8_t {
+    kIo,
+    kNoSpace,
+    kShortWrite,  ///< the first half of a write is done
+    kTornWrite,   ///< each 512-byte sector of a write is done or not; other calls fail as kIo
+  };
 
   FaultyFs();
 
   // Faults. Counts start at 1 for the next call.
   /// The n-th changing call from now is the last that happens; then every call fails until Restart.
   void CrashAfter(std::uint64_t calls);
+  /// Now: every call fails until Restart.
+  void CutPower();
   /// The n-th changing call from now fails; `lasting`: and every one after it.
   void FailChange(std::uint64_t call, Fault fault, bool lasting);
   /// The n-th Sync of a file from now fails, and its unsynced content is lost although later reads
@@ -44,6 +52,9 @@ class FaultyFs final : public Fs {
   void FailSync(std::uint64_t call);
   /// The n-th ReadAt from now fails; `lasting`: and every one after it.
   void FailRead(std::uint64_t call, bool lasting);
+  /// The n-th call from now that only looks fails with kIo: Open of a file that is there, List,
+  /// Lock, DiskSpace, File::Size. `lasting`: and every one after it.
+  void FailLook(std::uint64_t call, bool lasting);
   void ClearFaults();
   /// Sync and SyncDir say yes and do nothing: to show that a test would notice.
   void IgnoreSyncs(bool ignore);
@@ -55,6 +66,9 @@ class FaultyFs final : public Fs {
   void Restart(PowerLoss loss, std::uint64_t seed);
 
   [[nodiscard]] std::uint64_t changes() const;  ///< changing calls so far
+  [[nodiscard]] std::uint64_t syncs() const;    ///< File::Sync calls among them
+  [[nodiscard]] std::uint64_t reads() const;    ///< ReadAt calls so far
+  [[nodiscard]] std::uint64_t looks() const;    ///< calls that FailLook counts
   [[nodiscard]] bool crashed() const;
   /// Paths of all files there are now.
   [[nodiscard]] std::vector<std::string> Files() const;
@@ -115,17 +129,26 @@ class FaultyFs final : public Fs {
     std::uint64_t reads = 0;
     std::uint64_t fail_read_at = UINT64_MAX;
     bool fail_read_lasting = false;
+    std::uint64_t looks = 0;
+    std::uint64_t fail_look_at = UINT64_MAX;
+    bool fail_look_lasting = false;
     std::uint64_t capacity = UINT64_MAX;
   };
   class OpenFile;
   class HeldLock;
 
   static Result<void> BeginChange(State& state, std::string_view what);
-  static Result<void> BeginLook(const State& state);
+  static Result<void> Look(State& state, std::string_view what);
+  static Result<void> CheckPower(const State& state);
   static void Apply(const Change& change, std::string& content);
+  /// Those 512-byte sectors of a write that `survives` says do.
+  template <class Survives>
+  static void ApplyTorn(const Change& change, std::string& content, Survives&& survives);
   static void ApplyName(const NameChange& change, Names& names,
                         std::set<std::string, std::less<>>& folders);
   static std::uint64_t UsedBytes(const State& state);
+  static void Lose(Node& node, PowerLoss loss, Rng& rng);
+  static void ClearFaults(State& state);
 
   std::shared_ptr<State> state_;  ///< shared with open files and locks
 };

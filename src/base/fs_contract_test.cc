@@ -183,6 +183,50 @@ TEST_F(FaultyFsTest, TearsAtSectors) {
                                          std::string(1024, 'x')}));
 }
 
+TEST_F(FaultyFsTest, WritesReachTheDiskInAnotherOrder) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    FaultyFs fs;
+    auto file = *fs.Open("a", Fs::OpenMode::kCreate);
+    ASSERT_TRUE(fs.SyncDir("."));
+    ASSERT_TRUE(file->WriteAt(0, "1"));
+    ASSERT_TRUE(file->WriteAt(0, "2"));
+    fs.Restart(PowerLoss::kReorder, seed);
+    if (fs.Exists("a")) seen.insert(*ReadFile(fs, "a"));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"", "1", "2"}));
+}
+
+TEST_F(FaultyFsTest, AFailedWriteMayHaveDoneSomeSectors) {
+  std::set<std::string> seen;
+  for (std::uint64_t changes = 0; changes < 40; ++changes) {
+    FaultyFs fs;
+    auto file = *fs.Open("a", Fs::OpenMode::kCreate);
+    for (std::uint64_t i = 0; i < changes; ++i) ASSERT_TRUE(file->Truncate(0));
+    fs.FailChange(1, FaultyFs::Fault::kTornWrite, false);
+    EXPECT_FALSE(file->WriteAt(0, std::string(1024, 'x')));
+    seen.insert(*ReadFile(fs, "a"));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"", std::string(512, 'x'),
+                                         std::string(512, '\0') + std::string(512, 'x'),
+                                         std::string(1024, 'x')}));
+}
+
+TEST_F(FaultyFsTest, FailsAndCountsLooks) {
+  auto file = Create("d/a");
+  EXPECT_EQ(fs_.looks(), 0U);
+  fs_.FailLook(2, false);
+  EXPECT_TRUE(fs_.List("d"));
+  EXPECT_FALSE(file->Size());
+  EXPECT_TRUE(fs_.Open("d/a", Fs::OpenMode::kRead));
+  EXPECT_EQ(fs_.looks(), 3U);
+  fs_.FailLook(1, true);
+  EXPECT_FALSE(fs_.DiskSpace("d"));
+  EXPECT_FALSE(fs_.Lock("d/LOCK"));
+  fs_.ClearFaults();
+  EXPECT_TRUE(fs_.Lock("d/LOCK"));
+}
+
 TEST_F(FaultyFsTest, StopsAfterTheCallTold) {
   auto file = Create("d/a");
   fs_.CrashAfter(2);

@@ -3,6 +3,8 @@
 // nothing doubled.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "base/log.h"
 #include "ledger.h"
 #include "soak.h"
@@ -22,26 +24,6 @@ class CrashTest : public ::testing::Test {
     RunWorkload(machine, ledger);
     return machine.fs.changes();
   }
-  static std::string Joined(const std::vector<std::string>& lines) {
-    std::string text;
-    for (const std::string& line : lines) text += line + "\n";
-    return text;
-  }
-  /// Opens what is on the disk and checks it against the ledger. Empty: all is right.
-  static std::vector<std::string> CheckDisk(Machine& machine, const Ledger& ledger) {
-    auto store = machine.Open();
-    if (!store) return {"the store does not open: " + store.error().message};
-    auto wrong = ledger.Check(**store);
-    if (auto closed = (*store)->Close(); !closed)
-      wrong.push_back("closing failed: " + closed.error().message);
-    store->reset();
-    const auto report = store::VerifyFolder(machine.fs, "data");
-    if (!report) return {"verify failed: " + report.error().message};
-    for (const auto& item : report->items) {
-      if (!item.problem.empty()) wrong.push_back("verify: " + item.file + ": " + item.problem);
-    }
-    return wrong;
-  }
 };
 
 TEST_F(CrashTest, TheWorkloadItselfIsRight) {
@@ -51,9 +33,14 @@ TEST_F(CrashTest, TheWorkloadItselfIsRight) {
   const double merges_before = merges.value();
   RunWorkload(machine, ledger);
   EXPECT_GE(merges.value() - merges_before, 2) << "merges are part of it";
+  std::printf(
+      "the workload makes %llu calls that change, of them %llu syncs; %llu reads, %llu looks\n",
+      static_cast<unsigned long long>(machine.fs.changes()),
+      static_cast<unsigned long long>(machine.fs.syncs()),
+      static_cast<unsigned long long>(machine.fs.reads()),
+      static_cast<unsigned long long>(machine.fs.looks()));
   EXPECT_EQ(Joined(CheckDisk(machine, ledger)), "");
   EXPECT_GT(machine.fs.changes(), 100U);
-  RecordProperty("changes", static_cast<int>(machine.fs.changes()));
 }
 
 struct LossCase {
@@ -67,7 +54,7 @@ class PowerLossTest : public CrashTest, public ::testing::WithParamInterface<Los
 TEST_P(PowerLossTest, AfterEveryCallNothingAcknowledgedIsLost) {
   const std::uint64_t changes = WorkloadChanges();
   for (std::uint64_t call = 1; call <= changes; ++call) {
-    const std::uint64_t seeds = GetParam().seeds > 1 ? GetParam().seeds * Scale() : 1;
+    const std::uint64_t seeds = GetParam().seeds > 1 ? Cases(GetParam().seeds) : 1;
     for (std::uint64_t i = 1; i <= seeds; ++i) {
       const std::uint64_t seed = RunSeed() + i;
       Machine machine;
@@ -107,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(All, PowerLossTest,
                          ::testing::Values(LossCase{"DropAll", PowerLoss::kDropAll, 1},
                                            LossCase{"KeepSome", PowerLoss::kKeepSome, 4},
                                            LossCase{"TearWrites", PowerLoss::kTearWrites, 4},
+                                           LossCase{"Reorder", PowerLoss::kReorder, 2},
                                            LossCase{"KeepAll", PowerLoss::kKeepAll, 1}),
                          [](const auto& loss) { return loss.param.name; });
 
@@ -162,7 +150,9 @@ INSTANTIATE_TEST_SUITE_P(
                       FaultCase{"IoForEver", FaultyFs::Fault::kIo, true},
                       FaultCase{"NoSpaceOnce", FaultyFs::Fault::kNoSpace, false},
                       FaultCase{"NoSpaceForEver", FaultyFs::Fault::kNoSpace, true},
-                      FaultCase{"ShortWriteOnce", FaultyFs::Fault::kShortWrite, false}),
+                      FaultCase{"ShortWriteOnce", FaultyFs::Fault::kShortWrite, false},
+                      FaultCase{"TornWriteOnce", FaultyFs::Fault::kTornWrite, false},
+                      FaultCase{"TornWriteForEver", FaultyFs::Fault::kTornWrite, true}),
     [](const auto& fault) { return fault.param.name; });
 
 TEST_F(CrashTest, AFailedSyncIsNeverBelieved) {
@@ -176,6 +166,44 @@ TEST_F(CrashTest, AFailedSyncIsNeverBelieved) {
     ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "sync " << sync;
   }
 }
+
+// Every read and every look at a file or folder that the workload makes, at a start, in a seal, a
+// merge, a deletion or an answer, fails once.
+struct LookCase {
+  const char* name;
+  std::uint64_t (FaultyFs::*count)() const;
+  void (FaultyFs::*fail)(std::uint64_t call, bool lasting);
+};
+
+class LookFaultTest : public CrashTest, public ::testing::WithParamInterface<LookCase> {};
+
+TEST_P(LookFaultTest, AtEveryCallLosesNothing) {
+  const LookCase& look = GetParam();
+  std::uint64_t calls = 0;
+  {
+    Machine machine;
+    Ledger ledger;
+    RunWorkload(machine, ledger);
+    calls = (machine.fs.*look.count)();
+  }
+  for (std::uint64_t call = 1; call <= calls; ++call) {
+    Machine machine;
+    Ledger ledger;
+    (machine.fs.*look.fail)(call, false);
+    RunWorkload(machine, ledger);
+    machine.fs.ClearFaults();
+    machine.fs.Restart(PowerLoss::kDropAll, RunSeed() + call);
+    EXPECT_EQ(Joined(CheckDisk(machine, ledger)), "")
+        << "call " << call << ", FLUORO_SEED=" << RunSeed();
+    if (HasFailure()) return;
+  }
+  std::printf("%llu calls failed, one in each run\n", static_cast<unsigned long long>(calls));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LookFaultTest,
+                         ::testing::Values(LookCase{"Read", &FaultyFs::reads, &FaultyFs::FailRead},
+                                           LookCase{"Look", &FaultyFs::looks, &FaultyFs::FailLook}),
+                         [](const auto& look) { return look.param.name; });
 
 TEST_F(CrashTest, AReadThatFailsHurtsOnlyItsQuery) {
   Machine machine;

@@ -4,6 +4,21 @@
 #include <set>
 
 namespace fluoro::crash {
+namespace {
+
+// A trace that is too large for one question is read in parts. None: there is no such trace.
+Result<std::vector<model::Span>> ReadSpans(store::TraceStore& store, const model::TraceId& id) {
+  std::vector<model::Span> spans;
+  for (std::uint64_t after = 1; after > 0;) {
+    FLUORO_TRY(const auto part, store.ReadTrace(id, spans.size()));
+    if (part == nullptr) return spans;
+    spans.insert(spans.end(), part->spans.begin(), part->spans.end());
+    after = part->spans.empty() ? 0 : part->spans_after;
+  }
+  return spans;
+}
+
+}  // namespace
 
 void Ledger::Sent(std::vector<model::Span> spans, Fate fate) {
   batches_.push_back({.spans = std::move(spans), .fate = fate, .step = ++step_});
@@ -17,11 +32,36 @@ void Ledger::Deleted(std::vector<model::TraceId> ids, Fate fate) {
 void Ledger::MaybeDropped(const std::vector<model::TraceId>& ids) { Deleted(ids, Fate::kUnknown); }
 
 std::vector<model::TraceId> Ledger::Ids() const {
-  std::set<model::TraceId> ids;
+  std::set<model::TraceId> ids = settled_ids_;
   for (const Batch& batch : batches_) {
     for (const model::Span& span : batch.spans) ids.insert(span.trace_id);
   }
   return {ids.begin(), ids.end()};
+}
+
+std::size_t Ledger::wanted_spans() const {
+  std::set<std::pair<model::TraceId, model::SpanId>> wanted;
+  for (const Batch& batch : batches_) {
+    for (const model::Span& span : batch.spans) {
+      if (ExpectedFate(batch, span) == Expected::kThere)
+        wanted.insert({span.trace_id, span.span_id});
+    }
+  }
+  return wanted.size();
+}
+
+Result<void> Ledger::Settle(store::TraceStore& store) {
+  const std::vector<model::TraceId> ids = Ids();
+  std::vector<Batch> there;
+  for (const model::TraceId& id : ids) {
+    FLUORO_TRY(auto spans, ReadSpans(store, id));
+    if (!spans.empty())
+      there.push_back({.spans = std::move(spans), .fate = Fate::kDone, .step = ++step_});
+  }
+  batches_ = std::move(there);
+  deletions_.clear();
+  settled_ids_.insert(ids.begin(), ids.end());
+  return {};
 }
 
 Ledger::Expected Ledger::ExpectedFate(const Batch& batch, const model::Span& span) const {
@@ -43,15 +83,15 @@ std::vector<std::string> Ledger::CheckTraces(store::TraceStore& store, bool tole
   std::map<std::pair<model::TraceId, model::SpanId>, model::Span> held;
   std::set<model::TraceId> non_empty;
   for (const model::TraceId& id : Ids()) {
-    const auto trace = store.ReadTrace(id);
-    if (!trace) {
+    const auto spans = ReadSpans(store, id);
+    if (!spans) {
       if (!tolerant)
-        wrong.push_back("trace " + id.ToHex() + " cannot be read: " + trace.error().message);
+        wrong.push_back("trace " + id.ToHex() + " cannot be read: " + spans.error().message);
       continue;
     }
-    if (*trace == nullptr) continue;
+    if (spans->empty()) continue;
     non_empty.insert(id);
-    for (const model::Span& span : (*trace)->spans) {
+    for (const model::Span& span : *spans) {
       if (!held.emplace(std::pair{id, span.span_id}, span).second) {
         wrong.push_back("span " + span.span_id.ToHex() + " is there twice");
       }
@@ -97,7 +137,8 @@ std::vector<std::string> Ledger::CheckTraces(store::TraceStore& store, bool tole
                       " was acknowledged and is lost");
   }
   for (const auto& [key, span] : held) {
-    if (!sent.contains(key)) wrong.push_back("span " + key.second.ToHex() + " was never sent");
+    if (!sent.contains(key))
+      wrong.push_back("span " + key.second.ToHex() + " was never sent or had gone");
     if (!wanted.contains(key) && !allowed.contains(key)) {
       wrong.push_back("span " + key.second.ToHex() + " was deleted and is there");
     }

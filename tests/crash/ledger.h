@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,14 @@ class Ledger {
   [[nodiscard]] std::vector<std::string> CheckRest(store::TraceStore& store,
                                                    std::uint64_t& missing) const;
 
+  /// What a store that has been checked holds becomes what it must hold from now on: batches and
+  /// deletions without an answer have got one by the restart. Errors: a trace cannot be read.
+  Result<void> Settle(store::TraceStore& store);
+
+  /// Of all traces that were ever sent.
   [[nodiscard]] std::vector<model::TraceId> Ids() const;
+  /// Spans that must be there.
+  [[nodiscard]] std::size_t wanted_spans() const;
 
  private:
   struct Batch {
@@ -46,6 +54,7 @@ class Ledger {
 
   std::vector<Batch> batches_;
   std::map<model::TraceId, std::vector<Deletion>> deletions_;
+  std::set<model::TraceId> settled_ids_;  ///< of batches that Settle gave up
   std::size_t step_ = 0;
 };
 

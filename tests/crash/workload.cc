@@ -11,7 +11,7 @@ Metrics& SharedMetrics() {
   return metrics;
 }
 
-Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
+store::EmbeddedOptions SmallOptions() {
   store::EmbeddedOptions options;
   options.folder = "data";
   options.background_thread = false;
@@ -21,7 +21,32 @@ Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
   options.merge.window_ns[0] = 20 * kNsPerSecond;
   options.merge.window_ns[1] = 60 * kNsPerSecond;
   options.merge.fan_in = 3;
+  return options;
+}
+
+Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
   return store::OpenEmbeddedStore(fs, clock, SharedMetrics(), options);
+}
+
+std::string Joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+std::vector<std::string> CheckDisk(Machine& machine, const Ledger& ledger) {
+  auto store = machine.Open();
+  if (!store) return {"the store does not open: " + store.error().message};
+  auto wrong = ledger.Check(**store);
+  if (auto closed = (*store)->Close(); !closed)
+    wrong.push_back("closing failed: " + closed.error().message);
+  store->reset();
+  const auto report = store::VerifyFolder(machine.fs, "data");
+  if (!report) return {"verify failed: " + report.error().message};
+  for (const auto& item : report->items) {
+    if (!item.problem.empty()) wrong.push_back("verify: " + item.file + ": " + item.problem);
+  }
+  return wrong;
 }
 
 namespace {

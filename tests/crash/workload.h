@@ -12,13 +12,24 @@
 
 namespace fluoro::crash {
 
+/// Small thresholds, so that a short run seals, merges and rolls its log often; no thread of its
+/// own but the log's, which works only while its caller waits: runs repeat exactly.
+store::EmbeddedOptions SmallOptions();
+
 /// One machine: a disk that survives its crashes, and a clock.
 struct Machine {
   FaultyFs fs;
   ManualClock clock{1'700'010'000'000'000'000};
+  store::EmbeddedOptions options = SmallOptions();
 
   Result<std::unique_ptr<store::EmbeddedStore>> Open();
 };
+
+/// Opens what is on the disk, checks it against the ledger, closes it and verifies every checksum.
+/// One line for each thing that is wrong.
+std::vector<std::string> CheckDisk(Machine& machine, const Ledger& ledger);
+/// One line each.
+std::string Joined(const std::vector<std::string>& lines);
 
 /// Of all machines: making a registry takes longer than a run.
 Metrics& SharedMetrics();

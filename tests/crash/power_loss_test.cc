@@ -1,0 +1,89 @@
+// Thousands of power losses over random lives of a store: ingest, seals, merges, retention,
+// deletions, and recovery itself, cut up to five times in a row. docs: acknowledged means durable.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "random_workload.h"
+#include "soak.h"
+
+namespace fluoro::crash {
+namespace {
+
+constexpr std::uint64_t kRuns = 3'000;
+
+class RandomPowerLoss : public ::testing::Test {
+ protected:
+  void SetUp() override { log::SetLevel(log::Level::kOff); }
+  void TearDown() override { log::SetLevel(log::Level::kInfo); }
+
+  static void Say(std::uint64_t runs, const RandomRunCounts& counts) {
+    std::printf(
+        "power losses: %llu in %llu runs (nothing kept %llu, some %llu, torn %llu, reordered %llu, "
+        "all kept %llu), of them %llu during recovery, up to %llu in a row; seeds %llu to %llu\n"
+        "  between them: %llu appends, %llu seals, %llu maintenances, %llu merges, %llu deletions, "
+        "%llu retentions, %llu reopenings; %llu checks found %llu spans\n",
+        U(counts.losses), U(runs), U(counts.losses_of_kind[0]), U(counts.losses_of_kind[1]),
+        U(counts.losses_of_kind[2]), U(counts.losses_of_kind[3]), U(counts.losses_of_kind[4]),
+        U(counts.in_recovery), U(counts.most_in_a_row), U(CaseSeed(1)), U(CaseSeed(runs)),
+        U(counts.appends), U(counts.seals), U(counts.maintenances), U(counts.merges),
+        U(counts.deletes), U(counts.retentions), U(counts.reopens), U(counts.checks),
+        U(counts.wanted_spans));
+  }
+
+  static unsigned long long U(std::uint64_t value) { return value; }
+};
+
+TEST_F(RandomPowerLoss, NothingAcknowledgedIsLost) {
+  RandomRunCounts counts;
+  if (OnlyCase() != UINT64_MAX) {
+    EXPECT_EQ(Joined(RunRandomWorkload({.seed = OnlyCase(), .tell = true}, counts)), "");
+    return Say(1, counts);
+  }
+  const std::uint64_t runs = Cases(kRuns);
+  std::uint64_t failed = 0;
+  for (std::uint64_t run = 1; run <= runs && failed < 5; ++run) {
+    const auto wrong = RunRandomWorkload({.seed = CaseSeed(run)}, counts);
+    EXPECT_EQ(Joined(wrong), "") << "FLUORO_CASE=" << CaseSeed(run) << " repeats it";
+    failed += wrong.empty() ? 0U : 1U;
+  }
+  Say(runs, counts);
+  if (kSanitizerDivisor == 1) {
+    EXPECT_GE(counts.losses, 2'000U);
+    EXPECT_GE(counts.most_in_a_row, 5U);
+  }
+}
+
+TEST_F(RandomPowerLoss, TheSameSeedGivesTheSameRun) {
+  for (std::uint64_t run = 1; run <= 5; ++run) {
+    RandomRunCounts first;
+    RandomRunCounts second;
+    (void)RunRandomWorkload({.seed = CaseSeed(run)}, first);
+    (void)RunRandomWorkload({.seed = CaseSeed(run)}, second);
+    EXPECT_EQ(first.wanted_spans, second.wanted_spans);
+    EXPECT_EQ(first.losses, second.losses);
+    EXPECT_EQ(first.in_recovery, second.in_recovery);
+    EXPECT_EQ(first.appends, second.appends);
+  }
+}
+
+// The test of the test: a store that does not sync must be found out.
+TEST_F(RandomPowerLoss, WithTheSyncTakenOutItFails) {
+  RandomRunCounts counts;
+  const std::uint64_t runs = Cases(200);
+  std::uint64_t noticed = 0;
+  std::string example;
+  for (std::uint64_t run = 1; run <= runs; ++run) {
+    const auto wrong = RunRandomWorkload({.seed = CaseSeed(run), .ignore_syncs = true}, counts);
+    if (wrong.empty()) continue;
+    if (noticed++ == 0) example = wrong.front();
+  }
+  std::printf("without syncs %llu of %llu runs fail, the first with: %s\n",
+              static_cast<unsigned long long>(noticed), static_cast<unsigned long long>(runs),
+              example.c_str());
+  EXPECT_GT(noticed, runs / 2);
+}
+
+}  // namespace
+}  // namespace fluoro::crash
