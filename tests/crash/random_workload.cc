@@ -32,6 +32,7 @@ class RandomRun {
     store.wal_file_bytes = 3'000 + rng_.Below(16'000);
     store.wal_allocate_bytes = rng_.Chance(0.3) ? 0 : 512 << rng_.Below(5);
     store.merge.fan_in = 2 + rng_.Below(3);
+    store.merge.copy_spans = rng_.Chance(0.5) ? 1 + rng_.Below(30) : 4'096;
     store.retention_ns = kRetentionNs;
     // Now and then so little memory that the head seals early and replay seals on the way.
     if (rng_.Chance(0.3)) store.memory_bytes = 400'000;

@@ -4,6 +4,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <numeric>
+#include <ranges>
 
 #include "base/log.h"
 #include "base/path.h"
@@ -37,12 +39,11 @@ Result<std::string> Inflate(std::string stored, const Section& section) {
 
 }  // namespace
 
-const TraceEntry* TraceTable::Find(const model::TraceId& id) const {
-  const auto at = std::lower_bound(by_id.begin(), by_id.end(), id,
-                                   [this](std::uint32_t place, const model::TraceId& wanted) {
-                                     return traces[place].id < wanted;
-                                   });
-  return at != by_id.end() && traces[*at].id == id ? &traces[*at] : nullptr;
+std::span<const std::uint32_t> TraceTable::Find(const model::TraceId& id) const {
+  const auto [first, last] = std::ranges::equal_range(
+      by_id, id, {},
+      [this](std::uint32_t place) -> const model::TraceId& { return traces[place].id; });
+  return {first, last};
 }
 
 Error Block::Named(Error error) const {
@@ -132,13 +133,21 @@ bool Block::MayContain(const model::TraceId& id) const {
 
 Result<std::string> Block::ReadSection(const File& file, const Section& section) const {
   FLUORO_TRY(std::string stored, file.ReadAt(section.offset, section.stored));
-  if (SectionSum(stored, meta_.id, section.offset) != section.sum) {
-    return Fail(ErrorCode::kCorruption,
-                "section type " + std::to_string(static_cast<int>(section.type)) + ", row group " +
-                    std::to_string(section.row_group) + ", column " +
-                    std::to_string(section.column) + ": wrong sum");
-  }
+  FLUORO_CHECK_OK(CheckSum(section, stored));
   return Inflate(std::move(stored), section);
+}
+
+Result<void> Block::CheckSum(const Section& section, std::string_view stored) const {
+  if (SectionSum(stored, meta_.id, section.offset) == section.sum) return {};
+  return Fail(ErrorCode::kCorruption,
+              "section type " + std::to_string(static_cast<int>(section.type)) + ", row group " +
+                  std::to_string(section.row_group) + ", column " + std::to_string(section.column) +
+                  ": wrong sum");
+}
+
+bool Block::Has(SectionType type) const {
+  return std::ranges::any_of(meta_.sections,
+                             [type](const Section& section) { return section.type == type; });
 }
 
 void Block::IndexGroups() {
@@ -168,18 +177,46 @@ Result<std::string> Block::ReadOnly(const File& file, SectionType type) const {
 
 Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
   auto table = std::make_shared<TraceTable>();
-  FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kTraces));
-  FLUORO_TRY(table->traces, DecodeTraces(traces, meta_.traces, meta_.spans));
+  const std::uint64_t rows = group_ends_.empty() ? 0 : group_ends_.back();
+  if (Has(SectionType::kPlacedTraces)) {
+    FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kPlacedTraces));
+    FLUORO_TRY(table->traces, DecodePlacedTraces(traces, meta_.traces, rows));
+    FLUORO_CHECK_OK(OrderByRow(*table));
+  } else {
+    FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kTraces));
+    FLUORO_TRY(table->traces, DecodeTraces(traces, meta_.traces, rows));
+  }
   for (TraceEntry& trace : table->traces) trace.sealed_lsn = meta_.sealed_lsn;
-  if (std::ranges::any_of(meta_.sections, [](const Section& section) {
-        return section.type == SectionType::kSealedLsns;
-      })) {
+  if (Has(SectionType::kSealedLsns)) {
     FLUORO_TRY(const std::string lsns, ReadOnly(file, SectionType::kSealedLsns));
     FLUORO_CHECK_OK(DecodeSealedLsns(lsns, meta_.sealed_lsn, table->traces));
   }
   FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
   FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
   return table;
+}
+
+Result<void> Block::OrderByRow(TraceTable& table) const {
+  table.by_row.resize(table.traces.size());
+  std::iota(table.by_row.begin(), table.by_row.end(), 0);
+  std::ranges::sort(table.by_row, {},
+                    [&](std::uint32_t place) { return table.traces[place].first_row; });
+  table.run_of.resize(table.traces.size());
+  std::uint64_t row = 0;
+  std::uint64_t spans = 0;
+  for (std::uint32_t run = 0; run < table.by_row.size(); ++run) {
+    const TraceEntry& trace = table.traces[table.by_row[run]];
+    if (trace.first_row < row) return Fail(ErrorCode::kCorruption, "two traces share rows");
+    row = trace.first_row + trace.rows;
+    spans += trace.rows;
+    table.run_of[table.by_row[run]] = run;
+  }
+  if (spans != meta_.spans) {
+    return Fail(ErrorCode::kCorruption, "the trace table holds " + std::to_string(spans) +
+                                            " spans, the footer says " +
+                                            std::to_string(meta_.spans));
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const TraceTable>> Block::Table() const {
@@ -191,7 +228,7 @@ Result<std::shared_ptr<const TraceTable>> Block::Table() const {
   };
   auto table = load();
   if (!table) return std::unexpected(Named(std::move(table).error()));
-  cache_.Put(key, *table, (*table)->traces.size() * (sizeof(TraceEntry) + 4) + 64);
+  cache_.Put(key, *table, (*table)->MemoryBytes());
   return std::shared_ptr<const TraceTable>(*std::move(table));
 }
 
@@ -213,29 +250,71 @@ Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() con
   return std::shared_ptr<const Operations>(*std::move(operations));
 }
 
-std::size_t Block::FirstTraceOf(const TraceTable& table, std::uint32_t group) const {
-  const std::uint64_t first_row = group == 0 ? 0 : group_ends_[group - 1];
-  const auto behind = std::upper_bound(
-      table.traces.begin(), table.traces.end(), first_row,
-      [](std::uint64_t row, const TraceEntry& entry) { return row < entry.first_row; });
-  const auto place = static_cast<std::size_t>(behind - table.traces.begin());
-  return place == 0 ? 0 : place - 1;
+std::size_t Block::FirstRunOf(const TraceTable& table, std::uint32_t group) const {
+  const std::uint64_t first_row = RowsIn(group).first;
+  const auto runs = std::views::iota(std::size_t{0}, table.traces.size());
+  const auto found = std::ranges::partition_point(runs, [&](std::size_t run) {
+    const TraceEntry& trace = table.AtRun(run);
+    return trace.first_row + trace.rows <= first_row;
+  });
+  return static_cast<std::size_t>(found - runs.begin());
 }
 
 std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group) const {
-  const std::uint64_t first_row = group == 0 ? 0 : group_ends_[group - 1];
-  const std::uint64_t end_row = group_ends_[group];
+  const auto [first_row, end_row] = RowsIn(group);
   std::vector<TraceRun> runs;
-  auto trace = table.traces.begin() + static_cast<std::ptrdiff_t>(FirstTraceOf(table, group));
-  for (; trace != table.traces.end() && trace->first_row < end_row; ++trace) {
-    const std::uint64_t begin = std::max(trace->first_row, first_row);
-    const std::uint64_t end = std::min(trace->first_row + trace->rows, end_row);
-    runs.push_back({.id = trace->id,
-                    .start_ns = trace->start_ns,
-                    .rows = static_cast<std::uint32_t>(end - begin),
-                    .end_ns = trace->end_ns});
+  std::uint64_t row = first_row;
+  const auto skip_to = [&](std::uint64_t to) {
+    if (to > row) {
+      runs.push_back({.id = {},
+                      .start_ns = 0,
+                      .rows = static_cast<std::uint32_t>(to - row),
+                      .end_ns = 0,
+                      .is_gap = true});
+    }
+    row = to;
+  };
+  for (std::size_t run = FirstRunOf(table, group); run < table.traces.size(); ++run) {
+    const TraceEntry& trace = table.AtRun(run);
+    if (trace.first_row >= end_row) break;
+    const std::uint64_t begin = std::max(trace.first_row, first_row);
+    skip_to(begin);
+    row = std::min(trace.first_row + trace.rows, end_row);
+    runs.push_back({.id = trace.id,
+                    .start_ns = trace.start_ns,
+                    .rows = static_cast<std::uint32_t>(row - begin),
+                    .end_ns = trace.end_ns,
+                    .is_gap = false});
   }
+  skip_to(end_row);
   return runs;
+}
+
+Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
+  const auto load = [&]() -> Result<StoredGroup> {
+    StoredGroup stored{.bytes = {}, .sections = SectionsOf(group)};
+    if (stored.sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
+    std::uint64_t end = stored.offset = stored.sections.front().offset;
+    for (const Section& section : stored.sections) {
+      if (section.row_group != group || section.offset != end)
+        return Fail(ErrorCode::kCorruption, "its columns do not stand together");
+      end += section.stored;
+    }
+    FLUORO_TRY(const auto file, OpenFile());
+    FLUORO_TRY(stored.bytes, file->ReadAt(stored.offset, end - stored.offset));
+    for (const Section& section : stored.sections) {
+      const auto bytes =
+          std::string_view(stored.bytes).substr(section.offset - stored.offset, section.stored);
+      FLUORO_CHECK_OK(CheckSum(section, bytes));
+    }
+    return stored;
+  };
+  auto stored = load();
+  if (!stored) {
+    return std::unexpected(
+        Named(std::move(stored).error().With("row group " + std::to_string(group))));
+  }
+  return stored;
 }
 
 Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
@@ -317,14 +396,18 @@ Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& t
       }
       return std::string_view();
     };
-    FLUORO_TRY(sieved.passes, SieveRowGroup(sieve, RunsOf(table, group), read));
+    const std::vector<TraceRun> runs = RunsOf(table, group);
+    FLUORO_TRY(const std::vector<bool> passes, SieveRowGroup(sieve, runs, read));
+    for (std::size_t run = 0; run < runs.size(); ++run) {
+      if (!runs[run].is_gap) sieved.passes.push_back(passes[run]);
+    }
     return {};
   };
   if (auto loaded = load(); !loaded) {
     return std::unexpected(
         Named(std::move(loaded).error().With("row group " + std::to_string(group))));
   }
-  sieved.first_trace = FirstTraceOf(table, group);
+  sieved.first_run = FirstRunOf(table, group);
   return sieved;
 }
 

@@ -23,10 +23,21 @@ namespace fluoro::store {
 
 /// The trace table of one block.
 struct TraceTable {
-  std::vector<TraceEntry> traces;    ///< in order of (start, id)
-  std::vector<std::uint32_t> by_id;  ///< places in `traces` in order of id
-  /// Null if absent.
-  [[nodiscard]] const TraceEntry* Find(const model::TraceId& id) const;
+  std::vector<TraceEntry> traces;     ///< in order of (start, id); a merge may leave parts apart
+  std::vector<std::uint32_t> by_id;   ///< places in `traces` in order of id
+  std::vector<std::uint32_t> by_row;  ///< places in order of rows; empty: as they stand
+  std::vector<std::uint32_t> run_of;  ///< of each place that in by_row; empty: the place itself
+  /// Places of all parts of a trace.
+  [[nodiscard]] std::span<const std::uint32_t> Find(const model::TraceId& id) const;
+  [[nodiscard]] std::size_t RunOf(std::size_t place) const {
+    return run_of.empty() ? place : run_of[place];
+  }
+  [[nodiscard]] const TraceEntry& AtRun(std::size_t run) const {
+    return traces[by_row.empty() ? run : by_row[run]];
+  }
+  [[nodiscard]] std::uint64_t MemoryBytes() const {
+    return traces.size() * sizeof(TraceEntry) + (by_id.size() + 2 * by_row.size()) * 4 + 64;
+  }
 };
 
 /// Rows [begin, end) of a row group.
@@ -68,13 +79,25 @@ class Block {
 
   /// What a sieve says of the traces of a row group.
   struct Sieved {
-    std::size_t first_trace = 0;  ///< place in the table
-    std::vector<bool> passes;     ///< of first_trace and those behind it
+    std::size_t first_run = 0;  ///< in order of rows
+    std::vector<bool> passes;   ///< of the trace at first_run and those behind it
     std::uint64_t bytes_read = 0;
   };
   /// Reads the columns that the sieve needs. Not cached.
   Result<Sieved> Sift(const query::Sieve& sieve, const TraceTable& table,
                       std::uint32_t group) const;
+
+  /// A row group as it is stored, its sums checked.
+  struct StoredGroup {
+    std::string bytes;
+    std::span<const Section> sections;  ///< their offsets less `offset` are places in `bytes`
+    std::uint64_t offset = 0;
+  };
+  Result<StoredGroup> ReadStored(std::uint32_t group) const;
+  /// Rows [first, second) of the block that a row group holds.
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> RowsIn(std::uint32_t group) const {
+    return {group == 0 ? 0 : group_ends_[group - 1], group_ends_[group]};
+  }
 
   /// Traces that were deleted from it, sorted by id.
   [[nodiscard]] std::shared_ptr<const std::vector<model::TraceId>> deleted() const;
@@ -93,6 +116,8 @@ class Block {
       : fs_(fs), cache_(cache), path_(std::move(path)) {}
   Result<std::unique_ptr<File>> OpenFile() const;
   Result<std::string> ReadSection(const File& file, const Section& section) const;
+  Result<void> CheckSum(const Section& section, std::string_view stored) const;
+  [[nodiscard]] bool Has(SectionType type) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
                                                               const TraceTable& table,
@@ -107,10 +132,11 @@ class Block {
                               std::optional<std::span<const RowColumn>> wanted) const;
   void IndexGroups();
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
-  /// Place in the table of the first trace with rows in a row group.
-  [[nodiscard]] std::size_t FirstTraceOf(const TraceTable& table, std::uint32_t group) const;
+  /// The first trace, in order of rows, with rows in a row group or behind it.
+  [[nodiscard]] std::size_t FirstRunOf(const TraceTable& table, std::uint32_t group) const;
   [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
+  Result<void> OrderByRow(TraceTable& table) const;
   [[nodiscard]] Error Named(Error error) const;
 
   Fs& fs_;

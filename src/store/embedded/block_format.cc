@@ -236,7 +236,7 @@ Result<BlockMeta> DecodeFooter(std::string_view bytes, std::uint64_t footer_offs
     if (rows > kRowGroupSpansMax) return Bad("a row group is too large");
     spans += rows;
   }
-  if (spans != meta.spans || meta.traces > meta.spans) return Bad("its counts do not add up");
+  if (spans < meta.spans || meta.traces > meta.spans) return Bad("its counts do not add up");
   return meta;
 }
 
@@ -288,8 +288,9 @@ Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes) 
   return trailer;
 }
 
-std::string EncodeTraces(const std::vector<TraceEntry>& traces) {
-  std::string bytes;
+namespace {
+
+void PutTraces(const std::vector<TraceEntry>& traces, std::string& bytes) {
   for (const TraceEntry& trace : traces) {
     bytes.append(reinterpret_cast<const char*>(trace.id.bytes.data()), 16);
   }
@@ -315,12 +316,10 @@ std::string EncodeTraces(const std::vector<TraceEntry>& traces) {
   put([&](std::size_t i) { return std::uint64_t{traces[i].rows}; });
   put([&](std::size_t i) { return std::uint64_t{traces[i].appends}; });
   put([&](std::size_t i) { return std::uint64_t{traces[i].flags}; });
-  return bytes;
 }
 
-Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
-                                             std::uint64_t spans) {
-  ByteReader in(bytes);
+Result<std::vector<TraceEntry>> TakeTraces(ByteReader& in, std::uint64_t count,
+                                           std::uint64_t rows) {
   FLUORO_TRY(const std::string_view ids, in.Take(count * 16));
   std::vector<TraceEntry> traces(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -348,15 +347,11 @@ Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64
     traces[i].last_arrival_ns =
         WrapAdd(traces[i].first_arrival_ns, static_cast<std::int64_t>(column[i]));
   }
-  FLUORO_CHECK_OK(DecodeIntsBelow(in, spans + 1, column));
-  std::uint64_t row = 0;
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, rows + 1, column));
   for (std::size_t i = 0; i < count; ++i) {
-    traces[i].first_row = row;
+    if (column[i] == 0) return Bad("a trace has no rows");
     traces[i].rows = static_cast<std::uint32_t>(column[i]);
-    row += column[i];
-    if (column[i] == 0 || row > spans) return Bad("its traces do not fit its spans");
   }
-  if (row != spans) return Bad("its traces do not fill its spans");
   FLUORO_CHECK_OK(DecodeIntsBelow(in, std::uint64_t{1} << 32, column));
   for (std::size_t i = 0; i < count; ++i) traces[i].appends = static_cast<std::uint32_t>(column[i]);
   FLUORO_CHECK_OK(DecodeIntsBelow(in, std::uint64_t{1} << 32, column));
@@ -364,11 +359,64 @@ Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64
   return traces;
 }
 
+}  // namespace
+
+std::string EncodeTraces(const std::vector<TraceEntry>& traces) {
+  std::string bytes;
+  PutTraces(traces, bytes);
+  return bytes;
+}
+
+Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
+                                             std::uint64_t rows) {
+  ByteReader in(bytes);
+  FLUORO_TRY(std::vector<TraceEntry> traces, TakeTraces(in, count, rows));
+  std::uint64_t row = 0;
+  for (TraceEntry& trace : traces) {
+    trace.first_row = row;
+    row += trace.rows;
+    if (row > rows) return Bad("its traces do not fit its rows");
+  }
+  if (row != rows) return Bad("its traces do not fill its rows");
+  return traces;
+}
+
+std::string EncodePlacedTraces(const std::vector<TraceEntry>& traces) {
+  std::string bytes;
+  PutTraces(traces, bytes);
+  std::vector<std::uint64_t> steps(traces.size());
+  std::uint64_t row = 0;
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    steps[i] = ZigZag(static_cast<std::int64_t>(traces[i].first_row - row));
+    row = traces[i].first_row + traces[i].rows;
+  }
+  EncodeInts(steps, bytes);
+  return bytes;
+}
+
+Result<std::vector<TraceEntry>> DecodePlacedTraces(std::string_view bytes, std::uint64_t count,
+                                                   std::uint64_t rows) {
+  ByteReader in(bytes);
+  FLUORO_TRY(std::vector<TraceEntry> traces, TakeTraces(in, count, rows));
+  std::vector<std::uint64_t> steps(traces.size());
+  FLUORO_CHECK_OK(DecodeInts(in, steps));
+  std::uint64_t row = 0;
+  for (std::size_t i = 0; i < traces.size(); ++i) {
+    TraceEntry& trace = traces[i];
+    trace.first_row = row + static_cast<std::uint64_t>(UnZigZag(steps[i]));
+    if (trace.first_row > rows || trace.rows > rows - trace.first_row)
+      return Bad("its traces do not fit its rows");
+    row = trace.first_row + trace.rows;
+  }
+  return traces;
+}
+
 std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces) {
   std::vector<std::uint64_t> order(traces.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](std::uint64_t a, std::uint64_t b) { return traces[a].id < traces[b].id; });
+  std::sort(order.begin(), order.end(), [&](std::uint64_t a, std::uint64_t b) {
+    return std::tie(traces[a].id, a) < std::tie(traces[b].id, b);
+  });
   std::string bytes;
   EncodeInts(order, bytes);
   return bytes;
@@ -380,7 +428,10 @@ Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
   std::vector<std::uint64_t> order(traces.size());
   FLUORO_CHECK_OK(DecodeIntsBelow(in, std::max<std::size_t>(traces.size(), 1), order));
   for (std::size_t i = 1; i < order.size(); ++i) {
-    if (!(traces[order[i - 1]].id < traces[order[i]].id)) return Bad("its ids are not in order");
+    const TraceEntry& before = traces[order[i - 1]];
+    const TraceEntry& here = traces[order[i]];
+    if (std::tie(here.id, order[i]) <= std::tie(before.id, order[i - 1]))
+      return Bad("its ids are not in order");
   }
   return std::vector<std::uint32_t>(order.begin(), order.end());
 }

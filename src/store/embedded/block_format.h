@@ -27,13 +27,14 @@ inline constexpr std::uint64_t kSectionRawBytesMax = std::uint64_t{2} << 30;
 
 /// Stored: never renumber.
 enum class SectionType : std::uint8_t {
-  kColumn = 1,       ///< one column of a row group
-  kPack = 2,         ///< several small columns: (id:varint length:varint bytes)*
-  kTraces = 3,       ///< trace table in order of start
-  kTraceIndex = 4,   ///< places in the trace table in order of id
-  kTraceFilter = 5,  ///< which ids may be here
-  kServices = 6,     ///< services and their span names
-  kSealedLsns = 7,   ///< ints: the block's sealed_lsn less the trace's; absent: all 0
+  kColumn = 1,        ///< one column of a row group
+  kPack = 2,          ///< several small columns: (id:varint length:varint bytes)*
+  kTraces = 3,        ///< trace table in order of start
+  kTraceIndex = 4,    ///< places in the trace table in order of id
+  kTraceFilter = 5,   ///< which ids may be here
+  kServices = 6,      ///< services and their span names
+  kSealedLsns = 7,    ///< ints: the block's sealed_lsn less the trace's; absent: all 0
+  kPlacedTraces = 8,  ///< instead of kTraces where rows do not stand in the table's order
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 
@@ -61,8 +62,8 @@ struct BlockMeta {
   std::int64_t created_ns = 0;
   /// The highest of its traces; in a block sealed from the head that of all of them.
   std::uint64_t sealed_lsn = 0;
-  std::uint64_t spans = 0;
-  std::uint64_t traces = 0;
+  std::uint64_t spans = 0;        ///< rows that belong to a trace of the table
+  std::uint64_t traces = 0;       ///< entries of the table
   std::int64_t start_ns_min = 0;  ///< of traces
   std::int64_t start_ns_max = 0;
   std::int64_t end_ns_max = 0;
@@ -71,7 +72,7 @@ struct BlockMeta {
   model::TraceId id_min;
   model::TraceId id_max;
   std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
-  std::vector<std::uint64_t> row_groups;  ///< spans of each
+  std::vector<std::uint64_t> row_groups;  ///< rows of each
   std::vector<Section> sections;
 };
 
@@ -109,13 +110,18 @@ struct TraceEntry {
 };
 enum TraceFlag : std::uint32_t { kTraceLimitExceeded = 1U << 0 };
 
-/// Entries in order of (start, id).
+/// Entries in order of (start, id), whose rows follow each other.
 std::string EncodeTraces(const std::vector<TraceEntry>& traces);
-/// Errors: kCorruption, also when the rows do not add up to `spans`.
+/// Errors: kCorruption, also when the rows do not add up to `rows`.
 Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
-                                             std::uint64_t spans);
+                                             std::uint64_t rows);
+/// Entries in order of (start, id), whose rows stand anywhere. Rows between them belong to nothing.
+std::string EncodePlacedTraces(const std::vector<TraceEntry>& traces);
+/// Errors: kCorruption, also when rows lie beyond `rows`. Whether they overlap the caller must see.
+Result<std::vector<TraceEntry>> DecodePlacedTraces(std::string_view bytes, std::uint64_t count,
+                                                   std::uint64_t rows);
 std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces);
-/// Errors: kCorruption, also when the ids are not in order.
+/// Errors: kCorruption, also when the ids are not in order. Parts of one trace stand together.
 Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
                                                     const std::vector<TraceEntry>& traces);
 

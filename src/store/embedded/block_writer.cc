@@ -4,16 +4,13 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/assert.h"
 
 namespace fluoro::store {
 namespace {
 
-// A trace is read by decoding its row group: small enough for milliseconds, large enough that the
-// dictionaries pay (docs/decisions/).
-constexpr std::size_t kTargetSpans = 8'192;
-constexpr std::size_t kTargetBytes = std::size_t{8} << 20;
 // Columns below this share a section.
 constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
@@ -76,7 +73,7 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
                   .codec = SectionCodec::kNone,
                   .row_group = row_group,
                   .column = column,
-                  .offset = offset_,
+                  .offset = 0,
                   .stored = raw.size(),
                   .raw = raw.size(),
                   .sum = 0};
@@ -93,6 +90,13 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
       stored = std::string_view(out).substr(0, got);
     }
   }
+  FLUORO_CHECK_OK(PutStored(section, stored));
+  if (compressor_->out.capacity() > kWriteBytes) compressor_->out = std::string();
+  return {};
+}
+
+Result<void> BlockWriter::PutStored(Section section, std::string_view stored) {
+  section.offset = offset_;
   section.sum = SectionSum(stored, meta_.id, section.offset);
   meta_.sections.push_back(section);
   if (stored.size() >= kWriteBytes) {
@@ -105,8 +109,29 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
     offset_ += stored.size();
     if (buffer_.size() >= kWriteBytes) FLUORO_CHECK_OK(FlushBuffer());
   }
-  if (compressor_->out.capacity() > kWriteBytes) compressor_->out = std::string();
   return {};
+}
+
+Result<std::uint64_t> BlockWriter::CopyRowGroup(const Block& from, std::uint32_t group) {
+  FLUORO_CHECK_OK(FlushRowGroup());
+  FLUORO_TRY(const Block::StoredGroup stored, from.ReadStored(group));
+  const auto number = static_cast<std::uint32_t>(meta_.row_groups.size());
+  meta_.row_groups.push_back(from.meta().row_groups[group]);
+  for (Section section : stored.sections) {
+    const auto bytes =
+        std::string_view(stored.bytes).substr(section.offset - stored.offset, section.stored);
+    section.row_group = number;
+    FLUORO_CHECK_OK(PutStored(section, bytes));
+  }
+  const std::uint64_t first_row = next_row_;
+  next_row_ += meta_.row_groups.back();
+  return first_row;
+}
+
+void BlockWriter::AddOperations(const RowGroupBuilder::Operations& operations) {
+  for (const auto& [service, names] : operations) {
+    operations_[service].insert(names.begin(), names.end());
+  }
 }
 
 Result<void> BlockWriter::FlushRowGroup() {
@@ -148,9 +173,11 @@ Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
 
 Result<void> BlockWriter::BeginTrace(const TraceEntry& trace) {
   FLUORO_ASSERT(trace.rows > 0);
-  FLUORO_ASSERT(traces_.empty() || traces_.back().start_ns <= trace.start_ns);
   traces_.push_back(trace);
-  if (rows_.spans() > 0 && rows_.spans() + trace.rows > kTargetSpans) return FlushRowGroup();
+  traces_.back().first_row = next_row_;
+  next_row_ += trace.rows;
+  if (rows_.spans() > 0 && rows_.spans() + trace.rows > kRowGroupTargetSpans)
+    return FlushRowGroup();
   return {};
 }
 
@@ -163,13 +190,15 @@ Result<void> BlockWriter::AddRows(
     // A trace larger than a row group is chained over several; few spans can hold much text.
     std::size_t count = 0;
     std::size_t bytes = rows_.bytes();
-    while (count < left.size() && rows_.spans() + count < kTargetSpans && bytes < kTargetBytes) {
+    while (count < left.size() && rows_.spans() + count < kRowGroupTargetSpans &&
+           bytes < kRowGroupTargetBytes) {
       bytes += RowBytes(left[count]);
       ++count;
     }
     rows_.AddTrace(traces_.back().start_ns, left.first(count));
     left = left.subspan(count);
-    if (!left.empty() || rows_.bytes() >= kTargetBytes || rows_.spans() >= kTargetSpans) {
+    if (!left.empty() || rows_.bytes() >= kRowGroupTargetBytes ||
+        rows_.spans() >= kRowGroupTargetSpans) {
       FLUORO_CHECK_OK(FlushRowGroup());
       if (!left.empty()) held_.insert(held_.end(), batches.begin(), batches.end());
     }
@@ -177,9 +206,23 @@ Result<void> BlockWriter::AddRows(
   return {};
 }
 
+// Brings the table into its order. True: rows stand in another, or some belong to no trace.
+bool BlockWriter::OrderTraces() {
+  std::ranges::sort(traces_, {}, [](const TraceEntry& trace) {
+    return std::tie(trace.start_ns, trace.id, trace.first_row);
+  });
+  std::uint64_t row = 0;
+  for (const TraceEntry& trace : traces_) {
+    if (trace.first_row != row) return true;
+    row += trace.rows;
+  }
+  return row != next_row_;
+}
+
 Result<BlockMeta> BlockWriter::Finish() {
   FLUORO_CHECK_OK(FlushRowGroup());
   FLUORO_ASSERT(!traces_.empty());
+  const bool is_placed = OrderTraces();
   meta_.traces = traces_.size();
   meta_.start_ns_min = traces_.front().start_ns;
   meta_.start_ns_max = traces_.back().start_ns;
@@ -197,7 +240,9 @@ Result<BlockMeta> BlockWriter::Finish() {
     meta_.id_max = std::max(meta_.id_max, trace.id);
   }
   FLUORO_CHECK_OK(PutSection(SectionType::kServices, 0, 0, EncodeServices(operations_)));
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
+  FLUORO_CHECK_OK(is_placed
+                      ? PutSection(SectionType::kPlacedTraces, 0, 0, EncodePlacedTraces(traces_))
+                      : PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex(traces_)));
   if (meta_.level > 0) {
     FLUORO_CHECK_OK(

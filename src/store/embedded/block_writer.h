@@ -8,10 +8,16 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "store/embedded/block.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/head.h"
 
 namespace fluoro::store {
+
+/// A row group ends at so many spans, or at so many bytes before compression: small enough that a
+/// trace is read in milliseconds, large enough that the dictionaries pay.
+inline constexpr std::size_t kRowGroupTargetSpans = 8'192;
+inline constexpr std::size_t kRowGroupTargetBytes = std::size_t{8} << 20;
 
 /// Not thread-safe. Memory: one row group and the trace table.
 class BlockWriter {
@@ -19,8 +25,8 @@ class BlockWriter {
   /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
   BlockWriter(File& file, BlockMeta meta);
   ~BlockWriter();
-  /// Traces in order of (start, id). The batches of the rows are held until their row group is
-  /// written.
+  /// The batches of the rows are held until their row group is written. Traces in order of
+  /// (start, id) cost the least space.
   Result<void> AddTrace(const TraceRows& trace);
   /// The same in steps, for traces whose rows are not at hand at once: the trace (first_row is
   /// filled in here), then all its `rows` in one or more runs. A parent is found in its own run
@@ -28,15 +34,23 @@ class BlockWriter {
   Result<void> BeginTrace(const TraceEntry& trace);
   Result<void> AddRows(std::span<const RowRef> rows,
                        std::span<const std::shared_ptr<const model::SpanBatch>> batches);
+  /// Takes over a row group of another block as it is stored; returns the number of its first row
+  /// here. What its rows are AddPlaced says.
+  Result<std::uint64_t> CopyRowGroup(const Block& from, std::uint32_t group);
+  /// A trace (part) whose rows were copied, with first_row.
+  void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
+  void AddOperations(const RowGroupBuilder::Operations& operations);
   /// Writes the rest and syncs the file.
   Result<BlockMeta> Finish();
   [[nodiscard]] std::uint64_t bytes() const { return offset_; }
 
  private:
   struct Compressor;
+  bool OrderTraces();
   Result<void> FlushRowGroup();
   Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
                           std::string_view raw);
+  Result<void> PutStored(Section section, std::string_view stored);
   Result<void> FlushBuffer();
 
   File& file_;
@@ -48,6 +62,7 @@ class BlockWriter {
   std::vector<std::shared_ptr<const model::SpanBatch>> held_;  ///< of the open row group
   std::string buffer_;
   std::uint64_t offset_ = 0;  ///< of the end of buffer_
+  std::uint64_t next_row_ = 0;
 };
 
 }  // namespace fluoro::store

@@ -17,7 +17,7 @@ constexpr int kNice = 10;
 
 // Tables of inputs and output, and the order of the traces, are in memory.
 std::uint64_t TracesMax(const EmbeddedOptions& options) {
-  constexpr std::uint64_t kBytesATrace = 2 * (sizeof(TraceEntry) + 4) + 16;
+  constexpr std::uint64_t kBytesATrace = 2 * (sizeof(TraceEntry) + 12) + 24;
   return std::min(options.merge.traces_max, options.memory_bytes / 100 * 7 / kBytesATrace);
 }
 
@@ -48,7 +48,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     from.reserve(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
-    return MergeBlocks(from, *file, meta, merge_cache_, stop);
+    return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop);
   };
   auto merged = write();
   merge_cache_.Clear();

@@ -181,7 +181,8 @@ Usage EmbeddedStoreImpl::GetUsage() {
     const auto table = block->Table();
     if (!table) continue;
     for (const model::TraceId& id : *deleted) {
-      if (const TraceEntry* entry = (*table)->Find(id)) usage.spans -= entry->rows;
+      for (const std::uint32_t place : (*table)->Find(id))
+        usage.spans -= (*table)->traces[place].rows;
     }
   }
   if (log_) usage.disk_bytes += log_->DiskBytes();

@@ -25,6 +25,8 @@ struct MergePolicy {
   std::size_t fan_in = 15;  ///< blocks joined at once; so many do not wait for the window
   std::uint64_t traces_max = 500'000;  ///< of a merged block; less if the memory wants it
   std::uint64_t bytes_max = std::uint64_t{4} << 30;
+  /// A row group of so many spans, or of half its bytes, is copied as it is stored.
+  std::uint64_t copy_spans = 4'096;
 };
 
 struct EmbeddedOptions {

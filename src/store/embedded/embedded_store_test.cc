@@ -10,6 +10,7 @@
 
 #include "base/faulty_fs.h"
 #include "base/memory_fs.h"
+#include "store/embedded/block.h"
 #include "store/testing.h"
 #include "store/trace_store_contract.h"
 
@@ -52,6 +53,8 @@ class EmbeddedHarness final : public StoreHarness {
     options.merge.window_ns[0] = 5 * kNsPerSecond;
     options.merge.window_ns[1] = 15 * kNsPerSecond;
     options.merge.fan_in = 3;
+    options.merge.copy_spans =
+        folder_ == "data" ? 4'096 : 2;  // rewrites in one, copies in the other
     auto opened = OpenEmbeddedStore(*fs_, clock_, metrics_, options);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
@@ -326,12 +329,14 @@ TEST_F(EmbeddedStoreTest, ASearchJudgesATraceThatIsTooLargeByItsFirstPartAndSays
   EXPECT_FALSE(is_part.at(MakeTraceId(2)));
 }
 
-// Seals 40 blocks over 40 s: every third span goes to a trace that has spans in many blocks.
-class MergeTest : public EmbeddedStoreTest {
+// Seals 40 blocks over 40 s: every third span goes to a trace that has spans in many blocks. The
+// parameter: from how many spans on row groups are copied.
+class MergeTest : public EmbeddedStoreTest, public ::testing::WithParamInterface<std::uint64_t> {
  protected:
   MergeTest() {
     options_.merge.window_ns[0] = 10 * kNsPerSecond;
     options_.merge.window_ns[1] = 40 * kNsPerSecond;
+    options_.merge.copy_spans = GetParam();
   }
   void Fill(EmbeddedStore& store) {
     for (std::uint64_t block = 0; block < 40; ++block) {
@@ -373,7 +378,9 @@ class MergeTest : public EmbeddedStoreTest {
   std::map<model::TraceId, std::vector<model::Span>> sent_;
 };
 
-TEST_F(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
+INSTANTIATE_TEST_SUITE_P(CopySpans, MergeTest, ::testing::Values(1, 3, 20, 4'096));
+
+TEST_P(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
   {
     const auto store = Open();
     Fill(*store);
@@ -387,6 +394,19 @@ TEST_F(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
     const auto after = store->GetUsage();
     EXPECT_EQ(after.spans, before.spans);
     EXPECT_LT(after.disk_bytes, before.disk_bytes);
+    for (const std::string& name : Blocks()) {
+      std::uint64_t id = 0;
+      ASSERT_TRUE(ParseBlockFileName(name, id));
+      BlockCache cache(metrics_, "test", 1'000'000);
+      const auto block = Block::Open(fs_, cache, "data/blocks/" + name, id);
+      ASSERT_TRUE(block);
+      const BlockMeta& meta = (*block)->meta();
+      if (meta.level == 0) continue;
+      // Each input's own, or all together.
+      if (GetParam() != 20) {
+        EXPECT_EQ(meta.row_groups.size() > 1, GetParam() <= 3) << name;
+      }
+    }
     // Each level's window is over: one block of both.
     clock_.Advance(100 * kNsPerSecond);
     ASSERT_TRUE(store->RunMaintenance());
@@ -402,7 +422,7 @@ TEST_F(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
   EXPECT_TRUE(report->ok());
 }
 
-TEST_F(MergeTest, AnInputWhoseFileStaysIsNoPartOfTheStoreAnyMore) {
+TEST_P(MergeTest, AnInputWhoseFileStaysIsNoPartOfTheStoreAnyMore) {
   std::string name;
   std::string content;
   {
@@ -426,7 +446,7 @@ TEST_F(MergeTest, AnInputWhoseFileStaysIsNoPartOfTheStoreAnyMore) {
   EXPECT_FALSE(fs_.Exists(name));
 }
 
-TEST_F(MergeTest, ABlockThatCannotBeReadLeavesTheOthersAlone) {
+TEST_P(MergeTest, ABlockThatCannotBeReadLeavesTheOthersAlone) {
   const auto store = Open();
   Fill(*store);
   const std::string victim = "data/blocks/" + Blocks()[12];
@@ -452,7 +472,7 @@ TEST_F(MergeTest, ABlockThatCannotBeReadLeavesTheOthersAlone) {
   EXPECT_FALSE(found->damaged.empty());
 }
 
-TEST_F(MergeTest, ATraceDeletedWhileItsBlocksAreMergedStaysAway) {
+TEST_P(MergeTest, ATraceDeletedWhileItsBlocksAreMergedStaysAway) {
   const auto store = Open();
   Fill(*store);
   // Deletes between planning and commit: each time the merge opens a block's file, one more goes.

@@ -361,8 +361,10 @@ Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceI
         if (block->meta().sealed_lsn < below_lsn) gone.push_back(id);
         continue;
       }
-      const TraceEntry* const trace = (*table)->Find(id);
-      if (trace != nullptr && trace->sealed_lsn < below_lsn) gone.push_back(id);
+      if (std::ranges::any_of((*table)->Find(id), [&](std::uint32_t place) {
+            return (*table)->traces[place].sealed_lsn < below_lsn;
+          }))
+        gone.push_back(id);
     }
     if (gone.empty()) continue;
     if (const auto before = block->deleted())

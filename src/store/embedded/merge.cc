@@ -1,6 +1,7 @@
 #include "store/embedded/merge.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "store/embedded/block_writer.h"
 #include "store/embedded/trace_reader.h"
@@ -37,34 +38,48 @@ MergePlan LongestRun(const BlockList& blocks, std::size_t first, std::uint32_t l
   return run;
 }
 
-// A trace, or its fragment, of one input.
+// A trace, or its part, of one input.
 struct Entry {
-  std::int64_t start_ns = 0;
+  std::int64_t start_ns = 0;  // the earliest of the parts that become one
   std::uint32_t input = 0;
   std::uint32_t place = 0;  // in the input's table
+  bool is_apart = false;    // is not joined with the other parts of its trace
 };
 
+// Row groups that are about full are copied as they are stored, with what deletions left in them;
+// the traces of all others are written anew, their parts joined. A part in a row group that is
+// copied stays apart from the others of its trace: reading a trace joins them.
 class Merge {
  public:
-  Merge(std::span<const MergeInput> inputs, File& out, BlockMeta meta, BlockCache& cache)
-      : inputs_(inputs), cache_(cache), writer_(out, std::move(meta)) {}
+  Merge(std::span<const MergeInput> inputs, File& out, BlockMeta meta, std::uint64_t copy_spans,
+        BlockCache& cache)
+      : inputs_(inputs), copy_spans_(copy_spans), cache_(cache), writer_(out, std::move(meta)) {}
 
   Result<std::optional<BlockMeta>> Run(const std::stop_token& stop) {
     FLUORO_CHECK_OK(ReadTables());
-    Order();
     if (entries_.empty()) return std::nullopt;
+    ChooseCopies();
+    FLUORO_CHECK_OK(Copy(stop));
+    Order();
     for (std::size_t begin = 0; begin < entries_.size();) {
       if (stop.stop_requested()) return std::nullopt;
-      std::size_t end = begin + 1;
-      while (end < entries_.size() && IdOf(entries_[end]) == IdOf(entries_[begin])) ++end;
+      const std::size_t end = EndOfTrace(begin);
       FLUORO_CHECK_OK(Write(std::span(entries_).subspan(begin, end - begin)));
       begin = end;
     }
+    if (stop.stop_requested()) return std::nullopt;
     FLUORO_TRY(BlockMeta meta, writer_.Finish());
     return meta;
   }
 
  private:
+  struct Group {
+    std::uint64_t rows = 0;
+    std::uint64_t live_rows = 0;  // of traces that are copied with it
+    bool is_copied = false;
+    std::uint64_t first_row = 0;  // in the result
+  };
+
   [[nodiscard]] const TraceEntry& TraceOf(const Entry& entry) const {
     return tables_[entry.input]->traces[entry.place];
   }
@@ -72,7 +87,8 @@ class Merge {
 
   Result<void> ReadTables() {
     for (std::uint32_t i = 0; i < inputs_.size(); ++i) {
-      FLUORO_TRY(auto table, inputs_[i].block->Table());
+      const Block& block = *inputs_[i].block;
+      FLUORO_TRY(auto table, block.Table());
       const auto* const deleted = inputs_[i].deleted.get();
       for (std::uint32_t place = 0; place < table->traces.size(); ++place) {
         const TraceEntry& trace = table->traces[place];
@@ -82,26 +98,119 @@ class Merge {
         entries_.push_back({.start_ns = trace.start_ns, .input = i, .place = place});
       }
       tables_.push_back(std::move(table));
+      auto& groups = groups_.emplace_back(block.meta().row_groups.size());
+      std::vector<std::uint64_t> raw_bytes(groups.size());
+      for (const Section& section : block.meta().sections) {
+        if (section.type == SectionType::kColumn && section.row_group < groups.size())
+          raw_bytes[section.row_group] += section.raw;
+      }
+      for (std::size_t group = 0; group < groups.size(); ++group) {
+        groups[group].rows = block.meta().row_groups[group];
+        groups[group].is_copied =
+            groups[group].rows >= copy_spans_ || raw_bytes[group] >= kRowGroupTargetBytes / 2;
+      }
     }
     return {};
   }
 
-  // Fragments of one trace together, oldest first; traces in order of (earliest start, id).
+  [[nodiscard]] bool IsCopied(const Entry& entry) const {
+    return std::ranges::all_of(RowsOf(entry), [&](const BlockRows& rows) {
+      return groups_[entry.input][rows.group].is_copied;
+    });
+  }
+  [[nodiscard]] std::vector<BlockRows> RowsOf(const Entry& entry) const {
+    return inputs_[entry.input].block->RowsOf(TraceOf(entry));
+  }
+
+  // A row group of which too little would live is written anew; so is then a trace that it shares
+  // with others, which may leave too little in those.
+  void ChooseCopies() {
+    for (bool changed = true; changed;) {
+      for (auto& groups : groups_) {
+        for (Group& group : groups) group.live_rows = 0;
+      }
+      for (const Entry& entry : entries_) {
+        if (!IsCopied(entry)) continue;
+        for (const BlockRows& rows : RowsOf(entry))
+          groups_[entry.input][rows.group].live_rows += rows.end - rows.begin;
+      }
+      changed = false;
+      for (auto& groups : groups_) {
+        for (Group& group : groups) {
+          if (!group.is_copied || group.live_rows >= group.rows / 4 * 3) continue;
+          group.is_copied = false;
+          changed = true;
+        }
+      }
+    }
+  }
+
+  Result<void> Copy(const std::stop_token& stop) {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Block& block = *inputs_[i].block;
+      for (std::uint32_t group = 0; group < groups_[i].size(); ++group) {
+        if (!groups_[i][group].is_copied) continue;
+        if (stop.stop_requested()) return {};
+        FLUORO_TRY(groups_[i][group].first_row, writer_.CopyRowGroup(block, group));
+      }
+      FLUORO_TRY(const auto operations, block.Services());
+      writer_.AddOperations(*operations);
+    }
+    // Rows of one trace in several row groups still follow each other: all of these were copied.
+    std::erase_if(entries_, [this](const Entry& entry) {
+      if (!IsCopied(entry)) return false;
+      const BlockRows first = RowsOf(entry).front();
+      TraceEntry trace = TraceOf(entry);
+      trace.first_row = groups_[entry.input][first.group].first_row + first.begin;
+      writer_.AddPlaced(trace);
+      return true;
+    });
+    return {};
+  }
+
+  // Parts of one trace together, oldest first; traces in order of (earliest start, id).
   void Order() {
-    std::sort(entries_.begin(), entries_.end(), [this](const Entry& a, const Entry& b) {
-      return std::tie(IdOf(a), a.input) < std::tie(IdOf(b), b.input);
+    const auto age = [this](const Entry& entry) {
+      const TraceEntry& part = TraceOf(entry);
+      return std::tuple(entry.input, part.sealed_lsn, part.first_row);
+    };
+    std::ranges::sort(entries_, {}, [&](const Entry& entry) {
+      return std::tuple_cat(std::tie(IdOf(entry)), age(entry));
     });
     for (std::size_t begin = 0; begin < entries_.size();) {
       std::size_t end = begin;
       std::int64_t start_ns = INT64_MAX;
-      for (; end < entries_.size() && IdOf(entries_[end]) == IdOf(entries_[begin]); ++end) {
+      for (; end < entries_.size() && IdOf(entries_[end]) == IdOf(entries_[begin]); ++end)
         start_ns = std::min(start_ns, entries_[end].start_ns);
+      const bool is_apart = HasCopiedPart(IdOf(entries_[begin]));
+      for (; begin < end; ++begin) {
+        entries_[begin].is_apart = is_apart;
+        if (!is_apart) entries_[begin].start_ns = start_ns;
       }
-      for (; begin < end; ++begin) entries_[begin].start_ns = start_ns;
     }
-    std::sort(entries_.begin(), entries_.end(), [this](const Entry& a, const Entry& b) {
-      return std::tie(a.start_ns, IdOf(a), a.input) < std::tie(b.start_ns, IdOf(b), b.input);
+    std::ranges::sort(entries_, {}, [&](const Entry& entry) {
+      return std::tuple_cat(std::tie(entry.start_ns, IdOf(entry)), age(entry));
     });
+  }
+
+  // Then the parts written anew are not joined: a younger one must not come before that which was
+  // copied.
+  [[nodiscard]] bool HasCopiedPart(const model::TraceId& id) const {
+    for (std::uint32_t input = 0; input < inputs_.size(); ++input) {
+      if (!inputs_[input].block->MayContain(id)) continue;
+      for (const std::uint32_t place : tables_[input]->Find(id)) {
+        if (IsCopied({.start_ns = 0, .input = input, .place = place})) return true;
+      }
+    }
+    return false;
+  }
+
+  // Behind the entries that become one with that at `begin`.
+  [[nodiscard]] std::size_t EndOfTrace(std::size_t begin) const {
+    std::size_t end = begin + 1;
+    if (entries_[begin].is_apart) return end;
+    while (end < entries_.size() && IdOf(entries_[end]) == IdOf(entries_[begin])) ++end;
+    return end;
   }
 
   Result<void> Write(std::span<const Entry> entries) {
@@ -139,10 +248,12 @@ class Merge {
   }
 
   std::span<const MergeInput> inputs_;
+  std::uint64_t copy_spans_;
   BlockCache& cache_;
   BlockWriter writer_;
   std::vector<std::shared_ptr<const TraceTable>> tables_;
-  std::vector<Entry> entries_;
+  std::vector<std::vector<Group>> groups_;  // by input
+  std::vector<Entry> entries_;              // in the end those not copied
   std::vector<RowRef> rows_;
   std::vector<std::shared_ptr<const model::SpanBatch>> batches_;
 };
@@ -166,8 +277,8 @@ std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
 }
 
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
-                                             BlockMeta meta, BlockCache& cache,
-                                             const std::stop_token& stop) {
+                                             BlockMeta meta, std::uint64_t copy_spans,
+                                             BlockCache& cache, const std::stop_token& stop) {
   meta.order = UINT64_MAX;
   for (const MergeInput& input : inputs) {
     const BlockMeta& from = input.block->meta();
@@ -177,7 +288,7 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
     // An input's own inputs too: the file of one may still be there.
     meta.replaces.insert(meta.replaces.end(), from.replaces.begin(), from.replaces.end());
   }
-  return Merge(inputs, out, std::move(meta), cache).Run(stop);
+  return Merge(inputs, out, std::move(meta), copy_spans, cache).Run(stop);
 }
 
 }  // namespace fluoro::store

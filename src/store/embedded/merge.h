@@ -32,12 +32,14 @@ struct MergeInput {
   std::shared_ptr<Block> block;
   std::shared_ptr<const std::vector<model::TraceId>> deleted;
 };
-/// Writes the traces of all inputs (in order of arrival) into `out`, fragments of one trace joined.
-/// `meta` brings id and created_ns; the rest is filled in. `cache` bounds the row groups held.
+/// Brings the traces of all inputs (in order of arrival) into `out`. Row groups of `copy_spans`
+/// spans or more are copied as they are stored; the traces of smaller ones are written anew, their
+/// parts joined. `meta` brings id and created_ns; the rest is filled in. `cache` bounds the row
+/// groups held.
 /// Nothing is returned, and nothing written that counts, if no trace is left or `stop` was
 /// requested. Errors: kCorruption, kIo, kNoSpace.
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
-                                             BlockMeta meta, BlockCache& cache,
-                                             const std::stop_token& stop);
+                                             BlockMeta meta, std::uint64_t copy_spans,
+                                             BlockCache& cache, const std::stop_token& stop);
 
 }  // namespace fluoro::store

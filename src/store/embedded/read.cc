@@ -21,10 +21,19 @@ Result<Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
   for (const auto& block : *list) {
     if (!block->MayContain(id) || block->IsDeleted(id)) continue;
     FLUORO_TRY(auto table, block->Table());
-    const TraceEntry* entry = table->Find(id);
-    if (entry == nullptr) continue;
-    found.start_ns = std::min(found.start_ns, entry->start_ns);
-    found.blocks.push_back({.block = block, .table = std::move(table), .entry = entry});
+    const auto places = table->Find(id);
+    for (const std::uint32_t place : places) {
+      const TraceEntry& entry = table->traces[place];
+      found.start_ns = std::min(found.start_ns, entry.start_ns);
+      found.blocks.push_back({.block = block, .table = table, .entry = &entry});
+    }
+    // Parts that a merge left apart: of those sealed together, in order of rows.
+    if (places.size() > 1) {
+      std::ranges::sort(std::span(found.blocks).last(places.size()), {},
+                        [](const Fragments::InBlock& part) {
+                          return std::pair(part.entry->sealed_lsn, part.entry->first_row);
+                        });
+    }
   }
   return found;
 }

@@ -208,7 +208,7 @@ void EmbeddedStoreImpl::TakeDeletionsOfInputs(const BlockList& list, Block& merg
   }
   const auto table = merged.Table();
   std::erase_if(deleted, [&](const model::TraceId& id) {
-    return kept.contains(id) || (table && (*table)->Find(id) == nullptr);
+    return kept.contains(id) || (table && (*table)->Find(id).empty());
   });
   if (deleted.empty()) return;
   if (const auto before = merged.deleted()) deleted.insert(before->begin(), before->end());
@@ -271,8 +271,10 @@ bool EmbeddedStoreImpl::IsSealed(const BlockList& blocks, const model::TraceId& 
     if ((*block)->meta().sealed_lsn < lsn || !(*block)->MayContain(id)) continue;
     // Unreadable: its rows count as missing, and those of the log come back.
     const auto table = (*block)->Table();
-    const TraceEntry* const trace = table ? (*table)->Find(id) : nullptr;
-    if (trace != nullptr && trace->sealed_lsn >= lsn) return true;
+    if (!table) continue;
+    for (const std::uint32_t place : (*table)->Find(id)) {
+      if ((*table)->traces[place].sealed_lsn >= lsn) return true;
+    }
   }
   return false;
 }

@@ -96,12 +96,13 @@ class RowGroupBuilder {
   std::unique_ptr<State> state_;
 };
 
-/// Rows of one trace inside a row group.
+/// Rows of one trace inside a row group, or of none.
 struct TraceRun {
   model::TraceId id;
   std::int64_t start_ns = 0;
   std::uint32_t rows = 0;
   std::int64_t end_ns = 0;  ///< latest end of the trace's spans
+  bool is_gap = false;      ///< what a merge left behind: these rows belong to no trace
 };
 
 /// Decodes columns into a batch that is safe to read whatever the bytes were.

@@ -2,7 +2,7 @@
 // window touches. Traces that the filter's sieve holds back are passed over by columns; spans are
 // read of the others.
 #include <algorithm>
-#include <optional>
+#include <map>
 #include <queue>
 #include <unordered_map>
 #include <unordered_set>
@@ -43,6 +43,8 @@ class SearchRun {
   static constexpr std::size_t kHead = SIZE_MAX;
   static constexpr std::size_t kMoved = SIZE_MAX - 1;
   static constexpr std::size_t kHeadSievesMax = 256;
+  // A merge leaves the row groups of its inputs side by side, whose times overlap.
+  static constexpr std::size_t kSiftedGroupsMax = 16;
 
   struct Item {
     Cursor at;
@@ -54,13 +56,13 @@ class SearchRun {
   struct Stream {
     std::shared_ptr<Block> block;
     std::shared_ptr<const TraceTable> table;
-    std::size_t left = 0;  // entries not offered yet: [0, left)
-    std::optional<std::uint32_t> sifted_group;
-    Block::Sieved sifted = {};
-    // Of an entry of the group that was sifted.
-    [[nodiscard]] bool Passes(std::size_t entry) const {
-      const std::size_t place = entry - sifted.first_trace;
-      return place >= sifted.passes.size() || sifted.passes[place];
+    std::size_t left = 0;                                // entries not offered yet: [0, left)
+    std::map<std::uint32_t, Block::Sieved> sifted = {};  // by row group
+    // Of an entry of a group that was sifted.
+    [[nodiscard]] bool Passes(std::uint32_t group, std::size_t place) const {
+      const Block::Sieved& sieved = sifted.at(group);
+      const std::size_t run = table->RunOf(place) - sieved.first_run;
+      return run >= sieved.passes.size() || sieved.passes[run];
     }
   };
 
@@ -119,10 +121,8 @@ class SearchRun {
         Damaged(table.error().message);
         continue;
       }
-      streams_.push_back({.block = std::move(block),
-                          .table = *table,
-                          .left = (*table)->traces.size(),
-                          .sifted_group = std::nullopt});
+      streams_.push_back(
+          {.block = std::move(block), .table = *table, .left = (*table)->traces.size()});
       Offer(streams_.size() - 1);
     }
     return !queue_.empty();
@@ -145,13 +145,13 @@ class SearchRun {
       if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.block->IsDeleted(entry.id))
         continue;
       const auto group = sieve_.passes_all() ? std::nullopt : stream.block->OnlyGroupOf(entry);
-      if (group && group != stream.sifted_group) {
+      if (group && !stream.sifted.contains(*group)) {
         if (sifted && passed_over) break;
         Sift(stream, *group);
         sifted = true;
       }
       item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
-      if (group && !stream.Passes(place) && IsWhole(entry.id, *stream.block)) {
+      if (group && !stream.Passes(*group, place) && IsWhole(entry.id, stream)) {
         passed_over = true;
         if (BehindCursor(item.at)) ++item.passed_over;
         continue;
@@ -170,23 +170,25 @@ class SearchRun {
   }
 
   void Sift(Stream& stream, std::uint32_t group) {
-    stream.sifted_group = group;
-    stream.sifted = {};  // everything passes
+    // Groups of younger traces are done with, whatever order they were sifted in.
+    if (stream.sifted.size() >= kSiftedGroupsMax) stream.sifted.clear();
+    Block::Sieved& sieved = stream.sifted[group];  // everything passes
     auto sifted = stream.block->Sift(sieve_, *stream.table, group);
     if (!sifted) {
       Damaged(sifted.error().message);
       return;
     }
-    stream.sifted = *std::move(sifted);
+    sieved = *std::move(sifted);
     ++result_.row_groups;
-    result_.column_bytes += stream.sifted.bytes_read;
+    result_.column_bytes += sieved.bytes_read;
   }
 
-  // Whether all of a trace stands in this block.
-  bool IsWhole(const model::TraceId& id, const Block& block) {
+  // Whether all of a trace stands in this block, in one piece.
+  bool IsWhole(const model::TraceId& id, const Stream& stream) {
     if (in_head_.contains(id)) return false;
+    if (!stream.table->by_row.empty() && stream.table->Find(id).size() > 1) return false;
     const bool elsewhere = std::ranges::any_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
-      return other.get() != &block && other->MayContain(id);
+      return other != stream.block && other->MayContain(id);
     });
     if (!elsewhere) return true;
     const auto fragments = store_.Find(id);

@@ -26,6 +26,7 @@ class SearchTest : public ::testing::TestWithParam<std::uint64_t> {
     options.merge.window_ns[0] = 5 * kNsPerSecond;
     options.merge.window_ns[1] = 15 * kNsPerSecond;
     options.merge.fan_in = 3;
+    options.merge.copy_spans = GetParam() % 3 == 0 ? 4'096 : 1 + GetParam() % 16;
     auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options);
     EXPECT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
