@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -11,52 +12,51 @@ namespace fluoro::analysis {
 namespace {
 
 using model::AssembledTrace;
-using model::Call;
-using model::Entity;
-using model::EntityRole;
+using rollup::Cell;
+using rollup::EdgeSample;
+using rollup::KeyId;
+using rollup::Measured;
+using rollup::NodeSample;
+using rollup::Rollup;
+using rollup::SeriesKind;
 
 constexpr std::int32_t kNone = -1;
 
 std::size_t At(std::int32_t index) { return static_cast<std::size_t>(index); }
 
-struct Window {
-  std::int64_t from_ns;
-  std::int64_t until_ns;
-  /// A completed entity lies where it ends, one in progress where it started.
-  [[nodiscard]] bool Holds(const Entity& entity) const {
-    const std::int64_t instant = entity.in_progress ? entity.start_ns : entity.end_ns;
-    return instant >= from_ns && instant < until_ns;
-  }
-};
-
-bool IsNodeEntity(const Entity& entity) { return entity.IsSegment() && entity.service >= 0; }
-
-/// Whose time and outcome a call has: the caller's view, or the receiver's where nobody waited.
-const Entity& MeasuredEntity(const AssembledTrace& trace, const Call& call) {
-  const bool callers = !call.link && call.caller_entity >= 0;
-  return trace.entities[At(callers ? call.caller_entity : call.callee_entity)];
-}
-
-void AddCallTo(Statistics& statistics, const Call& call, const Entity& measured, double weight) {
-  if (measured.in_progress) return;
-  if (call.link) {
-    statistics.Count(measured.outcome(), weight);
+void AddTo(Statistics& statistics, const EdgeSample& sample, double weight) {
+  if (sample.measured.in_progress) return;
+  if (sample.link) {
+    statistics.Count(sample.measured.outcome, weight);
   } else {
-    statistics.Add(measured.outcome(), measured.duration_ns(), weight);
+    statistics.Add(sample.measured.outcome, sample.measured.duration_ns(), weight);
   }
 }
 
-/// By segment: when the last subsegment ended that belongs to it. Those that nobody waited for end
-/// after it.
-std::vector<std::int64_t> LastEnds(const AssembledTrace& trace) {
-  std::vector<std::int64_t> last_ends(trace.entities.size(), INT64_MIN);
-  for (const Entity& entity : trace.entities) {
-    if (entity.role != EntityRole::kSubsegment || entity.in_progress || entity.segment == kNone)
-      continue;
-    std::int64_t& last_end_ns = last_ends[At(entity.segment)];
-    last_end_ns = std::max(last_end_ns, entity.end_ns);
+// A cell of one part of a sum may be below zero; of a whole sum only after damage.
+Statistics StatisticsOf(const Cell& cell) {
+  const auto count = [](std::int64_t value) {
+    return static_cast<double>(std::max<std::int64_t>(value, 0));
+  };
+  Statistics statistics;
+  statistics.ok = count(cell.ok);
+  statistics.error = count(cell.error);
+  statistics.throttle = count(cell.throttle);
+  statistics.fault = count(cell.fault);
+  statistics.response_ns = std::max<std::int64_t>(cell.response_ns, 0);
+  statistics.response_seconds = static_cast<double>(statistics.response_ns) / 1e9;
+  statistics.histogram.Merge(cell.times);
+  return statistics;
+}
+
+DurationHistogram SecondOf(const Cell& cell, SeriesKind kind) {
+  DurationHistogram histogram;
+  if (cell.second != nullptr) {
+    histogram.Merge(*cell.second);
+  } else if (kind == SeriesKind::kNode) {
+    histogram.Merge(cell.times);
   }
-  return last_ends;
+  return histogram;
 }
 
 /// First start and last end of what was seen.
@@ -64,15 +64,15 @@ struct Extent {
   std::int64_t start_ns = INT64_MAX;
   std::int64_t end_ns = INT64_MIN;
   [[nodiscard]] bool empty() const { return start_ns > end_ns; }
-  void Add(const Entity& entity) {
-    start_ns = std::min(start_ns, entity.start_ns);
-    end_ns = std::max(end_ns, entity.in_progress ? entity.start_ns : entity.end_ns);
+  void Add(std::int64_t from_ns, std::int64_t until_ns) {
+    start_ns = std::min(start_ns, from_ns);
+    end_ns = std::max(end_ns, until_ns);
   }
 };
 
 }  // namespace
 
-struct ServiceGraphBuilder::Impl {
+struct ServiceGraphBuilder::Impl final : rollup::SampleSink {
   struct Edge {
     GraphEdge edge;
     Extent extent;
@@ -87,25 +87,28 @@ struct ServiceGraphBuilder::Impl {
   };
 
   std::vector<Service> services;
-  std::map<model::ServiceKey, std::int32_t> by_key;
+  rollup::KeyTable keys;
+  std::unordered_map<KeyId, std::int32_t> by_key;
   std::map<std::int32_t, std::int32_t> clients;  ///< by the service they stand in front of
+  Rollup::Window window;                         ///< of the samples that come
+  double weight = 1;                             ///< of them
   bool truncated = false;
 
   Service& ServiceAt(std::int32_t index) { return services[At(index)]; }
 
-  std::int32_t NewService(const model::ServiceKey& key, bool client) {
+  std::int32_t NewService(KeyId key, bool client) {
     if (services.size() == kGraphServicesMax) {
       truncated = true;
       return kNone;
     }
     GraphService& service = services.emplace_back().service;
-    service.key = key;
-    service.names.insert(key.name);
+    service.key = keys.KeyAt(key);
+    service.names.insert(service.key.name);
     service.client = client;
     return static_cast<std::int32_t>(services.size()) - 1;
   }
 
-  std::int32_t FindService(const model::ServiceKey& key) {
+  std::int32_t FindService(KeyId key) {
     const auto found = by_key.find(key);
     if (found != by_key.end()) return found->second;
     const std::int32_t index = NewService(key, false);
@@ -113,7 +116,7 @@ struct ServiceGraphBuilder::Impl {
     return index;
   }
 
-  std::int32_t FindClient(const model::ServiceKey& key, std::int32_t in_front_of) {
+  std::int32_t FindClient(KeyId key, std::int32_t in_front_of) {
     const auto found = clients.find(in_front_of);
     if (found != clients.end()) return found->second;
     const std::int32_t index = NewService(key, true);
@@ -123,39 +126,104 @@ struct ServiceGraphBuilder::Impl {
     return index;
   }
 
-  void AddSegment(const model::ServiceNode& node, const Entity& entity, std::int64_t last_end_ns,
-                  double weight) {
-    const std::int32_t index = FindService(node.key);
+  void Add(const NodeSample& sample) override {
+    const Measured& measured = sample.measured;
+    if (!window.Holds(measured.instant_ns())) return;
+    const std::int32_t index = FindService(sample.key);
     if (index == kNone) return;
     Service& service = ServiceAt(index);
-    service.extent.Add(entity);
-    service.has_segments |= !node.inferred;
-    if (entity.in_progress) return;
-    service.service.statistics.Add(entity.outcome(), entity.duration_ns(), weight);
-    service.service.durations.Add(std::max(entity.end_ns, last_end_ns) - entity.start_ns, weight);
+    service.extent.Add(measured.start_ns, measured.end_ns);
+    service.has_segments |= !sample.inferred;
+    if (measured.in_progress) return;
+    service.service.statistics.Add(measured.outcome, measured.duration_ns(), weight);
+    service.service.durations.Add(sample.total_ns(), weight);
   }
 
-  void AddCall(const AssembledTrace& trace, const Call& call, const Entity& measured,
-               double weight) {
-    const model::ServiceNode& caller = trace.services[At(call.from)];
-    const model::ServiceNode& callee = trace.services[At(call.to)];
-    const std::int32_t to = FindService(callee.key);
-    if (to == kNone) return;
-    const std::int32_t from = caller.client ? FindClient(caller.key, to) : FindService(caller.key);
-    if (from == kNone) return;
-    ServiceAt(to).service.root |= caller.client;
-    ServiceAt(to).has_segments |= !callee.inferred;
-    ServiceAt(from).has_segments |= !caller.inferred;
-    ServiceAt(to).calls_extent.Add(measured);
-    ServiceAt(from).calls_extent.Add(measured);
+  /// What both kinds of edges do to their ends. Null: there is no room.
+  struct Call {
+    KeyId from = 0;
+    KeyId to = 0;
+    bool from_client = false;
+    bool link = false;
+    bool from_real = false;
+    bool to_real = false;
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;
+  };
+  Edge* AddCall(const Call& call) {
+    const std::int32_t to = FindService(call.to);
+    if (to == kNone) return nullptr;
+    const std::int32_t from = call.from_client ? FindClient(call.from, to) : FindService(call.from);
+    if (from == kNone) return nullptr;
+    ServiceAt(to).service.root |= call.from_client;
+    ServiceAt(to).has_segments |= call.to_real;
+    ServiceAt(from).has_segments |= call.from_real;
+    ServiceAt(to).calls_extent.Add(call.start_ns, call.end_ns);
+    ServiceAt(from).calls_extent.Add(call.start_ns, call.end_ns);
     Edge& edge = ServiceAt(from).edges[{to, call.link}];
-    edge.extent.Add(measured);
-    AddCallTo(edge.edge.statistics, call, measured, weight);
-    if (call.link && !measured.in_progress) edge.edge.received_age.Add(call.age_ns, weight);
-    if (!callee.inferred && measured.role == EntityRole::kSubsegment &&
-        measured.name_space == "remote" && measured.name != callee.key.name) {
-      edge.edge.aliases.insert({.name = measured.name, .type = callee.key.type, .account_id = ""});
+    edge.extent.Add(call.start_ns, call.end_ns);
+    return &edge;
+  }
+
+  static void AddAlias(Edge& edge, const std::string& name, const model::ServiceKey& callee) {
+    edge.edge.aliases.insert({.name = name, .type = callee.type, .account_id = ""});
+  }
+
+  void Add(const EdgeSample& sample) override {
+    if (!window.Holds(sample.measured.instant_ns())) return;
+    Edge* const edge = AddCall({.from = sample.from,
+                                .to = sample.to,
+                                .from_client = sample.from_client,
+                                .link = sample.link,
+                                .from_real = !sample.from_inferred,
+                                .to_real = !sample.to_inferred,
+                                .start_ns = sample.measured.start_ns,
+                                .end_ns = sample.measured.end_ns});
+    if (edge == nullptr) return;
+    AddTo(edge->edge.statistics, sample, weight);
+    if (sample.link && !sample.measured.in_progress)
+      edge->edge.received_age.Add(sample.age_ns, weight);
+    if (sample.alias != 0) AddAlias(*edge, keys.TextAt(sample.alias), keys.KeyAt(sample.to));
+  }
+
+  void AddRow(const Rollup& from, const rollup::Series& series, const Cell& cell) {
+    if (cell.seen <= 0) return;  // taken away again
+    if (series.kind == SeriesKind::kOther) {
+      truncated = true;
+      return;
     }
+    const KeyId to = keys.Find(from.keys().KeyAt(series.to));
+    if (series.kind == SeriesKind::kNode) {
+      const std::int32_t index = FindService(to);
+      if (index == kNone) return;
+      Service& service = ServiceAt(index);
+      service.extent.Add(cell.start_ns, cell.end_ns);
+      service.has_segments |= cell.real > 0;
+      service.service.statistics.Merge(StatisticsOf(cell));
+      service.service.durations.Merge(SecondOf(cell, series.kind));
+      return;
+    }
+    const KeyId caller = keys.Find(from.keys().KeyAt(series.from));
+    if (series.kind == SeriesKind::kAlias) {
+      const std::int32_t callee = FindService(to);
+      if (callee == kNone) return;
+      const std::int32_t index = series.client ? FindClient(caller, callee) : FindService(caller);
+      if (index == kNone) return;
+      AddAlias(ServiceAt(index).edges[{callee, series.link}], from.keys().TextAt(series.alias),
+               keys.KeyAt(to));
+      return;
+    }
+    Edge* const edge = AddCall({.from = caller,
+                                .to = to,
+                                .from_client = series.client,
+                                .link = series.link,
+                                .from_real = cell.from_real > 0,
+                                .to_real = cell.real > 0,
+                                .start_ns = cell.start_ns,
+                                .end_ns = cell.end_ns});
+    if (edge == nullptr) return;
+    edge->edge.statistics.Merge(StatisticsOf(cell));
+    if (series.link) edge->edge.received_age.Merge(SecondOf(cell, series.kind));
   }
 
   /// Indexes in the order of the answer.
@@ -172,8 +240,8 @@ struct ServiceGraphBuilder::Impl {
     std::ranges::sort(order, [&](std::int32_t a, std::int32_t b) {
       const auto left = rank(a);
       const auto right = rank(b);
-      const auto keys = left.first.get() <=> right.first.get();
-      return keys != 0 ? keys < 0 : left.second < right.second;
+      const auto order_of_keys = left.first.get() <=> right.first.get();
+      return order_of_keys != 0 ? order_of_keys < 0 : left.second < right.second;
     });
     return order;
   }
@@ -184,17 +252,14 @@ ServiceGraphBuilder::~ServiceGraphBuilder() = default;
 
 void ServiceGraphBuilder::Add(const AssembledTrace& trace, std::int64_t from_ns,
                               std::int64_t until_ns, double weight) {
-  const Window window{.from_ns = from_ns, .until_ns = until_ns};
-  const std::vector<std::int64_t> last_ends = LastEnds(trace);
-  for (std::size_t i = 0; i < trace.entities.size(); ++i) {
-    const Entity& entity = trace.entities[i];
-    if (!IsNodeEntity(entity) || !window.Holds(entity)) continue;
-    impl_->AddSegment(trace.services[At(entity.service)], entity, last_ends[i], weight);
-  }
-  for (const Call& call : trace.calls) {
-    const Entity& measured = MeasuredEntity(trace, call);
-    if (window.Holds(measured)) impl_->AddCall(trace, call, measured, weight);
-  }
+  impl_->window = {.from_ns = from_ns, .until_ns = until_ns};
+  impl_->weight = weight;
+  rollup::SampleTrace(trace, impl_->keys, *impl_);
+}
+
+void ServiceGraphBuilder::Add(const Rollup& rollup) {
+  for (const Rollup::Row& row : rollup.Rows())
+    impl_->AddRow(rollup, rollup.series()[row.series], *row.cell);
 }
 
 ServiceGraph ServiceGraphBuilder::Build() const {
@@ -232,30 +297,64 @@ TimeSeriesBuilder::TimeSeriesBuilder(std::int64_t period_ns,
   FLUORO_ASSERT(period_ns > 0);
 }
 
+Statistics& TimeSeriesBuilder::WindowAt(std::int64_t ns) {
+  const std::int64_t remainder = ns % period_ns_;
+  return windows_[ns - remainder - (remainder < 0 ? period_ns_ : 0)];
+}
+
+bool TimeSeriesBuilder::Selects(const model::ServiceKey& key) const {
+  return selector_ && selector_->service && selector_->service->Matches(key);
+}
+
+bool TimeSeriesBuilder::Selects(const model::ServiceKey& from, const model::ServiceKey& to,
+                                bool from_client) const {
+  if (selector_ && selector_->service) return false;
+  if (!selector_ || !selector_->edge) return from_client;
+  return selector_->edge->first.Matches(from) && selector_->edge->second.Matches(to);
+}
+
 void TimeSeriesBuilder::Add(const AssembledTrace& trace, std::int64_t from_ns,
                             std::int64_t until_ns, double weight) {
-  const Window window{.from_ns = from_ns, .until_ns = until_ns};
-  const auto statistics_at = [&](const Entity& entity) -> Statistics& {
-    const std::int64_t remainder = entity.end_ns % period_ns_;
-    return windows_[entity.end_ns - remainder - (remainder < 0 ? period_ns_ : 0)];
-  };
-  if (selector_ && selector_->service) {
-    for (const Entity& entity : trace.entities) {
-      if (!IsNodeEntity(entity) || entity.in_progress || !window.Holds(entity)) continue;
-      if (!selector_->service->Matches(trace.services[At(entity.service)].key)) continue;
-      statistics_at(entity).Add(entity.outcome(), entity.duration_ns(), weight);
+  struct Sink final : rollup::SampleSink {
+    Sink(TimeSeriesBuilder& builder, Rollup::Window within, double of)
+        : series(builder), window(within), weight(of) {}
+    TimeSeriesBuilder& series;
+    Rollup::Window window;
+    double weight;
+    rollup::KeyTable keys;
+    [[nodiscard]] bool Wants(const Measured& measured) const {
+      return !measured.in_progress && window.Holds(measured.end_ns);
     }
-    return;
+    void Add(const NodeSample& sample) override {
+      const Measured& measured = sample.measured;
+      if (!Wants(measured) || !series.Selects(keys.KeyAt(sample.key))) return;
+      series.WindowAt(measured.end_ns).Add(measured.outcome, measured.duration_ns(), weight);
+    }
+    void Add(const EdgeSample& sample) override {
+      if (!Wants(sample.measured) ||
+          !series.Selects(keys.KeyAt(sample.from), keys.KeyAt(sample.to), sample.from_client))
+        return;
+      AddTo(series.WindowAt(sample.measured.end_ns), sample, weight);
+    }
+  };
+  Sink sink(*this, {.from_ns = from_ns, .until_ns = until_ns}, weight);
+  rollup::SampleTrace(trace, sink.keys, sink);
+}
+
+void TimeSeriesBuilder::Add(const Rollup& rollup) {
+  FLUORO_ASSERT(rollup.period_ns() > 0 && period_ns_ % rollup.period_ns() == 0);
+  std::vector<bool> selected(rollup.series().size());
+  for (std::size_t i = 0; i < selected.size(); ++i) {
+    const rollup::Series& series = rollup.series()[i];
+    const auto key = [&](KeyId id) { return rollup.keys().KeyAt(id); };
+    if (series.kind == SeriesKind::kNode) selected[i] = Selects(key(series.to));
+    if (series.kind == SeriesKind::kEdge)
+      selected[i] = Selects(key(series.from), key(series.to), series.client);
   }
-  for (const Call& call : trace.calls) {
-    const Entity& measured = MeasuredEntity(trace, call);
-    if (measured.in_progress || !window.Holds(measured)) continue;
-    const model::ServiceNode& from = trace.services[At(call.from)];
-    const bool selected = selector_ && selector_->edge
-                              ? selector_->edge->first.Matches(from.key) &&
-                                    selector_->edge->second.Matches(trace.services[At(call.to)].key)
-                              : from.client;
-    if (selected) AddCallTo(statistics_at(measured), call, measured, weight);
+  for (const Rollup::Row& row : rollup.Rows()) {
+    if (!selected[row.series]) continue;
+    const Statistics statistics = StatisticsOf(*row.cell);
+    if (statistics.total() > 0) WindowAt(row.period_ns).Merge(statistics);
   }
 }
 

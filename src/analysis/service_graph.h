@@ -13,6 +13,7 @@
 #include "analysis/statistics.h"
 #include "model/assembly.h"
 #include "query/filter.h"
+#include "rollup/rollup.h"
 
 namespace fluoro::analysis {
 
@@ -42,11 +43,11 @@ struct GraphService {
 /// Sorted by key, clients after the service they stand in front of.
 struct ServiceGraph {
   std::vector<GraphService> services;
-  bool truncated = false;  ///< more than kGraphServicesMax: the rest is counted nowhere
+  bool truncated = false;  ///< there was no room for all: what is missing is counted nowhere
 };
 inline constexpr std::size_t kGraphServicesMax = 10'000;
 
-/// Adds traces one by one. In-progress entities are not counted. Not thread-safe.
+/// Adds traces one by one, or rollups. In-progress entities are not counted. Not thread-safe.
 class ServiceGraphBuilder {
  public:
   ServiceGraphBuilder();
@@ -54,6 +55,8 @@ class ServiceGraphBuilder {
   /// Counts the segments whose end lies in [from_ns, until_ns); `weight` is 1 / kept probability.
   void Add(const model::AssembledTrace& trace, std::int64_t from_ns = INT64_MIN,
            std::int64_t until_ns = INT64_MAX, double weight = 1);
+  /// All its periods.
+  void Add(const rollup::Rollup& rollup);
   [[nodiscard]] ServiceGraph Build() const;
 
  private:
@@ -68,10 +71,17 @@ class TimeSeriesBuilder {
   TimeSeriesBuilder(std::int64_t period_ns, std::optional<query::EntitySelector> selector);
   void Add(const model::AssembledTrace& trace, std::int64_t from_ns, std::int64_t until_ns,
            double weight = 1);
+  /// Its periods must each lie in one of ours.
+  void Add(const rollup::Rollup& rollup);
   /// Start of window -> statistics.
   [[nodiscard]] const std::map<std::int64_t, Statistics>& windows() const { return windows_; }
 
  private:
+  [[nodiscard]] Statistics& WindowAt(std::int64_t ns);
+  [[nodiscard]] bool Selects(const model::ServiceKey& key) const;
+  [[nodiscard]] bool Selects(const model::ServiceKey& from, const model::ServiceKey& to,
+                             bool from_client) const;
+
   std::int64_t period_ns_;
   std::optional<query::EntitySelector> selector_;
   std::map<std::int64_t, Statistics> windows_;

@@ -1,4 +1,4 @@
-#include "analysis/statistics.h"
+#include "rollup/statistics.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,18 +6,10 @@
 
 #include "base/clock.h"
 
-namespace fluoro::analysis {
+namespace fluoro::rollup {
 namespace {
 
 const double kLogWidth = std::log(1.04);
-
-double WholeMicroseconds(std::int64_t ns) {
-  return std::round(static_cast<double>(ns) / static_cast<double>(kNsPerUs));
-}
-
-std::int16_t BucketOf(std::int64_t ns) {
-  return static_cast<std::int16_t>(std::floor(std::log(WholeMicroseconds(ns) + 1) / kLogWidth));
-}
 
 /// The duration nearest (relatively) to every whole microsecond of a bucket.
 double BucketSeconds(std::int16_t bucket) {
@@ -55,6 +47,18 @@ void DurationHistogram::Merge(const DurationHistogram& other) {
   }
   for (const auto& [milliseconds, weight] : other.exact_) exact_[milliseconds] += weight;
   if (exact_.size() > kExactMax) exact_.clear();
+}
+
+void DurationHistogram::Merge(const DurationCounts& counts) {
+  DurationHistogram other;
+  for (const DurationCounts::Bucket& bucket : counts.Buckets()) {
+    if (bucket.count > 0) other.buckets_[bucket.index] = static_cast<double>(bucket.count);
+  }
+  if (other.buckets_.empty()) return;
+  for (const DurationCounts::Millisecond& one : counts.Milliseconds()) {
+    if (one.count > 0) other.exact_[one.ms] = static_cast<double>(one.count);
+  }
+  Merge(other);
 }
 
 std::vector<DurationHistogram::Entry> DurationHistogram::Entries() const {
@@ -130,4 +134,4 @@ void Statistics::Merge(const Statistics& other) {
   histogram.Merge(other.histogram);
 }
 
-}  // namespace fluoro::analysis
+}  // namespace fluoro::rollup

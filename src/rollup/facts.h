@@ -1,0 +1,158 @@
+// What the service graph needs to know of one span, by itself: which document it becomes, under
+// which service, whom it calls, how it ended.
+//
+// The rules are model::DescribeSpan's and model::InferSegment's. They look at few facts of a span,
+// and spans repeat them: a description (those facts as bytes) is judged once and remembered.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "model/entity.h"
+#include "model/span_batch.h"
+#include "rollup/sample.h"
+
+namespace fluoro::rollup {
+
+using FactsId = std::uint32_t;
+
+struct Facts {
+  KeyId key = 0;        ///< of its segment: its own, or the synthetic one that holds it
+  KeyId client = 0;     ///< of the client in front of that segment
+  KeyId callee = 0;     ///< of the segment inferred for it (calls_out)
+  TextId name = 0;      ///< if remote
+  TextId service = 0;   ///< service.name; 0: none
+  FactsId entered = 0;  ///< the facts if its parent belongs to another service
+  model::Outcome outcome = model::Outcome::kOk;
+  model::SpanKind kind = model::SpanKind::kUnspecified;
+  bool segment = false;        ///< else a subsegment
+  bool two_documents = false;  ///< a subsegment in a synthetic segment of its own
+  bool calls_out = false;
+  bool remote = false;  ///< namespace "remote"
+  bool sent_inferred = false;
+  bool in_progress = false;
+  bool xray = false;
+  bool shares_id = false;  ///< Zipkin: may be one half of a call whose halves share an id
+};
+
+/// One span's facts as bytes. Reused from span to span.
+class Description {
+ public:
+  struct Head {
+    model::SpanKind kind = model::SpanKind::kUnspecified;
+    model::StatusCode status = model::StatusCode::kUnset;
+    model::SpanSource source = model::SpanSource::kOtlp;
+    bool has_parent = false;
+    std::uint32_t flags = 0;
+    std::uint32_t otel_flags = 0;
+    std::uint32_t resource = 0;  ///< FactsTable::Resource
+
+    /// Equal for heads that mean the same.
+    [[nodiscard]] std::uint64_t Packed() const;
+  };
+  void Begin(const Head& head);
+  void BeginResource() { bytes_.clear(); }
+  /// @param key  number of a key that KeyOf or ResourceKeyOf gave. In order of the attributes.
+  void AddText(std::uint8_t key, model::AttributeType type, std::string_view text);
+  void AddBits(std::uint8_t key, model::AttributeType type, std::uint64_t bits);
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+
+  /// Number of a span attribute's key, if facts are read from it.
+  static std::optional<std::uint8_t> KeyOf(std::string_view key);
+  static std::optional<std::uint8_t> ResourceKeyOf(std::string_view key);
+
+ private:
+  std::string bytes_;
+};
+
+/// Remembers what descriptions mean. Not thread-safe.
+class FactsTable {
+ public:
+  /// Beyond so many descriptions IsFull.
+  static constexpr std::size_t kDescriptionsMax = 32'768;
+
+  /// The number of a resource, by those of its attributes that facts are read from.
+  std::uint32_t Resource(const Description& description);
+
+  struct Found {
+    std::uint32_t id = 0;  ///< FactsId; if by_name: of the description
+    bool by_name = false;  ///< the span's name matters: ask FindNamed
+  };
+  Found Find(const Description& description);
+  FactsId FindNamed(std::uint32_t description, std::string_view name);
+
+  [[nodiscard]] const Facts& At(FactsId id) const { return facts_[id]; }
+  [[nodiscard]] const KeyTable& keys() const { return keys_; }
+  [[nodiscard]] KeyTable& keys() { return keys_; }
+  [[nodiscard]] bool IsFull() const { return descriptions_count_ >= kDescriptionsMax; }
+  /// Forgets everything: no number given before means anything. keys().generation() tells.
+  void Clear();
+
+ private:
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::uint32_t offset = 0;
+    std::uint32_t bytes = 0;
+    std::uint32_t id = 0;
+    bool by_name = false;
+    bool used = false;
+  };
+  /// Descriptions (and names, and resources) by their bytes.
+  class Index {
+   public:
+    /// The slot of these bytes; `used` is false if they are new, then fill it and call Filled.
+    Slot& Find(std::string_view bytes);
+    void Filled(Slot& slot, std::string_view bytes);
+    void Clear();
+    [[nodiscard]] std::string_view BytesOf(const Slot& slot) const {
+      return std::string_view(bytes_).substr(slot.offset, slot.bytes);
+    }
+    [[nodiscard]] std::size_t size() const { return used_; }
+
+   private:
+    void Grow();
+    std::vector<Slot> slots_;
+    std::size_t used_ = 0;
+    std::string bytes_;
+  };
+  FactsId Add(const model::Span& span);
+  Facts Judge(const model::Span& span, bool enters);
+  [[nodiscard]] model::Span SpanOf(std::string_view description, std::string_view name) const;
+
+  KeyTable keys_;
+  std::vector<Facts> facts_;
+  Index resources_;
+  std::vector<std::shared_ptr<const model::Resource>> resource_objects_;
+  Index descriptions_;
+  std::vector<std::string> named_;  ///< descriptions whose spans' names matter
+  Index names_;
+  std::size_t descriptions_count_ = 0;
+};
+
+/// Describes rows of batches. Not thread-safe.
+class BatchDescriber {
+ public:
+  explicit BatchDescriber(FactsTable& table) : table_(table) {}
+  /// Facts of one row. The batch must be the same as in the call before or Forget be called
+  /// between, if an old batch's address may come again.
+  FactsId Describe(const model::SpanBatch& batch, std::uint32_t row);
+  void Forget() { batch_ = nullptr; }
+
+ private:
+  void Enter(const model::SpanBatch& batch);
+  std::uint32_t ResourceOf(std::uint32_t resource);
+
+  static constexpr std::uint32_t kUnknown = UINT32_MAX;
+  FactsTable& table_;
+  const model::SpanBatch* batch_ = nullptr;
+  std::uint64_t generation_ = 0;
+  std::vector<std::uint8_t> keys_;        ///< by key of the batch: number + 1; 0: of no interest
+  std::vector<std::uint32_t> resources_;  ///< by resource of the batch
+  Description description_;
+};
+
+}  // namespace fluoro::rollup

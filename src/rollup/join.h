@@ -1,0 +1,87 @@
+// The samples of one trace from the facts of its spans, without making it an object: the same as
+// SampleTrace of model::Assemble gives, at a fraction of the work.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rollup/facts.h"
+#include "rollup/sample.h"
+
+namespace fluoro::rollup {
+
+inline constexpr std::int32_t kNoParent = -1;      ///< none was sent, or the span itself
+inline constexpr std::int32_t kAbsentParent = -2;  ///< one was sent that is not in the trace
+
+struct JoinSpan {
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  std::int32_t parent = kNoParent;  ///< place of the parent among the trace's spans
+  FactsId facts = 0;
+};
+
+/// A span link to a span of the same trace.
+struct JoinLink {
+  std::uint32_t from = 0;           ///< place of the span that has it
+  std::int32_t to = kAbsentParent;  ///< place of the span it names
+};
+
+/// Reused from trace to trace. Not thread-safe.
+class TraceJoin {
+ public:
+  explicit TraceJoin(FactsTable& table) : table_(table) {}
+
+  enum class Coverage : std::uint8_t {
+    kExact,     ///< a trace that needs more is refused
+    kAnything,  ///< such a trace is joined all the same, by parents alone
+  };
+  /// @param spans  of one trace, each once, at most 2^30.
+  /// @param links  by `from`, in order.
+  /// False: nothing was added, since the trace needs what only model::Assemble does (cycles of
+  /// parents, halves of Zipkin that share an id, references that may mean a synthetic segment).
+  bool Run(std::span<const JoinSpan> spans, std::span<const JoinLink> links, Coverage coverage,
+           SampleSink& sink);
+
+ private:
+  struct Node {
+    Measured measured;
+    std::int64_t last_end_ns = INT64_MIN;  // of segments
+    std::int32_t parent = -1;
+    std::int32_t segment = -1;
+    FactsId facts = 0;
+    bool is_segment = false;
+    bool has_callee = false;
+    bool linked = false;
+  };
+  struct Mark {
+    std::uint64_t trace = 0;
+    bool inferred = true;
+    bool client = false;
+  };
+
+  bool Describe(std::span<const JoinSpan> spans, bool any);
+  void AddSynthetic(std::size_t of);
+  void EnterServices(std::size_t spans);
+  bool FindSegments(bool any);
+  Mark& MarkOf(KeyId key);
+  [[nodiscard]] KeyId KeyOf(const Node& segment) const { return table_.At(segment.facts).key; }
+  void Count();
+  void Infer();
+  void FollowLinks(std::span<const JoinLink> links);
+  void CallSegments();
+  void AddCall(std::int32_t caller, std::int32_t callee, bool link);
+  void Emit(SampleSink& sink);
+
+  FactsTable& table_;
+  std::uint64_t trace_ = 0;  // number of the trace, for marks
+  std::uint64_t generation_ = 0;
+  std::vector<Node> nodes_;              // of the spans, then synthetic segments
+  std::vector<std::uint32_t> inferred_;  // calls
+  std::vector<EdgeSample> edges_;
+  std::vector<std::int32_t> walk_;
+  std::vector<std::uint8_t> visits_;
+  std::vector<Mark> marks_;  // by key
+};
+
+}  // namespace fluoro::rollup

@@ -1,0 +1,273 @@
+#include "rollup/rollup.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace fluoro::rollup {
+namespace {
+
+std::int64_t SaturatingAdd(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return b > 0 ? INT64_MAX : INT64_MIN;
+}
+
+std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
+  const std::uint64_t both = (std::uint64_t{period} << 32 | series) * 0x9e3779b97f4a7c15ULL;
+  return both ^ (both >> 32);
+}
+
+}  // namespace
+
+void Cell::Merge(const Cell& other, SeriesKind kind, std::int64_t times_added) {
+  seen += other.seen * times_added;
+  ok += other.ok * times_added;
+  error += other.error * times_added;
+  throttle += other.throttle * times_added;
+  fault += other.fault * times_added;
+  real += other.real * times_added;
+  from_real += other.from_real * times_added;
+  response_ns = SaturatingAdd(response_ns, other.response_ns * times_added);
+  if (times_added > 0) {
+    start_ns = std::min(start_ns, other.start_ns);
+    end_ns = std::max(end_ns, other.end_ns);
+  }
+  const bool node = kind == SeriesKind::kNode;
+  if (other.second != nullptr) {
+    if (second == nullptr)
+      second = node ? std::make_unique<DurationCounts>(times) : std::make_unique<DurationCounts>();
+    second->Merge(*other.second, times_added);
+  } else if (second != nullptr && node) {
+    second->Merge(other.times, times_added);
+  }
+  times.Merge(other.times, times_added);
+}
+
+bool Cell::IsZero() const {
+  return seen == 0 && ok == 0 && error == 0 && throttle == 0 && fault == 0 && real == 0 &&
+         from_real == 0 && response_ns == 0 && times.IsZero() &&
+         (second == nullptr || second->IsZero());
+}
+
+std::size_t Cell::bytes() const {
+  return sizeof(Cell) + times.bytes() +
+         (second == nullptr ? 0 : sizeof(DurationCounts) + second->bytes());
+}
+
+std::size_t Rollup::SeriesHash::operator()(const Series& series) const {
+  std::uint64_t hash = (std::uint64_t{series.from} << 32 | series.to) * 0x9e3779b97f4a7c15ULL;
+  hash ^= (std::uint64_t{series.alias} << 8 | static_cast<std::uint64_t>(series.kind) << 2 |
+           (series.client ? 2U : 0U) | (series.link ? 1U : 0U)) *
+          0xff51afd7ed558ccdULL;
+  return hash ^ (hash >> 32);
+}
+
+Rollup::Rollup(std::int64_t period_ns, const Limits& limits)
+    : period_ns_(period_ns), limits_(limits) {
+  FLUORO_ASSERT(period_ns >= 0);
+}
+
+std::int64_t Rollup::StartOf(std::int64_t ns) const {
+  if (period_ns_ == 0) return 0;
+  const std::int64_t remainder = ns % period_ns_;
+  if (remainder >= 0) return ns - remainder;
+  return ns - remainder < INT64_MIN + period_ns_ ? INT64_MIN : ns - remainder - period_ns_;
+}
+
+std::uint32_t Rollup::PeriodAt(std::int64_t ns) {
+  if (!periods_.empty()) {
+    const std::int64_t start_ns = periods_[last_period_].start_ns;
+    if (period_ns_ == 0 || (ns >= start_ns && ns - start_ns < period_ns_)) return last_period_;
+  }
+  const std::int64_t start_ns = StartOf(ns);
+  const auto [at, added] =
+      period_ids_.try_emplace(start_ns, static_cast<std::uint32_t>(periods_.size()));
+  if (added) periods_.push_back({.start_ns = start_ns});
+  return last_period_ = at->second;
+}
+
+std::uint32_t Rollup::FindSeries(const Series& series) {
+  const auto [at, added] =
+      series_ids_.try_emplace(series, static_cast<std::uint32_t>(series_.size()));
+  if (added) series_.push_back(series);
+  return at->second;
+}
+
+void Rollup::GrowSlots() {
+  slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), 0);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::uint32_t cell = 0; cell < cells_.size(); ++cell) {
+    std::size_t at = HashOf(places_[cell].period, places_[cell].series) & mask;
+    while (slots_[at] != 0) at = (at + 1) & mask;
+    slots_[at] = cell + 1;
+  }
+}
+
+Cell* Rollup::Find(std::uint32_t period, std::uint32_t series, bool may_add) {
+  if (2 * (cells_.size() + 1) > slots_.size()) GrowSlots();
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = HashOf(period, series) & mask;
+  for (; slots_[at] != 0; at = (at + 1) & mask) {
+    const std::uint32_t cell = slots_[at] - 1;
+    if (places_[cell].period == period && places_[cell].series == series) return &cells_[cell];
+  }
+  if (!may_add) return nullptr;
+  slots_[at] = static_cast<std::uint32_t>(cells_.size()) + 1;
+  places_.push_back({.period = period, .series = series});
+  ++periods_[period].series;
+  return &cells_.emplace_back();
+}
+
+Cell& Rollup::At(std::int64_t ns, std::uint32_t series) {
+  const std::uint32_t period = PeriodAt(ns);
+  const bool room =
+      periods_[period].series < limits_.series_per_period_max && cells_.size() < limits_.cells_max;
+  if (Cell* const cell = Find(period, series, room)) return *cell;
+  ++crowded_out_;
+  return *Find(period, FindSeries({.kind = SeriesKind::kOther}), true);
+}
+
+std::uint32_t Rollup::Adopt(const Rollup& other, std::uint32_t number) {
+  Series series = other.series_[number];
+  if (series.kind == SeriesKind::kOther) return FindSeries(series);
+  series.to = keys_.Find(other.keys_.KeyAt(series.to));
+  if (series.kind != SeriesKind::kNode) series.from = keys_.Find(other.keys_.KeyAt(series.from));
+  series.alias = keys_.Text(other.keys_.TextAt(series.alias));
+  return FindSeries(series);
+}
+
+void Rollup::Merge(const Rollup& other, const Window& periods, std::int64_t times) {
+  std::vector<std::uint32_t> numbers(other.series_.size(), UINT32_MAX);
+  for (std::size_t i = 0; i < other.cells_.size(); ++i) {
+    const Place& place = other.places_[i];
+    const std::int64_t start_ns = other.periods_[place.period].start_ns;
+    if (!periods.Holds(start_ns)) continue;
+    std::uint32_t& number = numbers[place.series];
+    if (number == UINT32_MAX) number = Adopt(other, place.series);
+    At(start_ns, number).Merge(other.cells_[i], other.series_[place.series].kind, times);
+  }
+}
+
+std::vector<Rollup::Row> Rollup::Rows() const {
+  std::vector<Row> rows;
+  rows.reserve(cells_.size());
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    if (cells_[i].IsZero()) continue;
+    rows.push_back({.period_ns = periods_[places_[i].period].start_ns,
+                    .series = places_[i].series,
+                    .cell = &cells_[i]});
+  }
+  std::ranges::sort(rows, [](const Row& a, const Row& b) {
+    return std::pair(a.period_ns, a.series) < std::pair(b.period_ns, b.series);
+  });
+  return rows;
+}
+
+std::size_t Rollup::bytes() const {
+  std::size_t bytes = slots_.capacity() * sizeof(std::uint32_t) +
+                      places_.capacity() * sizeof(Place) +
+                      series_.size() * (2 * sizeof(Series) + 48) + periods_.size() * 64 +
+                      keys_.texts() * 96 + keys_.size() * 64;
+  for (const Cell& cell : cells_) bytes += cell.bytes();
+  return bytes;
+}
+
+bool Rollup::Sink::Wants(const Measured& measured) const {
+  if (windows_.empty()) return true;
+  const std::int64_t instant_ns = measured.instant_ns();
+  return std::ranges::any_of(windows_,
+                             [instant_ns](const Window& w) { return w.Holds(instant_ns); });
+}
+
+// Numbers of theirs mean nothing any more once they were given anew.
+void Rollup::Sink::Follow() {
+  if (generation_ == keys_.generation()) return;
+  generation_ = keys_.generation();
+  key_ids_.clear();
+  text_ids_.clear();
+}
+
+KeyId Rollup::Sink::Key(KeyId id) {
+  if (id >= key_ids_.size()) key_ids_.resize(std::max<std::size_t>(keys_.size(), id + 1), 0);
+  if (key_ids_[id] == 0) key_ids_[id] = rollup_.keys_.Find(keys_.KeyAt(id)) + 1;
+  return key_ids_[id] - 1;
+}
+
+TextId Rollup::Sink::Text(TextId id) {
+  if (id >= text_ids_.size()) text_ids_.resize(std::max<std::size_t>(keys_.texts(), id + 1), 0);
+  if (text_ids_[id] == 0) text_ids_[id] = rollup_.keys_.Text(keys_.TextAt(id)) + 1;
+  return text_ids_[id] - 1;
+}
+
+void Rollup::Sink::Count(Cell& cell, const Measured& measured, std::int64_t sign) {
+  cell.seen += sign;
+  if (sign > 0) {
+    cell.start_ns = std::min(cell.start_ns, measured.start_ns);
+    cell.end_ns = std::max(cell.end_ns, measured.end_ns);
+  }
+  if (measured.in_progress) return;
+  switch (measured.outcome) {
+    case model::Outcome::kOk:
+      cell.ok += sign;
+      break;
+    case model::Outcome::kError:
+      cell.error += sign;
+      break;
+    case model::Outcome::kThrottle:
+      cell.throttle += sign;
+      break;
+    case model::Outcome::kFault:
+      cell.fault += sign;
+      break;
+  }
+}
+
+void Rollup::Sink::Add(const NodeSample& sample) {
+  if (!Wants(sample.measured)) return;
+  Follow();
+  const std::uint32_t series =
+      rollup_.FindSeries({.kind = SeriesKind::kNode, .to = Key(sample.key)});
+  Cell& cell = rollup_.At(sample.measured.instant_ns(), series);
+  Count(cell, sample.measured, sign_);
+  if (!sample.inferred) cell.real += sign_;
+  if (sample.measured.in_progress) return;
+  const std::int64_t response_ns = sample.measured.duration_ns();
+  const std::int64_t total_ns = sample.total_ns();
+  if (total_ns != response_ns && cell.second == nullptr)
+    cell.second = std::make_unique<DurationCounts>(cell.times);
+  cell.response_ns = SaturatingAdd(cell.response_ns, response_ns * sign_);
+  cell.times.Add(response_ns, sign_);
+  if (cell.second != nullptr) cell.second->Add(total_ns, sign_);
+}
+
+void Rollup::Sink::Add(const EdgeSample& sample) {
+  if (!Wants(sample.measured)) return;
+  Follow();
+  Series series{.kind = SeriesKind::kEdge,
+                .client = sample.from_client,
+                .link = sample.link,
+                .from = Key(sample.from),
+                .to = Key(sample.to)};
+  const std::int64_t instant_ns = sample.measured.instant_ns();
+  Cell& cell = rollup_.At(instant_ns, rollup_.FindSeries(series));
+  Count(cell, sample.measured, sign_);
+  if (!sample.to_inferred) cell.real += sign_;
+  if (!sample.from_inferred) cell.from_real += sign_;
+  if (!sample.measured.in_progress) {
+    if (sample.link) {
+      if (cell.second == nullptr) cell.second = std::make_unique<DurationCounts>();
+      cell.second->Add(sample.age_ns, sign_);
+    } else {
+      const std::int64_t response_ns = sample.measured.duration_ns();
+      cell.response_ns = SaturatingAdd(cell.response_ns, response_ns * sign_);
+      cell.times.Add(response_ns, sign_);
+    }
+  }
+  if (sample.alias == 0) return;
+  series.kind = SeriesKind::kAlias;
+  series.alias = Text(sample.alias);
+  rollup_.At(instant_ns, rollup_.FindSeries(series)).seen += sign_;
+}
+
+}  // namespace fluoro::rollup

@@ -1,0 +1,160 @@
+// Sums of samples by period and series: what a block keeps of its traces' graph, and what the
+// graph of a window is made from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "rollup/counts.h"
+#include "rollup/sample.h"
+
+namespace fluoro::rollup {
+
+inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
+
+/// Stored: never renumber.
+enum class SeriesKind : std::uint8_t {
+  kNode = 0,   ///< one service: key `to`
+  kEdge = 1,   ///< calls from a service to a service
+  kAlias = 2,  ///< of these, those under another name; only `seen` counts
+  kOther = 3,  ///< what had no place any more
+};
+
+struct Series {
+  SeriesKind kind = SeriesKind::kNode;
+  bool client = false;  ///< `from` is the client in front of `to`
+  bool link = false;
+  KeyId from = 0;
+  KeyId to = 0;
+  TextId alias = 0;
+  bool operator==(const Series&) const = default;
+};
+
+/// Sums of one series in one period. Everything but the extent can be taken away again, so counts
+/// may be below zero where another part of the sum holds more.
+struct Cell {
+  std::int64_t seen = 0;  ///< samples, with those in progress
+  std::int64_t ok = 0, error = 0, throttle = 0, fault = 0;
+  std::int64_t real = 0;       ///< of a service (`to`) that sent segments of its own
+  std::int64_t from_real = 0;  ///< edges: likewise `from`
+  std::int64_t response_ns = 0;
+  /// First start and last end of all that was ever added; what is taken away leaves it.
+  std::int64_t start_ns = INT64_MAX;
+  std::int64_t end_ns = INT64_MIN;
+  DurationCounts times;  ///< response times; of links nothing
+  /// Nodes: with what went on after the answer, null while that is nothing. Links: ages.
+  std::unique_ptr<DurationCounts> second;
+
+  void Merge(const Cell& other, SeriesKind kind, std::int64_t times_added = 1);
+  [[nodiscard]] bool IsZero() const;
+  [[nodiscard]] std::size_t bytes() const;
+};
+
+struct RollupLimits {
+  std::size_t series_per_period_max = 10'000;
+  std::size_t cells_max = SIZE_MAX;
+};
+
+/// Instants [from_ns, until_ns).
+struct RollupWindow {
+  std::int64_t from_ns = INT64_MIN;
+  std::int64_t until_ns = INT64_MAX;
+  [[nodiscard]] bool Holds(std::int64_t ns) const { return ns >= from_ns && ns < until_ns; }
+};
+
+/// Not thread-safe.
+class Rollup {
+ public:
+  using Limits = RollupLimits;
+  /// `period_ns` 0: one period for all time, which starts at 0.
+  explicit Rollup(std::int64_t period_ns, const Limits& limits = {});
+
+  using Window = RollupWindow;
+  /// Adds samples whose instant lies in one of the windows; `sign` -1 takes them away. The keys
+  /// must outlive the sink. Reused as long as the rollup lives.
+  class Sink final : public SampleSink {
+   public:
+    Sink(Rollup& rollup, const KeyTable& keys) : rollup_(rollup), keys_(keys) {}
+    void Add(const NodeSample& sample) override;
+    void Add(const EdgeSample& sample) override;
+    void set_sign(std::int64_t sign) { sign_ = sign; }
+    /// Borrowed; empty: all time.
+    void set_windows(std::span<const Window> windows) { windows_ = windows; }
+
+   private:
+    [[nodiscard]] bool Wants(const Measured& measured) const;
+    KeyId Key(KeyId id);
+    TextId Text(TextId id);
+    void Follow();
+    static void Count(Cell& cell, const Measured& measured, std::int64_t sign);
+
+    Rollup& rollup_;
+    const KeyTable& keys_;
+    std::int64_t sign_ = 1;
+    std::span<const Window> windows_;
+    std::uint64_t generation_ = 0;
+    std::vector<KeyId> key_ids_;    ///< theirs -> ours + 1
+    std::vector<TextId> text_ids_;  ///< theirs -> ours + 1
+  };
+
+  [[nodiscard]] std::int64_t period_ns() const { return period_ns_; }
+  [[nodiscard]] KeyTable& keys() { return keys_; }
+  [[nodiscard]] const KeyTable& keys() const { return keys_; }
+  [[nodiscard]] const std::vector<Series>& series() const { return series_; }
+  std::uint32_t FindSeries(const Series& series);
+  /// The number of another rollup's series in this one.
+  std::uint32_t Adopt(const Rollup& other, std::uint32_t series);
+  /// The cell of a series in the period that holds `ns`; that of kOther beyond the limits.
+  Cell& At(std::int64_t ns, std::uint32_t series);
+  /// Adds cells of another, of whose series the periods start in the window.
+  void Merge(const Rollup& other, const Window& periods = {}, std::int64_t times = 1);
+
+  struct Row {
+    std::int64_t period_ns = 0;  ///< its start
+    std::uint32_t series = 0;
+    const Cell* cell = nullptr;
+  };
+  /// Those that are not zero, in order of (period, series).
+  [[nodiscard]] std::vector<Row> Rows() const;
+  [[nodiscard]] bool empty() const { return cells_.empty(); }
+  [[nodiscard]] std::size_t cells() const { return cells_.size(); }
+  /// Samples and cells that went to kOther.
+  [[nodiscard]] std::uint64_t crowded_out() const { return crowded_out_; }
+  /// About the memory it holds.
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  struct SeriesHash {
+    std::size_t operator()(const Series& series) const;
+  };
+  struct Place {
+    std::uint32_t period = 0;
+    std::uint32_t series = 0;
+  };
+  struct Period {
+    std::int64_t start_ns = 0;
+    std::size_t series = 0;
+  };
+  [[nodiscard]] std::int64_t StartOf(std::int64_t ns) const;
+  std::uint32_t PeriodAt(std::int64_t ns);
+  Cell* Find(std::uint32_t period, std::uint32_t series, bool may_add);
+  void GrowSlots();
+
+  std::int64_t period_ns_;
+  Limits limits_;
+  KeyTable keys_;
+  std::vector<Series> series_;
+  std::unordered_map<Series, std::uint32_t, SeriesHash> series_ids_;
+  std::vector<Period> periods_;
+  std::unordered_map<std::int64_t, std::uint32_t> period_ids_;
+  std::uint32_t last_period_ = 0;
+  std::vector<Cell> cells_;
+  std::vector<Place> places_;         ///< of cells
+  std::vector<std::uint32_t> slots_;  ///< cell + 1, by hash of the place; 0: free
+  std::uint64_t crowded_out_ = 0;
+};
+
+}  // namespace fluoro::rollup
