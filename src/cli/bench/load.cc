@@ -6,56 +6,74 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "cli/bench/workload.h"
+#include "cli/bench/http_connection.h"
 #include "codec/otlp/otlp.h"
-#include "net/http_client.h"
 
 namespace fluoro::cli::bench {
 namespace {
 
 constexpr std::size_t kSpansPerRequest = 500;
-constexpr int kConnections = 2;
+constexpr int kConnections = 4;
 constexpr std::uint64_t kTracesPerSample = 16;
+constexpr std::int64_t kTraceEveryNs = 100 * kNsPerUs;
+constexpr std::uint64_t kSpansPerTrace = 8;  // or more: only says how far back the first one starts
 
 }  // namespace
 
-std::vector<Request> MakeOtlpRequests(const LoadOptions& options, Sample* sample) {
-  Workload workload(options.seed);
-  std::vector<Request> requests;
-  std::vector<model::Span> spans;
-  std::uint64_t made = 0;
-  std::uint64_t traces = 0;
-  const std::int64_t begin_ns = SystemClock().UnixNs() - 60 * kNsPerSecond;
-  const auto flush = [&] {
-    if (spans.empty()) return;
-    // As a collector batches: spans of one resource stand together.
-    std::ranges::stable_sort(spans, [](const model::Span& a, const model::Span& b) {
-      return a.resource.get() < b.resource.get();
-    });
-    requests.push_back(
-        {codec::otlp::EncodeTraces(spans, codec::otlp::Encoding::kProtobuf), spans.size()});
-    spans.clear();
-  };
-  while (made < options.spans) {
-    auto trace = workload.NextTrace(begin_ns + static_cast<std::int64_t>(made) * 20 * kNsPerUs);
-    made += trace.size();
-    if (sample != nullptr && traces++ % kTracesPerSample == 0) {
-      sample->trace_ids.push_back(trace.front().trace_id.ToXRay());
-      if (const auto* id = trace.back().Find("request.id")) {
-        sample->request_ids.push_back(*id->AsString());
-      }
+std::vector<Sample::Trace> Sample::Draw(std::uint64_t count, Rng& rng) const {
+  std::vector<Trace> drawn;
+  for (std::uint64_t i = 0; i < count && !traces.empty(); ++i)
+    drawn.push_back(traces[rng.Below(traces.size())]);
+  return drawn;
+}
+
+TraceStream::TraceStream(const LoadOptions& options, std::int64_t now_ns)
+    : workload_(Workload::Make(options.workload, options.seed)),
+      spans_left_(options.spans),
+      start_ns_(now_ns - 60 * kNsPerSecond -
+                static_cast<std::int64_t>(options.spans / kSpansPerTrace) * kTraceEveryNs) {}
+
+std::vector<model::Span> TraceStream::Next() {
+  if (spans_left_ == 0) return {};
+  auto trace = workload_->NextTrace(start_ns_);
+  start_ns_ += kTraceEveryNs;
+  spans_left_ -= std::min<std::uint64_t>(spans_left_, trace.size());
+  return trace;
+}
+
+std::optional<Request> RequestStream::Next() {
+  while (waiting_.size() < kSpansPerRequest) {
+    auto trace = traces_.Next();
+    if (trace.empty()) break;
+    if (traces_count_++ % kTracesPerSample == 0) {
+      const model::AttributeValue* const id = trace.back().Find("request.id");
+      sample_.traces.push_back({.id = trace.front().trace_id.ToXRay(),
+                                .spans = trace.size(),
+                                .request_id = id == nullptr ? "" : *id->AsString()});
     }
-    for (auto& span : trace) {
-      spans.push_back(std::move(span));
-      if (spans.size() == kSpansPerRequest) flush();
-    }
+    std::ranges::move(trace, std::back_inserter(waiting_));
   }
-  flush();
+  if (waiting_.empty()) return std::nullopt;
+  const std::size_t count = std::min(waiting_.size(), kSpansPerRequest);
+  // The encoder puts spans of one resource together, as a collector does.
+  Request request{.body = codec::otlp::EncodeTraces(std::span(waiting_).first(count),
+                                                    codec::otlp::Encoding::kProtobuf),
+                  .spans = count};
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+  return request;
+}
+
+std::vector<Request> Take(RequestStream& stream, std::uint64_t requests_max) {
+  std::vector<Request> requests;
+  while (requests.size() < requests_max) {
+    auto request = stream.Next();
+    if (!request) break;
+    requests.push_back(*std::move(request));
+  }
   return requests;
 }
 
-bool SendAll(const std::vector<Request>& requests,
-             const std::function<bool(const Request&)>& send) {
+bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& open) {
   std::atomic<std::size_t> next{0};
   std::atomic<bool> ok{true};
   {
@@ -63,6 +81,7 @@ bool SendAll(const std::vector<Request>& requests,
     senders.reserve(kConnections);
     for (int i = 0; i < kConnections; ++i) {
       senders.emplace_back([&] {
+        const Send send = open();
         for (std::size_t at = next.fetch_add(1, std::memory_order_relaxed); at < requests.size();
              at = next.fetch_add(1, std::memory_order_relaxed)) {
           if (!send(requests[at])) ok.store(false, std::memory_order_relaxed);
@@ -74,22 +93,20 @@ bool SendAll(const std::vector<Request>& requests,
 }
 
 bool SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
-              const std::string& encoding) {
-  return SendAll(requests, [&](const Request& request) {
-    for (int attempt = 0; attempt < 200; ++attempt) {
-      net::HttpCall call;
-      call.method = "POST";
-      call.url = "http://" + ports.otlp_http + "/v1/traces";
-      call.headers["content-type"] = "application/x-protobuf";
-      if (!encoding.empty()) call.headers["content-encoding"] = encoding;
-      call.body = request.body;
-      const auto answer = net::Call(call);
-      if (!answer) return false;
-      if (answer->status == 200) return true;
-      if (answer->status != 503 && answer->status != 429) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
+              std::string_view encoding) {
+  return SendAll(requests, [&]() -> Send {
+    auto connection = std::make_shared<HttpConnection>(ports.otlp_http);
+    return [connection, encoding = std::string(encoding)](const Request& request) {
+      for (int attempt = 0; attempt < 500; ++attempt) {
+        const auto status =
+            connection->Post("/v1/traces", "application/x-protobuf", encoding, request.body);
+        if (!status) return false;
+        if (*status == 200) return true;
+        if (*status != 503 && *status != 429) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      return false;
+    };
   });
 }
 

@@ -1,11 +1,16 @@
-// Requests of generated spans, made before the clock starts, and how they are sent.
+// Requests of generated spans, and how they are sent.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/rng.h"
+#include "cli/bench/workload.h"
 #include "cli/running_server.h"
 
 namespace fluoro::cli::bench {
@@ -13,6 +18,7 @@ namespace fluoro::cli::bench {
 struct LoadOptions {
   std::uint64_t spans = 200'000;
   std::uint64_t seed = 1;
+  WorkloadKind workload = WorkloadKind::kFlat;
 };
 
 struct Request {
@@ -22,19 +28,56 @@ struct Request {
 
 /// What of the generated spans to ask for later.
 struct Sample {
-  std::vector<std::string> trace_ids;    ///< of every 16th trace
-  std::vector<std::string> request_ids;  ///< values of request.id, one of each of these traces
+  struct Trace {
+    std::string id;  ///< in X-Ray's form
+    std::uint64_t spans = 0;
+    std::string request_id;  ///< value of request.id of one of its spans
+  };
+  std::vector<Trace> traces;  ///< every 16th
+  /// `count` of them, drawn with `rng`; one may come twice.
+  [[nodiscard]] std::vector<Trace> Draw(std::uint64_t count, Rng& rng) const;
 };
 
-/// The generated spans as OTLP/protobuf requests of 500 spans, the last minute before now. Appends
-/// to `sample` if there is one.
-std::vector<Request> MakeOtlpRequests(const LoadOptions& options, Sample* sample = nullptr);
+/// The generated traces one after the other: whole traces until there are `spans` spans or a few
+/// more, 100 µs apart, the last about a minute before `now_ns`.
+class TraceStream {
+ public:
+  TraceStream(const LoadOptions& options, std::int64_t now_ns);
+  /// Empty: that was all.
+  std::vector<model::Span> Next();
 
-/// Sends all requests over two threads; false if one failed for good.
-bool SendAll(const std::vector<Request>& requests, const std::function<bool(const Request&)>& send);
+ private:
+  std::unique_ptr<Workload> workload_;
+  std::uint64_t spans_left_;
+  std::int64_t start_ns_;
+};
 
-/// By OTLP/HTTP; what is refused for a moment is sent again. `encoding`: of the bodies, or "".
+/// OTLP/protobuf requests of 500 spans, made as they are asked for.
+class RequestStream {
+ public:
+  RequestStream(const LoadOptions& options, std::int64_t now_ns) : traces_(options, now_ns) {}
+  std::optional<Request> Next();
+  /// Of what was made so far.
+  [[nodiscard]] const Sample& sample() const { return sample_; }
+
+ private:
+  TraceStream traces_;
+  Sample sample_;
+  std::uint64_t traces_count_ = 0;
+  std::vector<model::Span> waiting_;
+};
+
+/// At most so many of the stream's requests.
+std::vector<Request> Take(RequestStream& stream, std::uint64_t requests_max = UINT64_MAX);
+
+/// Sends all requests over four threads; `open` makes each thread's sender, which is false if a
+/// request failed for good. False if one did.
+using Send = std::function<bool(const Request&)>;
+bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& open);
+
+/// By OTLP/HTTP over kept connections; what is refused for a moment is sent again. `encoding`: of
+/// the bodies, or "".
 bool SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
-              const std::string& encoding);
+              std::string_view encoding);
 
 }  // namespace fluoro::cli::bench

@@ -4,46 +4,68 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "cli/bench/cpus.h"
 #include "cli/running_server.h"
 
 namespace fluoro::cli::bench {
 
 class ServerProcess {
  public:
-  /// Starts this program's `serve` on free ports and a fresh folder. Errors: kInternal with the
+  /// Starts this program's `serve` on free ports and a fresh folder below TMPDIR. `cores`: where
+  /// the load (this thread) and the server run; not given: anywhere. Errors: kInternal with the
   /// reason.
-  static Result<std::unique_ptr<ServerProcess>> Start(const std::vector<std::string>& flags);
+  static Result<std::unique_ptr<ServerProcess>> Start(const std::optional<Cores>& cores);
   /// Kills it if it runs, and removes the folder.
   ~ServerProcess();
-  /// Ends it cleanly and starts it again on its folder, with none of the folder's blocks in the
-  /// system's page cache. Errors: as Start and Stop.
-  Result<void> Restart();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
   [[nodiscard]] const BoundPorts& ports() const { return ports_; }
+  [[nodiscard]] std::string data_folder() const { return folder_ + "/data"; }
+
   struct Cost {
     double cpu_seconds = 0;
     std::uint64_t peak_rss_bytes = 0;
   };
+  /// Since the process began.
   [[nodiscard]] Cost CostNow() const;
-  /// SIGTERM, waits; returns what it cost in all. Errors: kInternal (exit code not 0).
+  /// SIGTERM, waits: what was accepted is in blocks afterwards. Returns what the process cost in
+  /// all. Errors: kInternal (exit code not 0).
   Result<Cost> Stop();
-  /// Bytes of its blocks.
+  /// On a stopped server's folder: does all merges that the next hours would bring (see
+  /// RunMergesAhead), in a process of its own. Errors: kInternal.
+  Result<Cost> Merge();
+  /// On a stopped server's folder: starts it again. Errors: as Start.
+  Result<void> StartAgain() { return Serve(); }
+
+  /// How the page cache was emptied.
+  enum class ColdBy : std::uint8_t { kDropCaches, kAdvice };
+  /// On a stopped server's folder: its files leave the system's page cache, by
+  /// /proc/sys/vm/drop_caches where that is allowed, else by POSIX_FADV_DONTNEED.
+  ColdBy MakeCold() const;
+
+  /// Bytes of its blocks, and of everything in its folder.
   [[nodiscard]] std::uint64_t BlockBytes() const;
+  [[nodiscard]] std::uint64_t FolderBytes() const;
+  /// Sum over its labels of a counter or gauge; 0 if there is none.
+  [[nodiscard]] double Metric(std::string_view name) const;
 
  private:
-  ServerProcess(std::string folder, std::vector<std::string> flags);
-  Result<void> Spawn();
-  void ForEachBlock(
-      const std::function<void(const std::filesystem::directory_entry&)>& visit) const;
+  ServerProcess(std::string folder, const std::optional<Cores>& cores);
+  Result<void> Spawn(std::vector<std::string> words);
+  Result<void> Serve();
+  Result<Cost> WaitForEnd(std::string_view who);
+
   pid_t pid_ = 0;
   std::string folder_;
-  std::vector<std::string> flags_;
+  std::optional<Cores> cores_;
   BoundPorts ports_;
 };
 
