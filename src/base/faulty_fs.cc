@@ -336,6 +336,14 @@ void FaultyFs::Restart(PowerLoss loss, std::uint64_t seed) {
   ++s.epoch;
 }
 
+void FaultyFs::EndProcess() {
+  MutexLock lock(state_->mutex);
+  state_->locks.clear();
+  state_->crashed = false;
+  ClearFaults(*state_);
+  ++state_->epoch;
+}
+
 std::uint64_t FaultyFs::changes() const {
   MutexLock lock(state_->mutex);
   return state_->changes;

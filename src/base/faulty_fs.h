@@ -65,6 +65,10 @@ class FaultyFs final : public Fs {
   /// told.
   void Restart(PowerLoss loss, std::uint64_t seed);
 
+  /// The process ends and the machine runs on: open files are dead and locks are free, but what was
+  /// written is there to be read, and what was not synced may still be lost to a later Restart.
+  void EndProcess();
+
   [[nodiscard]] std::uint64_t changes() const;  ///< changing calls so far
   [[nodiscard]] std::uint64_t syncs() const;    ///< File::Sync calls among them
   [[nodiscard]] std::uint64_t reads() const;    ///< ReadAt calls so far

@@ -212,6 +212,17 @@ TEST_F(FaultyFsTest, AFailedWriteMayHaveDoneSomeSectors) {
                                          std::string(1024, 'x')}));
 }
 
+TEST_F(FaultyFsTest, TheEndOfTheProcessSyncsNothing) {
+  auto file = Create("d/a");
+  ASSERT_TRUE(file->WriteAt(0, "one"));
+  fs_.EndProcess();
+  EXPECT_FALSE(file->ReadAt(0, 1));
+  EXPECT_EQ(*ReadFile(fs_, "d/a"), "one");
+  ASSERT_TRUE(fs_.SyncDir("d"));
+  fs_.Restart(PowerLoss::kDropAll, 1);
+  EXPECT_EQ(*ReadFile(fs_, "d/a"), "");
+}
+
 TEST_F(FaultyFsTest, FailsAndCountsLooks) {
   auto file = Create("d/a");
   EXPECT_EQ(fs_.looks(), 0U);

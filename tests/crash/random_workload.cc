@@ -83,6 +83,7 @@ class RandomRun {
         machine_.fs.FailLook(call, false);
     }
     ++counts_.faults;
+    Note("a call will fail");
   }
 
   void Step() {
@@ -168,15 +169,23 @@ class RandomRun {
     if (auto opened = machine_.Open()) store_ = *std::move(opened);
   }
 
-  // The power goes now if it has not, and comes back.
+  // The power goes now if it has not, and comes back. Or the process alone ends, once or a few
+  // times before: the next one sees what was written, but what was not synced is as lost as before.
   void LosePower() {
     if (!machine_.fs.crashed()) machine_.fs.CutPower();
     store_.reset();
+    if (rng_.Chance(0.25)) return EndProcess();
     const auto loss = static_cast<PowerLoss>(rng_.Below(std::size(counts_.losses_of_kind)));
     machine_.fs.Restart(options_.ignore_syncs ? PowerLoss::kDropAll : loss, rng_.Next());
     Note("power loss of kind " + std::to_string(static_cast<int>(loss)));
     ++counts_.losses;
     ++counts_.losses_of_kind[static_cast<std::size_t>(loss)];
+  }
+
+  void EndProcess() {
+    machine_.fs.EndProcess();
+    Note("end of the process");
+    ++counts_.process_ends;
   }
 
   void CutRecoveries() {
@@ -242,6 +251,7 @@ void RandomRunCounts::Add(const RandomRunCounts& other) {
   maintenances += other.maintenances;
   merges += other.merges;
   faults += other.faults;
+  process_ends += other.process_ends;
   deletes += other.deletes;
   retentions += other.retentions;
   reopens += other.reopens;

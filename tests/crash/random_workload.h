@@ -12,6 +12,7 @@ namespace fluoro::crash {
 struct RandomRunCounts {
   std::uint64_t losses = 0;              ///< of power, of all kinds
   std::uint64_t losses_of_kind[5] = {};  ///< in order of PowerLoss
+  std::uint64_t process_ends = 0;        ///< the power stays, and nothing becomes durable
   std::uint64_t in_recovery = 0;         ///< of them, while a store was starting
   std::uint64_t most_in_a_row = 0;       ///< starts that were cut one after the other
   std::uint64_t appends = 0, seals = 0, maintenances = 0, merges = 0, deletes = 0, retentions = 0,

@@ -30,6 +30,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
   BlockMeta meta;
   {
     MutexLock lock(maintenance_mutex_);
+    FLUORO_CHECK_OK(RemoveUncertain());
     const auto list = blocks();
     MergePolicy policy = options_.merge;
     policy.traces_max = TracesMax(options_);
@@ -111,7 +112,8 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
     };
     if (auto published = publish(); !published) {
       // The inputs still stand. Should the file stay, it replaces them at the next start.
-      if (fs_.Exists(path)) log::WarnIfFailed("store: removing a merge", fs_.Remove(path));
+      uncertain_.push_back(path);
+      log::WarnIfFailed("store: removing a merge", RemoveUncertain());
       return published;
     }
     if (!gone.empty()) block->SetDeleted(std::move(gone));

@@ -251,8 +251,11 @@ Result<void> Log::Roll() {
   };
   auto file = create();
   if (!file) {
-    // If it stays, recovery finds it empty.
+    // It may stay or come back, empty: its turn to go is when the files before it have gone, or
+    // recovery would miss the records between it and the next.
     if (fs_.Exists(path)) log::WarnIfFailed("store: removing half a log file", fs_.Remove(path));
+    MutexLock lock(files_mutex_);
+    files_.push_back({.number = header.file_number, .bytes = 0, .first_lsn = header.first_lsn});
     return std::unexpected(std::move(file).error().With("opening a log file"));
   }
   current_ = {.file = *std::move(file),

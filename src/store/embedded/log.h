@@ -61,6 +61,9 @@ class Log {
 
   /// Before Start: an LSN and a file number that nothing on disk uses.
   void Continue(std::uint64_t next_lsn, std::uint64_t next_file);
+  /// Before Start: a file whose bytes may not last. Its records that no block holds yet are written
+  /// anew before the next record, as after a failed sync.
+  void Distrust(std::uint64_t wal_file) { poisoned_.push_back(wal_file); }
   /// Creates the first file and starts the thread. A full disk is no reason not to start: the next
   /// record tries again.
   void Start();

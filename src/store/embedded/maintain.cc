@@ -98,7 +98,8 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     seal_failures_.Add();
     // The rows stay in the head and the log. A file left behind would only repeat them.
     if (fs_.Exists(tmp)) log::WarnIfFailed("store: removing half a block", fs_.Remove(tmp));
-    if (fs_.Exists(path)) log::WarnIfFailed("store: removing an uncertain block", fs_.Remove(path));
+    uncertain_.push_back(path);
+    log::WarnIfFailed("store: removing an uncertain block", RemoveUncertain());
     return std::unexpected(std::move(block).error().With("sealing a block"));
   }
   sealed_blocks_.Add();
@@ -114,8 +115,23 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
   return {};
 }
 
+Result<void> EmbeddedStoreImpl::RemoveUncertain() {
+  if (uncertain_.empty()) return {};
+  for (const std::string& path : uncertain_) {
+    if (fs_.Exists(path)) FLUORO_CHECK_OK(fs_.Remove(path));
+  }
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  uncertain_.clear();
+  return {};
+}
+
 void EmbeddedStoreImpl::FreeLog() {
   if (!log_) return;
+  if (auto removed = RemoveUncertain(); !removed) {
+    log::Warn("store: an uncertain block stays for now, and the log with it",
+              {{"why", removed.error().message}});
+    return;
+  }
   std::uint64_t oldest = UINT64_MAX;
   {
     MutexLock lock(state_mutex_);
@@ -230,10 +246,12 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
 
 Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
   if (drop.empty()) return {};
+  FLUORO_CHECK_OK(RemoveUncertain());
   for (const auto& block : drop) {
     // Replay must not bring back what the log still holds of it.
     if (block->meta().sealed_lsn < log_->FirstLsn()) continue;
     const auto table = block->Table();
+    if (!table && table.error().code == ErrorCode::kIo) return std::unexpected(table.error());
     if (!table) continue;
     std::map<std::uint64_t, std::vector<model::TraceId>> by_lsn;
     for (const TraceEntry& trace : (*table)->traces) {
@@ -274,11 +292,18 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
   return RemoveFiles(drop);
 }
 
-// Of blocks that are in no list any more.
+// Of blocks that are in no list any more. One that stays must go before what replaced it does.
 Result<void> EmbeddedStoreImpl::RemoveFiles(const BlockList& drop) {
-  for (const auto& block : drop) FLUORO_CHECK_OK(block->Drop(layout_.tmp));
-  FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
-  FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  const auto remove = [&]() -> Result<void> {
+    for (const auto& block : drop) FLUORO_CHECK_OK(block->Drop(layout_.tmp));
+    FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
+    return fs_.SyncDir(layout_.blocks);
+  };
+  if (auto removed = remove(); !removed) {
+    for (const auto& block : drop)
+      uncertain_.push_back(layout_.blocks + "/" + BlockFileName(block->meta().id));
+    return removed;
+  }
   std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
     return std::find(drop.begin(), drop.end(), block) != drop.end();
   });

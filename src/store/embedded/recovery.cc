@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "store/embedded/batch_codec.h"
+#include "store/embedded/read_again.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
@@ -68,8 +69,21 @@ struct EmbeddedStoreImpl::Replay {
   std::uint64_t first_lsn = UINT64_MAX;  ///< of the first file: older records are freed
   /// LSNs in (first, second) were given to records that failed and were never acknowledged.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> voids;
+  [[nodiscard]] bool IsVoid(std::uint64_t lsn) const {
+    return std::any_of(voids.begin(), voids.end(), [lsn](const auto& range) {
+      return lsn > range.first && lsn < range.second;
+    });
+  }
+  /// Records that no frame seen so far calls synced.
+  struct Tail {
+    std::uint64_t file_number = 0;
+    std::uint64_t end_offset = 0;  ///< behind the file's last record
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> records;  ///< LSN, offset
+  };
+  std::vector<Tail> tails;
   bool has_rewritten = false;
-  bool gaps_unknown = false;  ///< a whole file is unreadable
+  bool gaps_unknown = false;            ///< a whole file is unreadable
+  std::vector<std::string> unreadable;  ///< files that the disk does not give, or not to their end
 };
 
 Result<void> EmbeddedStoreImpl::PrepareFolder() {
@@ -88,7 +102,7 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   }
   bool write_format = !fs_.Exists(layout_.format);
   if (!write_format) {
-    const auto content = ReadFile(fs_, layout_.format);
+    const auto content = ReadAgain([this] { return ReadFile(fs_, layout_.format); });
     const auto checked = content ? CheckFormat(*content) : std::unexpected(content.error());
     if (!checked && checked.error().code == ErrorCode::kUnsupported) return checked;
     if (!checked) {
@@ -97,7 +111,7 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
     }
   }
   if (options_.read_only) return {};
-  FLUORO_TRY(const auto leftovers, fs_.List(layout_.tmp));
+  FLUORO_TRY(const auto leftovers, ReadAgain([this] { return fs_.List(layout_.tmp); }));
   for (const std::string& name : leftovers)
     log::WarnIfFailed("store: removing a leftover of tmp/", fs_.Remove(layout_.tmp + "/" + name));
   // Moves into tmp/ are moves out of blocks/: they must be final before what belonged to those
@@ -107,52 +121,68 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   return {};
 }
 
-void EmbeddedStoreImpl::NameQuarantined() {
-  const auto names = fs_.List(layout_.quarantine);
-  if (!names) return;
+// Moves a damaged file out of the way.
+Result<void> EmbeddedStoreImpl::SetAside(const std::string& path) {
+  FLUORO_CHECK_OK(fs_.Rename(path, layout_.quarantine + "/" + BaseName(path)));
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.quarantine));
+  return fs_.SyncDir(ParentPath(path));
+}
+
+Result<void> EmbeddedStoreImpl::NameQuarantined() {
+  const auto names = ReadAgain([this] { return fs_.List(layout_.quarantine); });
+  if (!names) {
+    // Numbers of files there must not be given again.
+    return options_.read_only ? Result<void>() : std::unexpected(names.error());
+  }
   for (const std::string& name : *names) {
     std::uint64_t id = 0;
     if (ParseBlockFileName(name, id)) next_block_id_ = std::max(next_block_id_, id + 1);
     AddDamage("quarantine/" + name + ": set aside earlier");
   }
+  return {};
 }
 
-void EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
+Result<void> EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
   const std::string path = layout_.blocks + "/" + name;
-  auto block = Block::Open(fs_, cache_, path, id);
+  auto block = ReadAgain([&] { return Block::Open(fs_, cache_, path, id); });
   if (!block) {
-    // A file that is sound but unreadable now, or of a newer version, is left where it is.
-    AddDamage(block.error().message);
-    log::Error("store: a block is damaged and set aside", {{"why", block.error().message}});
-    if (block.error().code == ErrorCode::kCorruption && !options_.read_only) {
-      if (fs_.Rename(path, layout_.quarantine + "/" + name)) {
-        log::WarnIfFailed("store: syncing quarantine/", fs_.SyncDir(layout_.quarantine));
-        log::WarnIfFailed("store: syncing blocks/", fs_.SyncDir(layout_.blocks));
-      }
-    }
-    return;
+    const Error& error = block.error();
+    AddDamage(error.message);
+    log::Error("store: a block is damaged and set aside", {{"why", error.message}});
+    if (options_.read_only) return {};
+    // A file of a newer version is left where it is. One that the disk does not give must go:
+    // deletions could not be noted in it, and would be undone once it is readable again.
+    if (error.code == ErrorCode::kIo) return SetAside(path);
+    if (error.code == ErrorCode::kCorruption)
+      log::WarnIfFailed("store: setting a block aside", SetAside(path));
+    return {};
   }
-  LoadDeletions(**block);
+  FLUORO_CHECK_OK(LoadDeletions(**block));
   MutexLock lock(state_mutex_);
   auto list = std::make_shared<BlockList>(*blocks_);
   list->push_back(*std::move(block));
   blocks_ = std::move(list);
+  return {};
 }
 
-void EmbeddedStoreImpl::LoadDeletions(Block& block) {
-  const std::string name = DeletionFileName(block.meta().id);
-  const std::string path = layout_.blocks + "/" + name;
-  if (!fs_.Exists(path)) return;
-  const auto content = ReadFile(fs_, path);
+Result<void> EmbeddedStoreImpl::LoadDeletions(Block& block) {
+  const std::string path = layout_.blocks + "/" + DeletionFileName(block.meta().id);
+  if (!fs_.Exists(path)) return {};
+  const auto content = ReadAgain([&] { return ReadFile(fs_, path); });
   auto ids = content ? DecodeDeletions(*content) : std::unexpected(content.error());
-  if (ids) return block.SetDeleted(*std::move(ids));
+  if (ids) {
+    block.SetDeleted(*std::move(ids));
+    return {};
+  }
   AddDamage(path + ": deleted traces may show again: " + ids.error().message);
   log::Error("store: a list of deleted traces is damaged",
              {{"file", path}, {"why", ids.error().message}});
-  if (ids.error().code == ErrorCode::kCorruption && !options_.read_only) {
-    log::WarnIfFailed("store: setting a list of deleted traces aside",
-                      fs_.Rename(path, layout_.quarantine + "/" + name));
-  }
+  if (options_.read_only) return {};
+  // Unread it would be replaced by the next deletion.
+  if (ids.error().code == ErrorCode::kIo) return SetAside(path);
+  if (ids.error().code == ErrorCode::kCorruption)
+    log::WarnIfFailed("store: setting a list of deleted traces aside", SetAside(path));
+  return {};
 }
 
 // A complete block makes those it was merged from superfluous. Returns the ids of these. A merge
@@ -199,14 +229,14 @@ void EmbeddedStoreImpl::TakeDeletionsOfInputs(const BlockList& list, Block& merg
       continue;
     }
     const auto gone = (*input)->deleted();
-    const auto table = (*input)->Table();
+    const auto table = ReadAgain([&] { return (*input)->Table(); });
     if (!table) continue;
     for (const TraceEntry& trace : (*table)->traces) {
       const bool is_gone = gone && std::ranges::binary_search(*gone, trace.id);
       (is_gone ? deleted : kept).insert(trace.id);
     }
   }
-  const auto table = merged.Table();
+  const auto table = ReadAgain([&] { return merged.Table(); });
   std::erase_if(deleted, [&](const model::TraceId& id) {
     return kept.contains(id) || (table && (*table)->Find(id).empty());
   });
@@ -218,19 +248,16 @@ void EmbeddedStoreImpl::TakeDeletionsOfInputs(const BlockList& list, Block& merg
   }
 }
 
-void EmbeddedStoreImpl::LoadBlocks() {
-  const auto names = fs_.List(layout_.blocks);
-  if (!names) {
-    AddDamage(layout_.blocks + ": " + names.error().message);
-    return;
-  }
+Result<void> EmbeddedStoreImpl::LoadBlocks() {
+  // Without the names that are in use nothing can be written here.
+  FLUORO_TRY(const auto names, ReadAgain([this] { return fs_.List(layout_.blocks); }));
   std::unordered_set<std::uint64_t> known;
   for (const auto& block : *blocks()) known.insert(block->meta().id);
-  for (const std::string& name : *names) {
+  for (const std::string& name : names) {
     std::uint64_t id = 0;
     if (!ParseBlockFileName(name, id)) continue;
     next_block_id_ = std::max(next_block_id_, id + 1);
-    if (!known.contains(id)) LoadBlock(name, id);
+    if (!known.contains(id)) FLUORO_CHECK_OK(LoadBlock(name, id));
   }
   const std::unordered_set<std::uint64_t> replaced = ApplyReplacements();
   std::unordered_set<std::uint64_t> kept;
@@ -239,8 +266,11 @@ void EmbeddedStoreImpl::LoadBlocks() {
   double bytes = 0;
   for (const auto& block : *blocks_) {
     if (replaced.contains(block->meta().id)) {
-      if (!options_.read_only)
-        log::WarnIfFailed("store: dropping a replaced block", block->Drop(layout_.tmp));
+      if (options_.read_only) continue;
+      if (auto dropped = block->Drop(layout_.tmp); !dropped) {
+        log::Warn("store: a replaced block stays for now", {{"why", dropped.error().message}});
+        uncertain_.push_back(layout_.blocks + "/" + BlockFileName(block->meta().id));
+      }
       continue;
     }
     kept.insert(block->meta().id);
@@ -252,8 +282,8 @@ void EmbeddedStoreImpl::LoadBlocks() {
   blocks_ = std::move(list);
   blocks_gauge_.Set(static_cast<double>(blocks_->size()));
   block_bytes_gauge_.Set(bytes);
-  if (options_.read_only) return;
-  for (const std::string& name : *names) {
+  if (options_.read_only) return {};
+  for (const std::string& name : names) {
     std::uint64_t id = 0;
     if (name.ends_with(".del") && ParseBlockFileName(name.substr(0, 16) + ".flb", id) &&
         !kept.contains(id) && !fs_.Exists(layout_.blocks + "/" + BlockFileName(id))) {
@@ -262,6 +292,7 @@ void EmbeddedStoreImpl::LoadBlocks() {
                         fs_.Remove(layout_.blocks + "/" + name));
     }
   }
+  return {};
 }
 
 // A trace moves into a block with all rows the head has of it: those up to sealed_lsn.
@@ -333,25 +364,27 @@ void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, 
 void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last) {
   const std::string name = WalFileName(file_number);
   const std::string path = layout_.wal + "/" + name;
-  const auto set_aside = [&](const std::string& why) {
-    AddDamage("wal/" + name + ": " + why);
-    log::Error("store: a log file is damaged", {{"file", name}, {"why", why}});
+  const auto give_up = [&](const Error& why) {
+    AddDamage("wal/" + name + ": " + why.message);
+    log::Error("store: a log file is damaged", {{"file", name}, {"why", why.message}});
     replay.gaps_unknown = true;
+    if (why.code == ErrorCode::kIo) replay.unreadable.push_back(path);
   };
-  const auto opened = fs_.Open(path, Fs::OpenMode::kRead);
-  const auto size = opened ? (*opened)->Size() : std::unexpected(opened.error());
+  const auto opened = ReadAgain([&] { return fs_.Open(path, Fs::OpenMode::kRead); });
+  const auto size =
+      opened ? ReadAgain([&] { return (*opened)->Size(); }) : std::unexpected(opened.error());
   if (!size) {
     // Gone between the listing and now: sealed meanwhile by the process that owns the folder.
     if (options_.read_only && size.error().code == ErrorCode::kNotFound) return;
-    return set_aside(size.error().message);
+    return give_up(size.error());
   }
   WalWindow window(**opened, *size);
   const auto start = window.At(0, kWalHeaderBytes);
-  if (!start) return set_aside(start.error().message);
+  if (!start) return give_up(start.error());
   const auto header = DecodeWalHeader(*start);
   if (!header) {
-    const auto content = ReadFile(fs_, path);
-    if (!content) return set_aside(content.error().message);
+    const auto content = ReadAgain([&] { return ReadFile(fs_, path); });
+    if (!content) return give_up(content.error());
     const bool blank = content->size() <= kWalHeaderBytes ||
                        content->find_first_not_of('\0', kWalHeaderBytes) == std::string::npos;
     if (blank) {
@@ -360,16 +393,14 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
         log::WarnIfFailed("store: removing a blank log file", fs_.Remove(path));
       return;
     }
-    set_aside(header.error().message);
-    if (!options_.read_only && header.error().code == ErrorCode::kCorruption) {
-      log::WarnIfFailed("store: setting a log file aside",
-                        fs_.Rename(path, layout_.quarantine + "/" + name));
-    }
+    give_up(header.error());
+    if (!options_.read_only && header.error().code == ErrorCode::kCorruption)
+      log::WarnIfFailed("store: setting a log file aside", SetAside(path));
     return;
   }
   replay.first_lsn = std::min(replay.first_lsn, header->first_lsn);
   replay.max_lsn = std::max(replay.max_lsn, header->first_lsn - 1);
-  replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
+  Replay::Tail tail{.file_number = file_number, .end_offset = 0, .records = {}};
   const auto walk = WalkFrames(window, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
     replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
     bool full = false;
@@ -379,16 +410,24 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
     }
     // A log larger than memory: blocks are written on the way. Not where records may still come
     // that are older than what was applied, since a block's sealed_lsn would cover them.
-    if (full && !options_.read_only && !replay.has_rewritten) {
+    if (full && !options_.read_only && !replay.has_rewritten && replay.unreadable.empty()) {
       MutexLock lock(maintenance_mutex_);
       // On failure the rows stay in the head and the log; the next record tries again.
       log::WarnIfFailed("store: sealing during replay", SealWhatIsDue(true));
     }
+    // A failed write may have reached the disk, or be seen although it did not: nobody was told
+    // that it was stored, and a later file says so.
+    if (replay.IsVoid(record.header.lsn)) return {};
+    std::erase_if(tail.records,
+                  [&](const auto& known) { return known.first <= record.header.synced_lsn; });
+    tail.records.emplace_back(record.header.lsn, record.offset);
     ReplayRecord(replay, file_number, record);
     return {};
   });
-  if (!walk) return set_aside(walk.error().message);  // what was read before counts
+  if (!walk) return give_up(walk.error());  // what was read before counts
   replay.max_synced_lsn = std::max(replay.max_synced_lsn, walk->max_synced_lsn);
+  tail.end_offset = walk->end_offset;
+  replay.tails.push_back(std::move(tail));
   log_->AdoptFile(file_number, *size, header->first_lsn);
   if (walk->garbage_bytes == 0) return;
   log::Warn("store: bytes in a log file are not records",
@@ -414,10 +453,7 @@ void EmbeddedStoreImpl::ReportGaps(const Replay& replay) {
     begin = 0;
   };
   for (std::uint64_t lsn = replay.first_lsn; lsn <= replay.max_synced_lsn; ++lsn) {
-    const bool is_void =
-        std::any_of(replay.voids.begin(), replay.voids.end(),
-                    [lsn](const auto& range) { return lsn > range.first && lsn < range.second; });
-    if (replay.seen.contains(lsn) || is_void) {
+    if (replay.seen.contains(lsn) || replay.IsVoid(lsn)) {
       report(lsn - 1);
     } else if (begin == 0) {
       begin = lsn;
@@ -428,29 +464,80 @@ void EmbeddedStoreImpl::ReportGaps(const Replay& replay) {
 
 Result<void> EmbeddedStoreImpl::ReplayLog() {
   std::vector<std::uint64_t> files;
-  const auto names = fs_.List(layout_.wal);
-  if (!names) {
-    AddDamage(layout_.wal + ": " + names.error().message);
-  } else {
-    for (const std::string& name : *names) {
-      if (const std::uint64_t number = ParseWalFileName(name)) files.push_back(number);
-    }
+  // Without the numbers that are in use no log can be written here.
+  FLUORO_TRY(const auto names, ReadAgain([this] { return fs_.List(layout_.wal); }));
+  for (const std::string& name : names) {
+    if (const std::uint64_t number = ParseWalFileName(name)) files.push_back(number);
   }
   Replay replay;
+  FindVoids(replay, files);
   for (const std::uint64_t number : files) ReplayFile(replay, number, number == files.back());
   if (replay.first_lsn != UINT64_MAX) ReportGaps(replay);
   std::uint64_t max_lsn = replay.max_lsn;
   for (const auto& block : *blocks()) max_lsn = std::max(max_lsn, block->meta().sealed_lsn);
-  MutexLock lock(state_mutex_);
-  applied_lsn_ = max_lsn;
-  log_->Continue(max_lsn + 1, files.empty() ? 1 : files.back() + 1);
-  UpdateGauges();
-  return {};
+  {
+    MutexLock lock(state_mutex_);
+    applied_lsn_ = max_lsn;
+    log_->Continue(max_lsn + 1, files.empty() ? 1 : files.back() + 1);
+    UpdateGauges();
+  }
+  if (options_.read_only) return {};
+  if (options_.sync != SyncPolicy::kOff) SyncTails(replay);
+  if (replay.unreadable.empty()) return {};
+  return SetUnreadableAside(replay);
+}
+
+// What later files say of records in earlier ones. Headers that cannot be read are reported when
+// their file is.
+void EmbeddedStoreImpl::FindVoids(Replay& replay, const std::vector<std::uint64_t>& files) {
+  for (const std::uint64_t number : files) {
+    const auto header = ReadAgain([&]() -> Result<WalHeader> {
+      FLUORO_TRY(const auto file,
+                 fs_.Open(layout_.wal + "/" + WalFileName(number), Fs::OpenMode::kRead));
+      FLUORO_TRY(const std::string bytes, file->ReadAt(0, kWalHeaderBytes));
+      return DecodeWalHeader(bytes);
+    });
+    if (header) replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
+  }
+}
+
+// After the end of the process alone the last records may stand in the system's memory only. They
+// count from here on, so they must be on the disk; after a failed sync that takes writing them
+// again, since their pages are called clean.
+void EmbeddedStoreImpl::SyncTails(const Replay& replay) {
+  for (const Replay::Tail& tail : replay.tails) {
+    std::uint64_t begin = tail.end_offset;
+    for (const auto& [lsn, offset] : tail.records) {
+      if (lsn > replay.max_synced_lsn) begin = std::min(begin, offset);
+    }
+    if (begin == tail.end_offset) continue;
+    const auto write = [&]() -> Result<void> {
+      FLUORO_TRY(const auto file, fs_.Open(layout_.wal + "/" + WalFileName(tail.file_number),
+                                           Fs::OpenMode::kReadWrite));
+      FLUORO_TRY(const std::string bytes, ReadAgain([&] {
+                   return file->ReadAt(begin, static_cast<std::size_t>(tail.end_offset - begin));
+                 }));
+      FLUORO_CHECK_OK(file->WriteAt(begin, bytes));
+      return file->Sync();
+    };
+    if (auto written = write(); !written) {
+      log::Error("store: the end of a log file cannot be synced, it is replaced",
+                 {{"file", WalFileName(tail.file_number)}, {"why", written.error().message}});
+      log_->Distrust(tail.file_number);
+    }
+  }
+}
+
+// A file that the disk does not give must not come back later: its LSNs are given again, and blocks
+// that are sealed from now on would seem to hold its rows. What was read of it goes into blocks.
+Result<void> EmbeddedStoreImpl::SetUnreadableAside(const Replay& replay) {
+  for (const std::string& path : replay.unreadable) FLUORO_CHECK_OK(SetAside(path));
+  return SealAll();
 }
 
 // For readers beside a running server: what it sealed while we read the log.
-void EmbeddedStoreImpl::RefreshReadOnly() {
-  LoadBlocks();
+Result<void> EmbeddedStoreImpl::RefreshReadOnly() {
+  FLUORO_CHECK_OK(LoadBlocks());
   const auto list = blocks();
   MutexLock lock(state_mutex_);
   for (const auto& block : *list) {
@@ -458,6 +545,7 @@ void EmbeddedStoreImpl::RefreshReadOnly() {
     if (!table) continue;
     for (const TraceEntry& trace : (*table)->traces) head_.Remove(trace.id, trace.sealed_lsn);
   }
+  return {};
 }
 
 Result<void> EmbeddedStoreImpl::Open() {
@@ -471,16 +559,13 @@ Result<void> EmbeddedStoreImpl::Open() {
   log_options.queue_bytes_max = options_.memory_bytes / 100 * 15;
   log_ = std::make_unique<Log>(fs_, clock_, metrics_, std::move(log_options),
                                static_cast<LogOwner&>(*this));
-  NameQuarantined();
+  FLUORO_CHECK_OK(NameQuarantined());
   // A block whose name never reached the disk may be listed all the same, if only the process
   // ended: it counts from here on, and the log that holds its rows goes.
   if (!options_.read_only) FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
-  LoadBlocks();
+  FLUORO_CHECK_OK(LoadBlocks());
   FLUORO_CHECK_OK(ReplayLog());
-  if (options_.read_only) {
-    RefreshReadOnly();
-    return {};
-  }
+  if (options_.read_only) return RefreshReadOnly();
   log_->Start();
   {
     MutexLock lock(maintenance_mutex_);

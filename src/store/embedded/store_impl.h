@@ -87,18 +87,22 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   // recovery.cc
   struct Replay;
   Result<void> PrepareFolder();
-  void LoadBlocks();
-  void LoadBlock(const std::string& name, std::uint64_t id);
-  void LoadDeletions(Block& block);
+  Result<void> LoadBlocks();
+  Result<void> LoadBlock(const std::string& name, std::uint64_t id);
+  Result<void> LoadDeletions(Block& block);
+  Result<void> SetAside(const std::string& path);
   std::unordered_set<std::uint64_t> ApplyReplacements();
   void TakeDeletionsOfInputs(const BlockList& list, Block& merged);
-  void NameQuarantined();
+  Result<void> NameQuarantined();
   Result<void> ReplayLog();
+  Result<void> SetUnreadableAside(const Replay& replay);
+  void FindVoids(Replay& replay, const std::vector<std::uint64_t>& files);
+  void SyncTails(const Replay& replay);
   void ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last);
   void ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record);
   void ReportGaps(const Replay& replay);
   bool IsSealed(const BlockList& blocks, const model::TraceId& id, std::uint64_t lsn);
-  void RefreshReadOnly();
+  Result<void> RefreshReadOnly();
 
   // maintain.cc
   Result<void> Seal(std::span<const model::TraceId> ids);
@@ -110,6 +114,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
                                 std::uint64_t below_lsn);
   Result<void> SaveDeletions(const Block& block);
+  Result<void> RemoveUncertain();
   void FreeLog();
   void RunBackground(const std::stop_token& stop);
   void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
@@ -154,6 +159,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
   /// Whose .del file lags behind; under maintenance_mutex_.
   std::vector<std::shared_ptr<Block>> unsaved_deletions_;
+
+  /// Files of blocks that count no more, published and given up or replaced, whose removal is not
+  /// durable yet; under maintenance_mutex_. They may show again at the next start: until they are
+  /// gone the log keeps what it knows of deletions, and what replaced them stays.
+  std::vector<std::string> uncertain_;
 
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/read_again.h"
 
 namespace fluoro::store {
 namespace {
@@ -213,7 +214,7 @@ Result<std::string_view> WalWindow::At(std::uint64_t offset, std::size_t bytes) 
     begin_ = offset;
     const auto wanted = static_cast<std::size_t>(
         std::min<std::uint64_t>(std::max(bytes, kWindowBytes), size_ - offset));
-    FLUORO_TRY(buffer_, file_->ReadAt(offset, wanted));
+    FLUORO_TRY(buffer_, ReadAgain([&] { return file_->ReadAt(offset, wanted); }));
     view_ = buffer_;
   }
   return view_.substr(static_cast<std::size_t>(offset - begin_));
