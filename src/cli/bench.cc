@@ -3,6 +3,7 @@
 #include "cli/bench/ingest.h"
 #include "cli/bench/merge_ahead.h"
 #include "cli/bench/questions.h"
+#include "cli/bench/udp.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 
@@ -55,7 +56,8 @@ void AddBench(const Registry& registry) {
               shared->options.load.workload =
                   kind == "flat" ? WorkloadKind::kFlat : WorkloadKind::kCluster;
             },
-            "flat: 10 spans a trace, 15 attributes, about 677 bytes a span; cluster: traces of many "
+            "flat: 10 spans a trace, 15 attributes, about 677 bytes a span; cluster: traces of "
+            "many "
             "sizes, pods with 20 attributes, 1,110 bytes a span")
         ->check(CLI::IsMember({"flat", "cluster"}))
         ->default_str("flat");
@@ -74,6 +76,7 @@ void AddBench(const Registry& registry) {
       ->capture_default_str();
   add("search", "spans examined a second and core, by kind of question", bench::BenchSearch);
   add("graph", "spans a second and core of the service graph", bench::BenchGraph);
+  add("udp", "X-Ray segments a second to queryable with none lost", bench::BenchUdp);
   // How the others merge in a process of its own; not for people.
   CLI::App* merge = group->add_subcommand("merge-ahead")->group("");
   const auto folder = std::make_shared<std::string>();

@@ -39,3 +39,9 @@ def test_questions_answer_about_all_spans():
     assert searches["unique"]["matched"] == 1 and searches["nobody"]["matched"] == 0
     assert all(row["spans"] == 2000 for name, row in searches.items() if name != "newest")
     assert [row["name"] for row in bench("graph", "--spans", "2000")] == ["graph", "graph_from_spans", "graph_of_tenant"]
+
+
+def test_udp_accounts_for_every_segment():
+    highest, quiet = bench("udp", "--spans", "2000")
+    assert quiet["sent"] == quiet["stored"] + quiet["kernel_drops"] + quiet["rejected"] == 2000 and quiet["lost"] == 0
+    assert quiet["offered_per_second"] == pytest.approx(0.9 * highest["offered_per_second"])

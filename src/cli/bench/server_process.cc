@@ -192,22 +192,24 @@ ServerProcess::ColdBy ServerProcess::MakeCold() const {
 std::uint64_t ServerProcess::BlockBytes() const { return BytesOf(data_folder() + "/blocks"); }
 std::uint64_t ServerProcess::FolderBytes() const { return BytesOf(data_folder()); }
 
-double ServerProcess::Metric(std::string_view name) const {
+std::vector<double> ServerProcess::Metrics(std::span<const std::string_view> names) const {
+  std::vector<double> sums(names.size());
   net::HttpCall call;
   call.url = "http://" + ports_.http + "/metrics";
   const auto answer = net::Call(call);
-  if (!answer) return 0;
-  double sum = 0;
+  if (!answer) return sums;
   std::string_view text = answer->body;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with(name) && line.size() > name.size() &&
-        (line[name.size()] == '{' || line[name.size()] == ' '))
-      sum += std::strtod(std::string(line.substr(line.rfind(' ') + 1)).c_str(), nullptr);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (line.starts_with(names[i]) && line.size() > names[i].size() &&
+          (line[names[i].size()] == '{' || line[names[i].size()] == ' '))
+        sums[i] += std::strtod(std::string(line.substr(line.rfind(' ') + 1)).c_str(), nullptr);
+    }
   }
-  return sum;
+  return sums;
 }
 
 }  // namespace fluoro::cli::bench

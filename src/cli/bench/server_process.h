@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,8 +55,8 @@ class ServerProcess {
   /// Bytes of its blocks, and of everything in its folder.
   [[nodiscard]] std::uint64_t BlockBytes() const;
   [[nodiscard]] std::uint64_t FolderBytes() const;
-  /// Sum over its labels of a counter or gauge; 0 if there is none.
-  [[nodiscard]] double Metric(std::string_view name) const;
+  /// Of each of these counters or gauges the sum over its labels, read at once; 0 if there is none.
+  [[nodiscard]] std::vector<double> Metrics(std::span<const std::string_view> names) const;
 
  private:
   ServerProcess(std::string folder, const std::optional<Cores>& cores);
