@@ -34,6 +34,9 @@ class RecordingStore final : public store::TraceStore {
   Result<store::SearchResult> Search(const query::Plan&, const store::Visitor&) override {
     return store::SearchResult{};
   }
+  Result<store::GraphResult> Graph(const store::GraphPlan&) override {
+    return store::GraphResult{};
+  }
   Result<std::vector<std::string>> Services(std::size_t) override { return {}; }
   Result<std::vector<Operation>> Operations(std::string_view, std::size_t) override { return {}; }
   Result<std::uint64_t> Delete(std::span<const model::TraceId>) override { return 0; }

@@ -13,6 +13,7 @@
 #include "model/assembly.h"
 #include "model/span_batch.h"
 #include "query/plan.h"
+#include "rollup/rollup.h"
 
 namespace fluoro::store {
 
@@ -42,6 +43,29 @@ struct SearchResult {
   double scanned_share = 1;           ///< examined / candidates in the window
   bool complete = true;               ///< false: stopped by visitor, scan_max, deadline or client
   std::optional<query::Cursor> last;  ///< position of the last trace examined: continue after it
+  std::vector<std::string>
+      damaged;  ///< blocks that could not be read, with why: the answer is partial
+};
+
+/// What a service graph or a time series asks of the store.
+struct GraphPlan {
+  std::int64_t from_ns = INT64_MIN;  ///< segments and calls that end in [from_ns, until_ns)
+  std::int64_t until_ns = INT64_MAX;
+  /// 0: one sum over the window; else a multiple of a minute.
+  std::int64_t period_ns = 0;
+  bool from_spans = false;               ///< by every span, not by what was summed before
+  std::int64_t deadline_ns = INT64_MAX;  ///< Clock::MonotonicNs
+  std::stop_token stop = {};             ///< the client left
+};
+
+struct GraphResult {
+  rollup::Rollup rollup{0};
+  std::uint64_t summed_blocks = 0;     ///< answered by what was summed when they were sealed
+  std::uint64_t spans_read = 0;        ///< of traces in blocks
+  std::uint64_t assembled_traces = 0;  ///< of them, those that columns could not tell
+  std::uint64_t column_bytes = 0;      ///< read for that, before compression
+  bool complete = true;                ///< false: stopped by deadline or client
+  double scanned_share = 1;            ///< then: of the blocks
   std::vector<std::string>
       damaged;  ///< blocks that could not be read, with why: the answer is partial
 };
@@ -77,6 +101,11 @@ class TraceStore {
 
   /// Visits matching traces, newest start first (ties: larger id first).
   virtual Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) = 0;
+
+  /// Sums of everything ever stored that ended in the window, as X-Ray's service graph counts it
+  /// (rollup::SampleTrace of each whole trace). What was deleted by id may still be counted; traces
+  /// that were dropped for their age are, minute by minute. Errors: kInvalidArgument (period).
+  virtual Result<GraphResult> Graph(const GraphPlan& plan) = 0;
 
   /// Distinct service names, sorted; at most `limit`.
   virtual Result<std::vector<std::string>> Services(std::size_t limit) = 0;

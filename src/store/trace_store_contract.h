@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "rollup/testing.h"
 #include "store/testing.h"
 #include "store/trace_store.h"
 
@@ -73,6 +74,48 @@ class TraceStoreContract : public ::testing::TestWithParam<MakeHarnessFunction> 
     for (const model::TraceId& id : model_.Ids()) ExpectEqual(id);
     EXPECT_EQ(SearchIds({}), model_.InSearchOrder());
     EXPECT_TRUE(last_.complete);
+  }
+
+  /// The sums of the model's traces, assembled one by one.
+  [[nodiscard]] rollup::Rollup NaiveGraph(const GraphPlan& plan) const {
+    rollup::Rollup naive(plan.period_ns);
+    rollup::KeyTable keys;
+    rollup::Rollup::Sink sink(naive, keys);
+    const std::vector<rollup::RollupWindow> windows{
+        {.from_ns = plan.from_ns, .until_ns = plan.until_ns}};
+    sink.set_windows(windows);
+    for (const model::TraceId& id : model_.Ids()) {
+      auto trace = std::make_shared<model::Trace>();
+      trace->id = id;
+      trace->spans = model_.Trace(id);
+      rollup::SampleTrace(model::Assemble(std::move(trace)), keys, sink);
+    }
+    return naive;
+  }
+  void ExpectGraph(const GraphPlan& plan, const rollup::testing::Printing& printing = {}) {
+    const auto graph = store().Graph(plan);
+    ASSERT_TRUE(graph) << graph.error().message;
+    EXPECT_TRUE(graph->complete);
+    EXPECT_EQ(rollup::testing::Print(graph->rollup, printing),
+              rollup::testing::Print(NaiveGraph(plan), printing))
+        << plan.from_ns << " " << plan.until_ns << " " << plan.period_ns;
+  }
+  /// All time, windows at and between whole minutes, with and without periods.
+  void ExpectGraphs(Rng& rng, const rollup::testing::Printing& printing = {}) {
+    const rollup::testing::TraceShape shape;
+    for (const bool from_spans : {false, true}) {
+      ExpectGraph({.from_spans = from_spans}, printing);
+      ExpectGraph({.period_ns = 5 * rollup::kMinuteNs, .from_spans = from_spans}, printing);
+      for (int i = 0; i < 3; ++i) {
+        GraphPlan plan{.from_spans = from_spans};
+        plan.from_ns = shape.from_ns + static_cast<std::int64_t>(rng.Below(4)) * rollup::kMinuteNs;
+        plan.until_ns = plan.from_ns + static_cast<std::int64_t>(rng.Below(4)) * rollup::kMinuteNs;
+        if (rng.Chance(0.7)) plan.from_ns += static_cast<std::int64_t>(rng.Below(50'000'000'000));
+        if (rng.Chance(0.7)) plan.until_ns += static_cast<std::int64_t>(rng.Below(90'000'000'000));
+        if (rng.Chance(0.3)) plan.period_ns = rollup::kMinuteNs;
+        ExpectGraph(plan, printing);
+      }
+    }
   }
 
   std::unique_ptr<StoreHarness> harness_;
@@ -246,6 +289,61 @@ TEST_P(TraceStoreContract, SearchFilters) {
   plan.filter = *query::Filter::Parse("annotation.color = \"red\"");
   EXPECT_EQ(SearchIds(plan).size(), 10U);
   EXPECT_EQ(last_.scanned_traces, 20U);
+}
+
+TEST_P(TraceStoreContract, GraphIsTheSumOfAllTraces) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    SetUp();
+    model_ = {};
+    Rng rng(seed);
+    ExpectGraphs(rng);
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      Append(rollup::testing::RandomGraphTrace(rng, MakeTraceId(i)));
+      if (rng.Chance(0.1)) harness_->Settle();
+    }
+    ExpectGraphs(rng);
+    harness_->Settle();
+    ExpectGraphs(rng);
+    harness_->Reopen();
+    ExpectGraphs(rng);
+  }
+  EXPECT_FALSE(store().Graph({.period_ns = 7}));
+}
+
+// Extents keep what was seen of spans that others replaced.
+TEST_P(TraceStoreContract, GraphJoinsTracesThatComeInPieces) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    SetUp();
+    model_ = {};
+    Rng rng(seed);
+    for (int step = 0; step < 50; ++step) {
+      if (rng.Chance(0.15)) harness_->Settle();
+      if (rng.Chance(0.05)) harness_->Reopen();
+      const model::TraceId id = MakeTraceId(rng.Below(12));
+      std::vector<model::Span> spans;
+      for (std::uint64_t i = 1 + rng.Below(4); i > 0; --i)
+        spans.push_back(rollup::testing::RandomGraphSpan(rng, id, 1 + rng.Below(12)));
+      Append(spans);
+      harness_->Advance(rng.Chance(0.5) ? 20 * kNsPerSecond : 0);
+      if (step % 10 == 9) ExpectGraphs(rng, {.extent = false});
+    }
+    harness_->Settle();
+    ExpectGraphs(rng, {.extent = false});
+    harness_->Reopen();
+    ExpectGraphs(rng, {.extent = false});
+  }
+}
+
+TEST_P(TraceStoreContract, GraphStopsAtItsBounds) {
+  Rng rng(13);
+  Append(rollup::testing::RandomGraphTrace(rng, MakeTraceId(1)));
+  harness_->Settle();
+  EXPECT_FALSE(store().Graph({.from_spans = true, .deadline_ns = INT64_MIN})->complete);
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_FALSE(store().Graph({.from_spans = true, .stop = source.get_token()})->complete);
 }
 
 TEST_P(TraceStoreContract, ListsServicesAndOperationsOfHeadAndBlocks) {

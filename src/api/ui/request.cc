@@ -76,6 +76,8 @@ Result<QueryRequest> ParseQueryRequest(std::string_view body) {
       FLUORO_TRY(request.after, ParseToken(token));
     } else if (key == "explain") {
       if (value.get(request.explain) != simdjson::SUCCESS) return Wrong(key, "true or false");
+    } else if (key == "from_spans") {
+      if (value.get(request.from_spans) != simdjson::SUCCESS) return Wrong(key, "true or false");
     }
   }
   if (request.from_ns >= request.until_ns) return Wrong("from", "a time before `to`");

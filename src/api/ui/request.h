@@ -17,7 +17,7 @@ inline constexpr std::uint64_t kSearchLimitMax = 10'000;
 inline constexpr std::int64_t kQueryDeadlineNs = 30'000'000'000;
 
 /// {"expression": text, "from": ns, "to": ns, "limit": n, "group": name, "next_token": text,
-/// "explain": bool, "format": name}; every member may be absent or null.
+/// "explain": bool, "from_spans": bool, "format": name}; every member may be absent or null.
 struct QueryRequest {
   std::string expression;
   std::int64_t from_ns = INT64_MIN;
@@ -27,6 +27,7 @@ struct QueryRequest {
   std::string format;
   std::optional<query::Cursor> after;
   bool explain = false;
+  bool from_spans = false;  ///< graphs: by every span, not by what was summed before
 };
 
 /// Errors: kInvalidArgument naming the member.

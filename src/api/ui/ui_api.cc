@@ -113,15 +113,24 @@ struct UiApi::Impl {
     if (!request) return ErrorAnswer(request.error());
     auto plan = MakePlan(*request, clock.MonotonicNs());
     if (!plan) return ErrorAnswer(plan.error());
-    plan->time_range = query::TimeRange::kEvent;
     analysis::ServiceGraphBuilder builder;
-    const auto result = store.Search(*plan, [&](const store::Match& match) {
-      const double probability = match.trace.trace->kept.probability;
-      builder.Add(match.trace, plan->from_ns, plan->until_ns,
-                  probability > 0 ? 1 / probability : 1);
-      return true;
-    });
-    if (!result) return ErrorAnswer(result.error());
+    if (!plan->filter || plan->filter->matches_all()) {
+      const auto found = store.Graph({.from_ns = plan->from_ns,
+                                      .until_ns = plan->until_ns,
+                                      .from_spans = request->from_spans,
+                                      .deadline_ns = plan->deadline_ns});
+      if (!found) return ErrorAnswer(found.error());
+      builder.Add(found->rollup);
+    } else {
+      plan->time_range = query::TimeRange::kEvent;
+      const auto result = store.Search(*plan, [&](const store::Match& match) {
+        const double probability = match.trace.trace->kept.probability;
+        builder.Add(match.trace, plan->from_ns, plan->until_ns,
+                    probability > 0 ? 1 / probability : 1);
+        return true;
+      });
+      if (!result) return ErrorAnswer(result.error());
+    }
     return net::HttpResponse::Json(200,
                                    GraphJson(builder.Build(), request->from_ns, request->until_ns));
   }

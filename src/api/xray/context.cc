@@ -43,16 +43,27 @@ TraceIds TraceIdsOf(const MembersView& members) {
   return found;
 }
 
-void TellWhatIsMissing(const store::SearchResult& found, Answer& answer) {
-  if (!found.complete) {
+namespace {
+
+template <class Result>
+void TellOfPart(const Result& found, Answer& answer) {
+  if (!found.complete)
     answer.headers["x-fluoro-scanned-share"] = std::to_string(found.scanned_share);
-  }
+  if (!found.damaged.empty())
+    answer.headers["x-fluoro-damaged-blocks"] = std::to_string(found.damaged.size());
+}
+
+}  // namespace
+
+void TellWhatIsMissing(const store::SearchResult& found, Answer& answer) {
+  TellOfPart(found, answer);
   if (found.cut_traces > 0) {
     answer.headers["x-fluoro-cut-traces"] = std::to_string(found.cut_traces);
   }
-  if (!found.damaged.empty()) {
-    answer.headers["x-fluoro-damaged-blocks"] = std::to_string(found.damaged.size());
-  }
+}
+
+void TellWhatIsMissing(const store::GraphResult& found, Answer& answer) {
+  TellOfPart(found, answer);
 }
 
 }  // namespace fluoro::api::xray

@@ -62,5 +62,6 @@ inline constexpr std::int64_t kQueryDeadlineNs = 30 * kNsPerSecond;
 /// candidates, where it stopped early), `x-fluoro-cut-traces` (traces judged by their first part),
 /// `x-fluoro-damaged-blocks` (blocks that could not be read).
 void TellWhatIsMissing(const store::SearchResult& found, Answer& answer);
+void TellWhatIsMissing(const store::GraphResult& found, Answer& answer);
 
 }  // namespace fluoro::api::xray

@@ -7,18 +7,12 @@
 #include "api/xray/context.h"
 #include "api/xray/render.h"
 #include "base/json.h"
-#include "query/plan.h"
 
 namespace fluoro::api::xray {
 namespace {
 
 constexpr std::size_t kServicesPage = 100;
 constexpr std::size_t kGraphTraceIdsMax = 100;
-
-double WeightOf(const model::AssembledTrace& trace) {
-  const double probability = trace.trace->kept.probability;
-  return probability > 0 ? 1 / probability : 1;
-}
 
 }  // namespace
 
@@ -34,16 +28,12 @@ ApiResult<Answer> GetServiceGraph(Context& context, const Request& request) {
   Answer answer;
   const auto compute = [&]() -> ApiResult<std::vector<std::string>> {
     analysis::ServiceGraphBuilder builder;
-    query::Plan plan;
-    plan.from_ns = window->from_ns;
-    plan.until_ns = window->until_ns;
-    plan.time_range = query::TimeRange::kEvent;
-    plan.deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
     FLUORO_API_TRY(
-        const store::SearchResult found, context.store.Search(plan, [&](const store::Match& match) {
-          builder.Add(match.trace, window->from_ns, window->until_ns, WeightOf(match.trace));
-          return true;
-        }));
+        const store::GraphResult found,
+        context.store.Graph({.from_ns = window->from_ns,
+                             .until_ns = window->until_ns,
+                             .deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs}));
+    builder.Add(found.rollup);
     TellWhatIsMissing(found, answer);
     return RenderServices(builder.Build());
   };

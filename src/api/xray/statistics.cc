@@ -10,7 +10,6 @@
 #include "api/xray/render.h"
 #include "base/json.h"
 #include "query/filter.h"
-#include "query/plan.h"
 
 namespace fluoro::api::xray {
 namespace {
@@ -69,18 +68,13 @@ ApiResult<std::vector<std::string>> Points(Context& context, const Series& serie
   const std::int64_t from_ns = series.window.from_ns - (series.forecast ? kForecastHistoryNs : 0);
   const std::int64_t period_ns = series.period_s * kNsPerSecond;
   analysis::TimeSeriesBuilder builder(period_ns, series.selector);
-  query::Plan plan;
-  plan.from_ns = from_ns;
-  plan.until_ns = series.window.until_ns;
-  plan.time_range = query::TimeRange::kEvent;
-  plan.deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
-  FLUORO_API_TRY(const store::SearchResult found,
-                 context.store.Search(plan, [&](const store::Match& match) {
-                   const double probability = match.trace.trace->kept.probability;
-                   builder.Add(match.trace, from_ns, series.window.until_ns,
-                               probability > 0 ? 1 / probability : 1);
-                   return true;
-                 }));
+  FLUORO_API_TRY(
+      const store::GraphResult found,
+      context.store.Graph({.from_ns = from_ns,
+                           .until_ns = series.window.until_ns,
+                           .period_ns = period_ns,
+                           .deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs}));
+  builder.Add(found.rollup);
   TellWhatIsMissing(found, answer);
 
   std::map<std::int64_t, Forecast> forecasts;

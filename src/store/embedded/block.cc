@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/path.h"
-#include "store/embedded/column_sieve.h"
 
 namespace fluoro::store {
 namespace {
@@ -370,43 +369,49 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
   return keys;
 }
 
+Result<std::uint64_t> Block::WithColumns(const TraceTable& table, std::uint32_t group,
+                                         const UseColumns& use) const {
+  std::uint64_t bytes_read = 0;
+  std::unique_ptr<File> file;
+  Columns columns;
+  const ColumnReader read = [&](std::uint32_t id) -> Result<std::string_view> {
+    if (file == nullptr) {
+      FLUORO_TRY(file, OpenFile());
+      // Small columns stand in packs; a large one is read when it is asked for.
+      FLUORO_TRY(columns, ReadColumns(*file, group, std::span<const RowColumn>()));
+      for (const auto& held : columns.held) bytes_read += held->size();
+    }
+    if (const auto known = columns.by_id.find(id); known != columns.by_id.end())
+      return known->second;
+    for (const Section& section : SectionsOf(group)) {
+      if (section.type != SectionType::kColumn || section.row_group != group ||
+          section.column != id)
+        continue;
+      FLUORO_TRY(std::string raw, ReadSection(*file, section));
+      bytes_read += raw.size();
+      columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
+      return columns.by_id[id] = *columns.held.back();
+    }
+    return std::string_view();
+  };
+  if (auto used = use(RunsOf(table, group), read); !used) {
+    return std::unexpected(
+        Named(std::move(used).error().With("row group " + std::to_string(group))));
+  }
+  return bytes_read;
+}
+
 Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& table,
                                   std::uint32_t group) const {
   Sieved sieved;
-  const auto load = [&]() -> Result<void> {
-    std::unique_ptr<File> file;
-    Columns columns;
-    const ColumnReader read = [&](std::uint32_t id) -> Result<std::string_view> {
-      if (file == nullptr) {
-        FLUORO_TRY(file, OpenFile());
-        // Small columns stand in packs; a large one is read when it is asked for.
-        FLUORO_TRY(columns, ReadColumns(*file, group, std::span<const RowColumn>()));
-        for (const auto& held : columns.held) sieved.bytes_read += held->size();
-      }
-      if (const auto known = columns.by_id.find(id); known != columns.by_id.end())
-        return known->second;
-      for (const Section& section : SectionsOf(group)) {
-        if (section.type != SectionType::kColumn || section.row_group != group ||
-            section.column != id)
-          continue;
-        FLUORO_TRY(std::string raw, ReadSection(*file, section));
-        sieved.bytes_read += raw.size();
-        columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
-        return columns.by_id[id] = *columns.held.back();
-      }
-      return std::string_view();
-    };
-    const std::vector<TraceRun> runs = RunsOf(table, group);
+  const auto sift = [&](std::span<const TraceRun> runs, const ColumnReader& read) -> Result<void> {
     FLUORO_TRY(const std::vector<bool> passes, SieveRowGroup(sieve, runs, read));
     for (std::size_t run = 0; run < runs.size(); ++run) {
       if (!runs[run].is_gap) sieved.passes.push_back(passes[run]);
     }
     return {};
   };
-  if (auto loaded = load(); !loaded) {
-    return std::unexpected(
-        Named(std::move(loaded).error().With("row group " + std::to_string(group))));
-  }
+  FLUORO_TRY(sieved.bytes_read, WithColumns(table, group, sift));
   sieved.first_run = FirstRunOf(table, group);
   return sieved;
 }

@@ -18,6 +18,7 @@
 #include "query/sieve.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
+#include "store/embedded/column_sieve.h"
 
 namespace fluoro::store {
 
@@ -77,6 +78,15 @@ class Block {
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
 
+  /// Calls `use` with what the rows of a row group are, and a reader of its columns, which reads
+  /// what it is asked for. Not cached. Returns the bytes that were read.
+  using UseColumns = std::function<Result<void>(std::span<const TraceRun>, const ColumnReader&)>;
+  Result<std::uint64_t> WithColumns(const TraceTable& table, std::uint32_t group,
+                                    const UseColumns& use) const;
+  /// Number, in order of rows, of the first trace with rows in a row group or behind it.
+  [[nodiscard]] std::size_t FirstRunOf(const TraceTable& table, std::uint32_t group) const;
+  [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
+
   /// What a sieve says of the traces of a row group.
   struct Sieved {
     std::size_t first_run = 0;  ///< in order of rows
@@ -132,9 +142,6 @@ class Block {
                               std::optional<std::span<const RowColumn>> wanted) const;
   void IndexGroups();
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
-  /// The first trace, in order of rows, with rows in a row group or behind it.
-  [[nodiscard]] std::size_t FirstRunOf(const TraceTable& table, std::uint32_t group) const;
-  [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
   Result<void> OrderByRow(TraceTable& table) const;
   [[nodiscard]] Error Named(Error error) const;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "store/embedded/attribute_directory.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/columns.h"
 
@@ -42,12 +43,7 @@ class ColumnSieve {
   }
 
  private:
-  struct Entry {
-    AttributeOwner owner = AttributeOwner::kSpan;
-    AttributeType type = AttributeType::kNull;
-    model::AttributeRole role = model::AttributeRole::kPlain;
-    std::string_view key;
-  };
+  using Entry = AttributeColumnName;
   struct Shapes {
     CodedTexts texts;  ///< of each owner: the numbers of its columns, from 1
     std::size_t owners = 0;
@@ -82,22 +78,8 @@ class ColumnSieve {
 
   Result<const std::vector<Entry>*> Directory() {
     if (directory_) return &*directory_;
-    FLUORO_TRY(ByteReader in, Column(RowColumn::kAttributeKeys));
-    FLUORO_TRY(const std::uint64_t count, in.TakeCount(in.left()));
-    std::vector<Entry> entries(count);
-    for (Entry& entry : entries) {
-      FLUORO_TRY(const std::uint8_t owner, in.TakeU8());
-      FLUORO_TRY(const std::uint8_t type, in.TakeU8());
-      FLUORO_TRY(const std::uint8_t role, in.TakeU8());
-      if (owner >= kAttributeOwners || type > static_cast<std::uint8_t>(AttributeType::kKvList)) {
-        return Fail(ErrorCode::kCorruption, "row group: unknown kind of attribute column");
-      }
-      FLUORO_TRY(entry.key, in.TakeText());
-      entry.owner = static_cast<AttributeOwner>(owner);
-      entry.type = static_cast<AttributeType>(type);
-      entry.role = static_cast<model::AttributeRole>(role);
-    }
-    directory_ = std::move(entries);
+    FLUORO_TRY(const ByteReader in, Column(RowColumn::kAttributeKeys));
+    FLUORO_TRY(directory_, DecodeAttributeDirectory(in));
     return &*directory_;
   }
 

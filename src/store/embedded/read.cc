@@ -17,8 +17,16 @@ Result<Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
     list = blocks_;
     found.head = head_.Find(id);
   }
-  if (found.head) found.start_ns = found.head->start_ns;
-  for (const auto& block : *list) {
+  FLUORO_TRY(Fragments in_blocks, FindIn(*list, id));
+  found.blocks = std::move(in_blocks.blocks);
+  found.start_ns = in_blocks.start_ns;
+  if (found.head) found.start_ns = std::min(found.start_ns, found.head->start_ns);
+  return found;
+}
+
+Result<Fragments> EmbeddedStoreImpl::FindIn(const BlockList& list, const model::TraceId& id) {
+  Fragments found;
+  for (const auto& block : list) {
     if (!block->MayContain(id) || block->IsDeleted(id)) continue;
     FLUORO_TRY(auto table, block->Table());
     const auto places = table->Find(id);

@@ -18,6 +18,7 @@
 #include "store/embedded/block.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/graph_reader.h"
 #include "store/embedded/head.h"
 #include "store/embedded/log.h"
 #include "store/embedded/trace_reader.h"
@@ -70,6 +71,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   // search.cc
   Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) override;
 
+  // graph.cc
+  Result<GraphResult> Graph(const GraphPlan& plan) override;
+
   // maintain.cc
   Result<std::uint64_t> Delete(std::span<const model::TraceId> ids) override;
   Result<void> DropBefore(std::int64_t arrival_ns) override;
@@ -78,6 +82,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
  private:
   friend class SearchRun;
+  friend class GraphRun;
 
   // LogOwner
   void Apply(const std::vector<Commit>& commits) override;
@@ -131,6 +136,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   // read.cc
   Result<Fragments> Find(const model::TraceId& id);
+  /// Of these blocks alone.
+  static Result<Fragments> FindIn(const BlockList& list, const model::TraceId& id);
 
   std::shared_ptr<const BlockList> blocks() {
     MutexLock lock(state_mutex_);
@@ -148,6 +155,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   BlockCache cache_;
   BlockCache merge_cache_;
   ReadBudget read_budget_;
+
+  Mutex graph_mutex_;
+  /// Between questions: they remember what spans mean.
+  std::vector<std::unique_ptr<GraphReader>> graph_readers_ FLUORO_GUARDED_BY(graph_mutex_);
 
   /// Order of locks: merge_mutex_, maintenance_mutex_, then the log's own, then state_mutex_. The
   /// first serialises merges, which may take minutes; the second seals, retention and deletes,

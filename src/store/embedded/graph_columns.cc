@@ -1,0 +1,393 @@
+#include "store/embedded/graph_columns.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "store/embedded/attribute_directory.h"
+
+namespace fluoro::store {
+namespace {
+
+using model::AttributeType;
+using rollup::FactsId;
+
+bool IsText(AttributeType type) {
+  return type == AttributeType::kString || type == AttributeType::kBytes ||
+         type == AttributeType::kArray || type == AttributeType::kKvList;
+}
+
+std::uint64_t Mix(std::uint64_t hash, std::uint64_t word) {
+  hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+  return hash ^ (hash >> 29);
+}
+
+std::unexpected<Error> Bad(std::string what) {
+  return Fail(ErrorCode::kCorruption, "row group: " + std::move(what));
+}
+
+Result<ByteReader> Open(const ColumnReader& column, RowColumn id, std::size_t index = 0) {
+  FLUORO_TRY(const std::string_view bytes,
+             column(static_cast<std::uint32_t>(id) + static_cast<std::uint32_t>(index)));
+  return ByteReader(bytes);
+}
+
+}  // namespace
+
+Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const TraceRun> traces,
+                                Ids ids) {
+  ids_.clear();
+  parent_ids_.clear();
+  links_.clear();
+  FLUORO_CHECK_OK(ReadCounts(column, traces));
+  FLUORO_TRY(const bool covered, ReadAttributes(column));
+  if (!covered) return false;
+  constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kStarts, UINT64_MAX, starts_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kDurations, UINT64_MAX, durations_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kKinds, 6, kinds_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kStatuses, 3, statuses_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kSources, 5, sources_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kFlags, kU32, flags_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kOtelFlags, kU32, otel_flags_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kResources, resources_count_, resources_));
+  FLUORO_CHECK_OK(ReadNames(column));
+  if (ids == Ids::kWanted || links_count_ > 0) FLUORO_CHECK_OK(ReadIds(column));
+  if (links_count_ > 0) FLUORO_CHECK_OK(ReadLinks(column, traces));
+  spans_.resize(count_);
+  FLUORO_CHECK_OK(ReadParents(column, traces, ids));
+  NumberResources();
+  ++epoch_;
+  words_.clear();
+  slots_used_ = 0;
+  names_used_ = 0;
+  std::size_t row = 0;
+  for (const TraceRun& trace : traces) {
+    for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
+      rollup::JoinSpan& span = spans_[row];
+      span.start_ns = WrapAdd(trace.start_ns, static_cast<std::int64_t>(starts_[row]));
+      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations_[row]));
+      span.facts = FactsOf(row);
+    }
+  }
+  return true;
+}
+
+void GraphColumns::ReadBatch(const model::SpanBatch& batch, std::span<const TraceRun> runs,
+                             rollup::BatchDescriber& describer) {
+  count_ = batch.size();
+  spans_.resize(count_);
+  ids_.resize(count_);
+  parent_ids_.resize(count_);
+  flags_.resize(count_);
+  links_.clear();
+  rollup::IdIndex index;
+  std::uint32_t row = 0;
+  for (const TraceRun& run : runs) {
+    const std::uint32_t first = row;
+    for (; row < first + run.rows; ++row) {
+      ids_[row] = rollup::IdIndex::Word(batch.span_ids[row]);
+      parent_ids_[row] = rollup::IdIndex::Word(batch.parent_ids[row]);
+      flags_[row] = batch.flags[row];
+      const model::Range links = batch.span_links[row];
+      for (std::uint32_t l = links.begin; l < links.end; ++l) {
+        if (batch.links[l].trace_id == run.id)
+          links_.push_back({.row = row, .id = rollup::IdIndex::Word(batch.links[l].span_id)});
+      }
+    }
+    index.Build(std::span(ids_).subspan(first, run.rows));
+    for (row = first; row < first + run.rows; ++row) {
+      const bool has_parent = parent_ids_[row] != 0 && parent_ids_[row] != ids_[row];
+      spans_[row] = {.start_ns = batch.start_ns[row],
+                     .end_ns = batch.end_ns[row],
+                     .parent = has_parent ? index.Find(parent_ids_[row]) : rollup::kNoParent,
+                     .facts = describer.Describe(batch, row)};
+    }
+  }
+}
+
+std::span<const rollup::TraceRowLink> GraphColumns::LinksOf(std::size_t first,
+                                                            std::size_t count) const {
+  const auto begin = std::ranges::lower_bound(links_, first, {}, &rollup::TraceRowLink::row);
+  const auto end =
+      std::ranges::lower_bound(begin, links_.end(), first + count, {}, &rollup::TraceRowLink::row);
+  return {begin, end};
+}
+
+Result<void> GraphColumns::ReadCounts(const ColumnReader& column,
+                                      std::span<const TraceRun> traces) {
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kCounts));
+  FLUORO_TRY(count_, in.TakeCount(kRowGroupSpansMax));
+  FLUORO_TRY(resources_count_, in.TakeCount(count_));
+  for (int skipped = 0; skipped < 2; ++skipped) {  // scopes, events
+    FLUORO_TRY([[maybe_unused]] const std::uint64_t unused, in.TakeCount(kRowGroupRowsMax));
+  }
+  FLUORO_TRY(links_count_, in.TakeCount(kRowGroupRowsMax));
+  std::uint64_t rows = 0;
+  for (const TraceRun& trace : traces) rows += trace.rows;
+  if (rows != count_) {
+    return Bad("the trace table says " + std::to_string(rows) + " spans, the columns " +
+               std::to_string(count_));
+  }
+  return {};
+}
+
+Result<void> GraphColumns::Ints(const ColumnReader& column, RowColumn id, std::uint64_t limit,
+                                std::vector<std::uint64_t>& to) const {
+  FLUORO_TRY(ByteReader in, Open(column, id));
+  to.resize(count_);
+  return limit == UINT64_MAX ? DecodeInts(in, to) : DecodeIntsBelow(in, limit, to);
+}
+
+Result<void> GraphColumns::ReadNames(const ColumnReader& column) {
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kNames));
+  FLUORO_TRY(names_, DecodeCodedTexts(in, count_));
+  return {};
+}
+
+Result<bool> GraphColumns::ReadAttributes(const ColumnReader& column) {
+  FLUORO_TRY(const ByteReader in, Open(column, RowColumn::kAttributeKeys));
+  FLUORO_TRY(const auto directory, DecodeAttributeDirectory(in));
+  attributes_.clear();
+  attribute_of_.assign(directory.size(), 0);
+  for (std::size_t i = 0; i < directory.size(); ++i) {
+    const AttributeColumnName& name = directory[i];
+    if (name.role != model::AttributeRole::kPlain) continue;
+    const bool of_span = name.owner == AttributeOwner::kSpan;
+    if (!of_span && name.owner != AttributeOwner::kResource) continue;
+    const auto number = of_span ? rollup::Description::KeyOf(name.key)
+                                : rollup::Description::ResourceKeyOf(name.key);
+    if (!number) continue;
+    Attributes& attributes = attributes_.emplace_back();
+    attributes.number = *number;
+    attributes.type = name.type;
+    attributes.owner = static_cast<std::size_t>(name.owner);
+    attribute_of_[i] = static_cast<std::uint32_t>(attributes_.size());
+  }
+  FLUORO_TRY(const bool resources, ReadShapes(column, AttributeOwner::kResource, resources_count_));
+  FLUORO_TRY(const bool spans, ReadShapes(column, AttributeOwner::kSpan, count_));
+  if (!resources || !spans) return false;
+  FLUORO_CHECK_OK(ReadValues(column));
+  return true;
+}
+
+// Which of the columns that are read stand in each shape, and how many values each has.
+Result<bool> GraphColumns::ReadShapes(const ColumnReader& column, AttributeOwner owner,
+                                      std::size_t owners) {
+  FLUORO_TRY(const ByteReader overflow,
+             Open(column, RowColumn::kOverflow, static_cast<std::size_t>(owner)));
+  if (overflow.left() > 0) return false;
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kShapes, static_cast<std::size_t>(owner)));
+  FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, owners));
+  Owner& to = owner == AttributeOwner::kSpan ? span_owner_ : resource_owner_;
+  to.shapes.resize(owners);
+  to.columns.assign(texts.entries.size(), {});
+  std::vector<std::uint64_t> uses(texts.entries.size());
+  for (std::size_t i = 0; i < owners; ++i) {
+    to.shapes[i] = texts.CodeOf(i);
+    ++uses[to.shapes[i]];
+  }
+  for (std::size_t shape = 0; shape < to.columns.size(); ++shape) {
+    const std::string_view numbers = texts.Entry(shape);
+    if (numbers.size() % sizeof(std::uint32_t) != 0) return Bad("a shape ends inside a number");
+    for (std::size_t at = 0; at < numbers.size(); at += sizeof(std::uint32_t)) {
+      std::uint32_t number = 0;
+      std::memcpy(&number, numbers.data() + at, sizeof number);
+      if (number == 0 || number > attribute_of_.size()) return Bad("a shape names no column");
+      const std::uint32_t place = attribute_of_[number - 1];
+      if (place == 0) continue;
+      Attributes& attributes = attributes_[place - 1];
+      if (attributes.owner != static_cast<std::size_t>(owner))
+        return Bad("a shape names a column of another owner");
+      attributes.count += uses[shape];
+      if (attributes.count > kRowGroupRowsMax) return Bad("too many attributes");
+      to.columns[shape].push_back(place - 1);
+    }
+  }
+  return true;
+}
+
+Result<void> GraphColumns::ReadValues(const ColumnReader& column) {
+  for (std::size_t i = 0; i < attribute_of_.size(); ++i) {
+    if (attribute_of_[i] == 0) continue;
+    Attributes& attributes = attributes_[attribute_of_[i] - 1];
+    if (attributes.type == AttributeType::kNull || attributes.count == 0) {
+      attributes.codes.assign(attributes.count, 0);
+      continue;
+    }
+    FLUORO_TRY(ByteReader in, Open(column, RowColumn::kAttributes, i));
+    if (IsText(attributes.type)) {
+      FLUORO_TRY(attributes.texts, DecodeCodedTexts(in, attributes.count));
+      attributes.codes = std::move(attributes.texts.codes);
+      if (!attributes.codes.empty()) continue;
+      attributes.codes.resize(attributes.count);
+      for (std::size_t value = 0; value < attributes.count; ++value)
+        attributes.codes[value] = value;
+    } else {
+      attributes.codes.resize(attributes.count);
+      FLUORO_CHECK_OK(DecodeInts(in, attributes.codes));
+    }
+  }
+  return {};
+}
+
+Result<void> GraphColumns::ReadIds(const ColumnReader& column) {
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kSpanIds));
+  FLUORO_TRY(const std::string_view raw, in.Take(std::uint64_t{8} * count_));
+  ids_.resize(count_);
+  if (count_ > 0) std::memcpy(ids_.data(), raw.data(), raw.size());
+  return {};
+}
+
+Result<void> GraphColumns::ReadParents(const ColumnReader& column, std::span<const TraceRun> traces,
+                                       Ids ids) {
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kParents, UINT64_MAX, parents_));
+  const bool with_ids = ids == Ids::kWanted;
+  std::optional<ByteReader> sent;
+  if (with_ids) {
+    FLUORO_TRY(sent, Open(column, RowColumn::kParentIds));
+    parent_ids_.assign(count_, 0);
+  }
+  std::size_t row = 0;
+  for (const TraceRun& trace : traces) {
+    const std::size_t first = row;
+    for (std::int64_t i = 0; i < trace.rows; ++i, ++row) {
+      std::int32_t& parent = spans_[row].parent;
+      parent = rollup::kNoParent;
+      if (parents_[row] == 0) continue;
+      if (parents_[row] == 1) {
+        parent = rollup::kAbsentParent;
+        if (!with_ids) continue;
+        FLUORO_TRY(parent_ids_[row], sent->TakeFixed64());
+        continue;
+      }
+      const std::int64_t at = WrapAdd(i, UnZigZag(parents_[row] - 2));
+      if (at < 0 || at >= trace.rows) return Bad("a parent lies outside its trace");
+      if (at != i) parent = static_cast<std::int32_t>(at);
+      if (with_ids) parent_ids_[row] = ids_[first + static_cast<std::size_t>(at)];
+    }
+  }
+  return {};
+}
+
+Result<void> GraphColumns::ReadLinks(const ColumnReader& column, std::span<const TraceRun> traces) {
+  std::vector<std::uint64_t> counts;
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kLinkCounts, links_count_ + 1, counts));
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kLinkIds));
+  std::uint32_t row = 0;
+  for (const TraceRun& trace : traces) {
+    for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
+      for (std::uint64_t link = 0; link < counts[row]; ++link) {
+        FLUORO_TRY(const std::string_view trace_id, in.Take(trace.id.bytes.size()));
+        FLUORO_TRY(const std::uint64_t id, in.TakeFixed64());
+        if (std::memcmp(trace_id.data(), trace.id.bytes.data(), trace_id.size()) == 0)
+          links_.push_back({.row = row, .id = id});
+      }
+    }
+  }
+  return {};
+}
+
+void GraphColumns::AddValue(const Attributes& attributes, std::size_t value) {
+  const std::uint64_t code = attributes.codes[value];
+  if (IsText(attributes.type)) {
+    description_.AddText(attributes.number, attributes.type, attributes.texts.Entry(code));
+  } else {
+    description_.AddBits(
+        attributes.number, attributes.type,
+        attributes.type == AttributeType::kInt ? static_cast<std::uint64_t>(UnZigZag(code)) : code);
+  }
+}
+
+void GraphColumns::NumberResources() {
+  resource_numbers_.resize(resources_count_);
+  for (std::size_t i = 0; i < resources_count_; ++i) {
+    description_.BeginResource();
+    for (const std::uint32_t place : resource_owner_.columns[resource_owner_.shapes[i]]) {
+      Attributes& attributes = attributes_[place];
+      AddValue(attributes, attributes.next++);
+    }
+    resource_numbers_[i] = table_.Resource(description_);
+  }
+}
+
+void GraphColumns::GrowSlots() {
+  std::vector<Slot> before(std::max<std::size_t>(256, slots_.size() * 2));
+  before.swap(slots_);
+  for (const Slot& slot : before) {
+    if (slot.epoch != epoch_) continue;
+    std::size_t at = slot.hash & (slots_.size() - 1);
+    while (slots_[at].epoch == epoch_) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = slot;
+  }
+}
+
+void GraphColumns::GrowNames() {
+  std::vector<NameSlot> before(std::max<std::size_t>(256, name_slots_.size() * 2));
+  before.swap(name_slots_);
+  for (const NameSlot& slot : before) {
+    if (slot.epoch != epoch_) continue;
+    std::size_t at = Mix(0, slot.key) & (name_slots_.size() - 1);
+    while (name_slots_[at].epoch == epoch_) at = (at + 1) & (name_slots_.size() - 1);
+    name_slots_[at] = slot;
+  }
+}
+
+FactsId GraphColumns::FactsOf(std::size_t row) {
+  const rollup::Description::Head head{.kind = static_cast<model::SpanKind>(kinds_[row]),
+                                       .status = static_cast<model::StatusCode>(statuses_[row]),
+                                       .source = static_cast<model::SpanSource>(sources_[row]),
+                                       .has_parent = parents_[row] != 0,
+                                       .flags = static_cast<std::uint32_t>(flags_[row]),
+                                       .otel_flags = static_cast<std::uint32_t>(otel_flags_[row]),
+                                       .resource = resource_numbers_[resources_[row]]};
+  const std::vector<std::uint32_t>& columns = span_owner_.columns[span_owner_.shapes[row]];
+  tuple_.clear();
+  tuple_.push_back(head.Packed());
+  tuple_.push_back(span_owner_.shapes[row]);
+  std::uint64_t hash = Mix(tuple_[0], tuple_[1]);
+  for (const std::uint32_t place : columns) {
+    Attributes& attributes = attributes_[place];
+    tuple_.push_back(attributes.codes[attributes.next++]);
+    hash = Mix(hash, tuple_.back());
+  }
+  if (2 * (slots_used_ + 1) > slots_.size()) GrowSlots();
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  for (; slots_[at].epoch == epoch_; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.hash == hash && slot.count == tuple_.size() &&
+        std::equal(tuple_.begin(), tuple_.end(), words_.begin() + slot.words)) {
+      break;
+    }
+  }
+  Slot& slot = slots_[at];
+  if (slot.epoch != epoch_) {
+    description_.Begin(head);
+    for (const std::uint32_t place : columns)
+      AddValue(attributes_[place], attributes_[place].next - 1);
+    slot = {.epoch = epoch_,
+            .hash = hash,
+            .words = static_cast<std::uint32_t>(words_.size()),
+            .count = static_cast<std::uint32_t>(tuple_.size()),
+            .found = table_.Find(description_)};
+    words_.insert(words_.end(), tuple_.begin(), tuple_.end());
+    ++slots_used_;
+  }
+  if (!slot.found.by_name) return slot.found.id;
+
+  const std::size_t code = names_.CodeOf(row);
+  const std::uint64_t key = std::uint64_t{slot.found.id} << 32 | code;
+  if (2 * (names_used_ + 1) > name_slots_.size()) GrowNames();
+  const std::size_t names_mask = name_slots_.size() - 1;
+  at = Mix(0, key) & names_mask;
+  while (name_slots_[at].epoch == epoch_ && name_slots_[at].key != key) at = (at + 1) & names_mask;
+  NameSlot& name = name_slots_[at];
+  if (name.epoch != epoch_) {
+    name = {
+        .epoch = epoch_, .key = key, .facts = table_.FindNamed(slot.found.id, names_.Entry(code))};
+    ++names_used_;
+  }
+  return name.facts;
+}
+
+}  // namespace fluoro::store

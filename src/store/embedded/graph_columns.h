@@ -1,0 +1,111 @@
+// What the service graph needs of a row group's spans, by columns: no span is made, and equal
+// combinations of codes are judged once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "rollup/facts.h"
+#include "rollup/join.h"
+#include "rollup/trace_sampler.h"
+#include "store/embedded/column_sieve.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/row_group.h"
+
+namespace fluoro::store {
+
+/// Reused from row group to row group, so that its memory is. Not thread-safe.
+class GraphColumns {
+ public:
+  explicit GraphColumns(rollup::FactsTable& table) : table_(table) {}
+
+  enum class Ids : std::uint8_t { kNone, kWanted };
+  /// False: some attributes stand outside the columns (overflow), nothing can be said by columns.
+  /// @param column  borrowed for the call. Errors: kCorruption, kUnsupported, those of `column`.
+  Result<bool> Read(const ColumnReader& column, std::span<const TraceRun> traces, Ids ids);
+
+  /// The same from spans that were read whole. `runs` as the columns' would be.
+  void ReadBatch(const model::SpanBatch& batch, std::span<const TraceRun> runs,
+                 rollup::BatchDescriber& describer);
+
+  /// By row. `parent` is a place in the row's run; a parent outside it is kAbsentParent.
+  [[nodiscard]] std::span<const rollup::JoinSpan> spans() const { return spans_; }
+  /// Links to spans of the row's own trace, of rows [first, first + count), in order of rows.
+  [[nodiscard]] std::span<const rollup::TraceRowLink> LinksOf(std::size_t first,
+                                                              std::size_t count) const;
+  /// By row, only with Ids::kWanted (and ids() where there are links).
+  [[nodiscard]] std::span<const std::uint64_t> ids() const { return ids_; }
+  [[nodiscard]] std::span<const std::uint64_t> parent_ids() const { return parent_ids_; }
+  [[nodiscard]] std::span<const std::uint64_t> flags() const { return flags_; }
+
+ private:
+  // One column of attributes that facts are read from.
+  struct Attributes {
+    std::uint8_t number = 0;  // of the key
+    model::AttributeType type = model::AttributeType::kNull;
+    std::size_t owner = 0;
+    std::size_t count = 0;  // values
+    std::size_t next = 0;
+    CodedTexts texts;
+    std::vector<std::uint64_t> codes;  // or the values, if they are numbers
+  };
+  struct Owner {
+    std::vector<std::uint64_t> shapes;                // by owner
+    std::vector<std::vector<std::uint32_t>> columns;  // by shape: places in attributes_
+  };
+  struct Slot {
+    std::uint64_t epoch = 0;
+    std::uint64_t hash = 0;
+    std::uint32_t words = 0;  // where its words are
+    std::uint32_t count = 0;
+    rollup::FactsTable::Found found;
+  };
+  struct NameSlot {
+    std::uint64_t epoch = 0;
+    std::uint64_t key = 0;
+    rollup::FactsId facts = 0;
+  };
+
+  Result<void> ReadCounts(const ColumnReader& column, std::span<const TraceRun> traces);
+  Result<void> Ints(const ColumnReader& column, RowColumn id, std::uint64_t limit,
+                    std::vector<std::uint64_t>& to) const;
+  Result<bool> ReadAttributes(const ColumnReader& column);
+  Result<bool> ReadShapes(const ColumnReader& column, AttributeOwner owner, std::size_t owners);
+  Result<void> ReadValues(const ColumnReader& column);
+  Result<void> ReadParents(const ColumnReader& column, std::span<const TraceRun> traces, Ids ids);
+  Result<void> ReadLinks(const ColumnReader& column, std::span<const TraceRun> traces);
+  Result<void> ReadIds(const ColumnReader& column);
+  void NumberResources();
+  void AddValue(const Attributes& attributes, std::size_t value);
+  rollup::FactsId FactsOf(std::size_t row);
+  Result<void> ReadNames(const ColumnReader& column);
+  void GrowSlots();
+  void GrowNames();
+
+  rollup::FactsTable& table_;
+  rollup::Description description_;
+  std::size_t count_ = 0;
+  std::size_t resources_count_ = 0;
+  std::size_t links_count_ = 0;
+  std::vector<rollup::JoinSpan> spans_;
+  std::vector<rollup::TraceRowLink> links_;
+  std::vector<std::uint64_t> ids_, parent_ids_, flags_;
+  std::vector<std::uint64_t> starts_, durations_, kinds_, statuses_, sources_, otel_flags_,
+      resources_, parents_;
+  CodedTexts names_;
+  std::vector<Attributes> attributes_;
+  std::vector<std::uint32_t> attribute_of_;  // by column of the directory: place + 1; 0: not read
+  Owner span_owner_, resource_owner_;
+  std::vector<std::uint32_t> resource_numbers_;
+  std::uint64_t epoch_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<std::uint64_t> words_;
+  std::size_t slots_used_ = 0;
+  std::vector<std::uint64_t> tuple_;
+  std::vector<NameSlot> name_slots_;
+  std::size_t names_used_ = 0;
+};
+
+}  // namespace fluoro::store
