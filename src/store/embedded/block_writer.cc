@@ -16,34 +16,6 @@ constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr int kZstdLevel = 1;
 
-std::size_t TextBytes(const model::SpanBatch& batch, model::Range attributes) {
-  std::size_t bytes = 0;
-  for (std::uint32_t i = attributes.begin; i < attributes.end; ++i) {
-    const model::AttributeCell& cell = batch.attributes[i];
-    using enum model::AttributeType;
-    const bool text =
-        cell.type == kString || cell.type == kBytes || cell.type == kArray || cell.type == kKvList;
-    bytes += 32 + (text ? static_cast<std::uint32_t>(cell.payload) : 0);
-  }
-  return bytes;
-}
-
-/// What a row adds to its group, roughly and rather too much.
-std::size_t RowBytes(const RowRef& row) {
-  const model::SpanBatch& batch = *row.batch;
-  std::size_t bytes =
-      256 + batch.documents[row.row].bytes + TextBytes(batch, batch.span_attributes[row.row]);
-  const model::Range events = batch.span_events[row.row];
-  for (std::uint32_t i = events.begin; i < events.end; ++i) {
-    bytes += 32 + TextBytes(batch, batch.events[i].attributes);
-  }
-  const model::Range links = batch.span_links[row.row];
-  for (std::uint32_t i = links.begin; i < links.end; ++i) {
-    bytes += 64 + TextBytes(batch, batch.links[i].attributes);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 struct BlockWriter::Compressor {
@@ -138,21 +110,16 @@ Result<void> BlockWriter::FlushRowGroup() {
   if (rows_.spans() == 0) return {};
   const auto group = static_cast<std::uint32_t>(meta_.row_groups.size());
   meta_.row_groups.push_back(rows_.spans());
-  rows_.CollectOperations(operations_);
   std::string pack;
-  std::vector<EncodedColumn> columns = rows_.Finish();
+  FLUORO_CHECK_OK(rows_.Finish(operations_, [&](EncodedColumn& column) -> Result<void> {
+    if (column.bytes.size() >= kPackedColumnBytes)
+      return PutSection(SectionType::kColumn, group, column.id, column.bytes);
+    ByteWriter out(pack);
+    out.PutVarint(column.id);
+    out.PutText(column.bytes);
+    return {};
+  }));
   held_.clear();
-  for (EncodedColumn& column : columns) {
-    if (column.bytes.empty()) continue;
-    if (column.bytes.size() < kPackedColumnBytes) {
-      ByteWriter out(pack);
-      out.PutVarint(column.id);
-      out.PutText(column.bytes);
-      continue;
-    }
-    FLUORO_CHECK_OK(PutSection(SectionType::kColumn, group, column.id, column.bytes));
-    column.bytes = std::string();
-  }
   return PutSection(SectionType::kPack, group, 0, pack);
 }
 
@@ -192,7 +159,7 @@ Result<void> BlockWriter::AddRows(
     std::size_t bytes = rows_.bytes();
     while (count < left.size() && rows_.spans() + count < kRowGroupTargetSpans &&
            bytes < kRowGroupTargetBytes) {
-      bytes += RowBytes(left[count]);
+      bytes += RowGroupBuilder::RowBytes(left[count]);
       ++count;
     }
     rows_.AddTrace(traces_.back().start_ns, left.first(count));

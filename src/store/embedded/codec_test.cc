@@ -10,6 +10,7 @@
 #include "store/embedded/columns.h"
 #include "store/embedded/row_group.h"
 #include "store/embedded/wal_format.h"
+#include "store/embedded/row_group_for_test.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -142,7 +143,7 @@ Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9) {
                         .rows = static_cast<std::uint32_t>(spans.size())});
     out.spans.insert(out.spans.end(), spans.begin(), spans.end());
   }
-  out.columns = builder.Finish();
+  out.columns = testing::FinishInMemory(builder);
   return out;
 }
 

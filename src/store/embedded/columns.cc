@@ -1,5 +1,7 @@
 #include "store/embedded/columns.h"
 
+// Inlined: most texts are short.
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>
@@ -14,17 +16,21 @@ constexpr std::uint8_t kScaled = 2;
 constexpr std::uint8_t kPlain = 0;
 constexpr std::uint8_t kDictionary = 1;
 constexpr std::size_t kGroup = 128;
+// After so many texts it is decided whether interning is worth its time.
+constexpr std::size_t kTrial = 512;
+constexpr std::size_t kSlotsMin = 16;
+// What an emptied column keeps.
+constexpr std::size_t kSlotsKeptMax = 4'096;
+constexpr std::size_t kKeptBytesMax = std::size_t{64} << 10;
 
-void PackGroup(std::span<const std::uint64_t> values, std::uint64_t factor, std::string& out) {
-  std::uint64_t low = UINT64_MAX;
-  std::uint64_t high = 0;
-  for (const std::uint64_t value : values) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  low /= factor;
-  high /= factor;
-  const auto width = static_cast<unsigned>(std::bit_width(high - low));
+template <class Value, bool kIsScaled>
+void PackGroup(std::span<const Value> values, std::uint64_t factor, std::string& out) {
+  const auto scaled = [factor](Value value) {
+    return kIsScaled ? std::uint64_t{value} / factor : std::uint64_t{value};
+  };
+  const auto [least, greatest] = std::ranges::minmax(values);
+  const std::uint64_t low = scaled(least);
+  const auto width = static_cast<unsigned>(std::bit_width(scaled(greatest) - low));
   ByteWriter writer(out);
   writer.PutVarint(low);
   writer.PutU8(static_cast<std::uint8_t>(width));
@@ -33,18 +39,19 @@ void PackGroup(std::span<const std::uint64_t> values, std::uint64_t factor, std:
   const std::size_t bytes = (values.size() * width + 7) / 8;
   out.resize(begin + bytes + 8, '\0');  // room for whole words; cut below
   char* to = out.data() + begin;
-  std::size_t bit = 0;
-  for (const std::uint64_t value : values) {
-    const std::uint64_t rest = value / factor - low;
-    std::uint64_t word = 0;
-    const std::size_t byte = bit / 8;
-    const unsigned shift = bit % 8;
-    std::memcpy(&word, to + byte, 8);
-    word |= rest << shift;
-    std::memcpy(to + byte, &word, 8);
-    if (shift + width > 64) to[byte + 8] = static_cast<char>(rest >> (64 - shift));
-    bit += width;
+  std::uint64_t word = 0;
+  unsigned filled = 0;
+  for (const Value value : values) {
+    const std::uint64_t rest = scaled(value) - low;
+    word |= rest << filled;
+    filled += width;
+    if (filled < 64) continue;
+    std::memcpy(to, &word, 8);
+    to += 8;
+    filled -= 64;
+    word = filled == 0 ? 0 : rest >> (width - filled);
   }
+  std::memcpy(to, &word, 8);
   out.resize(begin + bytes);
 }
 
@@ -79,23 +86,20 @@ Result<void> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
 
 // The largest usual unit that divides every value: times often come in whole micro- or
 // milliseconds.
-std::uint64_t CommonFactor(std::span<const std::uint64_t> values) {
+template <class Value>
+std::uint64_t CommonFactor(std::span<const Value> values) {
   for (const std::uint64_t factor : {std::uint64_t{1'000'000}, std::uint64_t{1'000}}) {
-    if (std::all_of(values.begin(), values.end(),
-                    [factor](std::uint64_t value) { return value % factor == 0; })) {
+    if (std::ranges::all_of(values, [factor](Value value) { return value % factor == 0; })) {
       return factor;
     }
   }
   return 1;
 }
 
-}  // namespace
-
-void EncodeInts(std::span<const std::uint64_t> values, std::string& out) {
+template <class Value>
+void Encode(std::span<const Value> values, std::string& out) {
   ByteWriter writer(out);
-  const bool constant = std::all_of(values.begin(), values.end(),
-                                    [&](std::uint64_t value) { return value == values.front(); });
-  if (constant) {
+  if (std::ranges::all_of(values, [&](Value value) { return value == values.front(); })) {
     writer.PutU8(kConstant);
     writer.PutVarint(values.empty() ? 0 : values.front());
     return;
@@ -104,9 +108,19 @@ void EncodeInts(std::span<const std::uint64_t> values, std::string& out) {
   writer.PutU8(factor == 1 ? kPacked : kScaled);
   if (factor != 1) writer.PutVarint(factor);
   for (std::size_t i = 0; i < values.size(); i += kGroup) {
-    PackGroup(values.subspan(i, std::min(kGroup, values.size() - i)), factor, out);
+    const auto group = values.subspan(i, std::min(kGroup, values.size() - i));
+    if (factor == 1) {
+      PackGroup<Value, false>(group, factor, out);
+    } else {
+      PackGroup<Value, true>(group, factor, out);
+    }
   }
 }
+
+}  // namespace
+
+void EncodeInts(std::span<const std::uint64_t> values, std::string& out) { Encode(values, out); }
+void EncodeInts(std::span<const std::uint32_t> values, std::string& out) { Encode(values, out); }
 
 Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
@@ -149,57 +163,101 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
 
 std::string_view TextColumn::Entry(std::uint32_t code) const {
   const std::uint64_t begin = code == 0 ? 0 : ends_[code - 1];
-  return std::string_view(bytes_).substr(begin, ends_[code] - begin);
+  return {bytes_.data() + begin, ends_[code] - begin};
 }
 
-std::uint32_t TextColumn::Add(std::string_view text) {
-  const std::uint64_t hash = XXH3_64bits(text.data(), text.size());
-  if (slots_.empty()) slots_.resize(16);
+void TextColumn::Add(std::string_view text) {
+  if (is_plain_) {
+    bytes_.append(text);
+    ends_.push_back(bytes_.size());
+    return;
+  }
+  AddCoded(text);
+  if (codes_.size() == kTrial && ends_.size() > kTrial / 8 * 7) TurnPlain();
+}
+
+std::uint32_t TextColumn::AddCoded(std::string_view text) {
+  if (!codes_.empty() && Entry(codes_.back()) == text) {
+    codes_.push_back(codes_.back());
+    return codes_.back();
+  }
+  const std::uint64_t hash = XXH3_64bits(text.data(), text.size()) >> 32;
+  if (slots_.empty()) slots_.resize(kSlotsMin);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
-    const std::uint32_t slot = slots_[at];
+    const std::uint64_t slot = slots_[at];
     if (slot == 0) {
       const auto code = static_cast<std::uint32_t>(ends_.size());
-      slots_[at] = code + 1;
+      slots_[at] = hash << 32 | (code + 1);
       bytes_.append(text);
       ends_.push_back(bytes_.size());
-      hashes_.push_back(hash);
       codes_.push_back(code);
       if (ends_.size() * 2 > slots_.size()) Grow();
       return code;
     }
-    if (hashes_[slot - 1] == hash && Entry(slot - 1) == text) {
-      codes_.push_back(slot - 1);
-      return slot - 1;
+    const auto code = static_cast<std::uint32_t>(slot) - 1;
+    if (slot >> 32 == hash && Entry(code) == text) {
+      codes_.push_back(code);
+      return code;
     }
   }
 }
 
 void TextColumn::Grow() {
-  std::vector<std::uint32_t> slots(slots_.size() * 4);
+  std::vector<std::uint64_t> slots(slots_.size() * 4);
   const std::size_t mask = slots.size() - 1;
-  for (std::uint32_t code = 0; code < hashes_.size(); ++code) {
-    std::size_t at = hashes_[code] & mask;
+  for (const std::uint64_t slot : slots_) {
+    if (slot == 0) continue;
+    std::size_t at = (slot >> 32) & mask;
     while (slots[at] != 0) at = (at + 1) & mask;
-    slots[at] = code + 1;
+    slots[at] = slot;
   }
   slots_.swap(slots);
 }
 
+void TextColumn::TurnPlain() {
+  std::string bytes;
+  std::vector<std::uint64_t> ends;
+  for (const std::uint32_t code : codes_) {
+    bytes.append(Entry(code));
+    ends.push_back(bytes.size());
+  }
+  bytes_ = std::move(bytes);
+  ends_ = std::move(ends);
+  codes_.clear();
+  is_plain_ = true;
+}
+
+void TextColumn::Clear() {
+  is_plain_ = false;
+  codes_.clear();
+  ends_.clear();
+  bytes_.clear();
+  if (bytes_.capacity() > kKeptBytesMax) bytes_ = std::string();
+  if (slots_.size() > kSlotsKeptMax) slots_.clear();
+  std::ranges::fill(slots_, 0);
+}
+
 void TextColumn::Encode(std::string& out) const {
   ByteWriter writer(out);
-  std::vector<std::uint64_t> lengths(ends_.size());
+  std::vector<std::uint32_t> lengths(ends_.size());
   for (std::size_t i = 0; i < ends_.size(); ++i)
-    lengths[i] = ends_[i] - (i == 0 ? 0 : ends_[i - 1]);
+    lengths[i] = static_cast<std::uint32_t>(ends_[i] - (i == 0 ? 0 : ends_[i - 1]));
+  if (is_plain_) {
+    writer.PutU8(kPlain);
+    EncodeInts(lengths, out);
+    out.append(bytes_);
+    return;
+  }
   std::uint64_t plain_bytes = 0;
-  for (const std::uint64_t code : codes_) plain_bytes += lengths[code];
+  for (const std::uint32_t code : codes_) plain_bytes += lengths[code];
   const auto code_bits = static_cast<std::uint64_t>(std::bit_width(ends_.size()));
   if (plain_bytes <= bytes_.size() + codes_.size() * code_bits / 8) {  // nearly all distinct
     writer.PutU8(kPlain);
-    std::vector<std::uint64_t> all(codes_.size());
+    std::vector<std::uint32_t> all(codes_.size());
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = lengths[codes_[i]];
     EncodeInts(all, out);
-    for (const std::uint64_t code : codes_) out.append(Entry(static_cast<std::uint32_t>(code)));
+    for (const std::uint32_t code : codes_) out.append(Entry(code));
     return;
   }
   writer.PutU8(kDictionary);

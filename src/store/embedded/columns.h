@@ -22,29 +22,34 @@
 namespace fluoro::store {
 
 void EncodeInts(std::span<const std::uint64_t> values, std::string& out);
+void EncodeInts(std::span<const std::uint32_t> values, std::string& out);
 /// Fills `values`, whose size says how many are wanted. Errors: kCorruption.
 Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values);
 /// As DecodeInts, refusing values above `max`.
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values);
 
-/// Collects texts and interns them.
+/// Collects texts and interns them, until most of those added turn out to differ.
 class TextColumn {
  public:
-  /// Returns the code: equal texts have equal codes, counted up from 0.
-  std::uint32_t Add(std::string_view text);
-  [[nodiscard]] std::size_t size() const { return codes_.size(); }
-  [[nodiscard]] std::size_t entries() const { return ends_.size(); }
+  void Add(std::string_view text);
+  /// As Add, for columns to which nothing else is added. Returns the code: equal texts have equal
+  /// codes, counted up from 0.
+  std::uint32_t AddCoded(std::string_view text);
   [[nodiscard]] std::string_view Entry(std::uint32_t code) const;
-  [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
-  [[nodiscard]] const std::vector<std::uint64_t>& codes() const { return codes_; }
+  [[nodiscard]] std::size_t entries() const { return ends_.size(); }
+  /// Of the texts added, if all were by AddCoded.
+  [[nodiscard]] const std::vector<std::uint32_t>& codes() const { return codes_; }
   void Encode(std::string& out) const;
+  /// Empties it, keeping what memory is worth keeping.
+  void Clear();
 
  private:
   void Grow();
-  std::vector<std::uint64_t> codes_;
-  std::vector<std::uint64_t> ends_;    ///< of each entry in bytes_
-  std::vector<std::uint64_t> hashes_;  ///< of each entry
-  std::vector<std::uint32_t> slots_;   ///< code + 1; 0: free
+  void TurnPlain();
+  bool is_plain_ = false;             ///< every text is an entry, there are no codes
+  std::vector<std::uint32_t> codes_;  ///< of the texts added
+  std::vector<std::uint64_t> ends_;   ///< of each entry in bytes_
+  std::vector<std::uint64_t> slots_;  ///< hash: 32 bits, code + 1: 32 bits; 0: free
   std::string bytes_;
 };
 

@@ -12,6 +12,7 @@
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/row_group.h"
 #include "store/embedded/wal_format.h"
+#include "store/embedded/row_group_for_test.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -110,9 +111,8 @@ void WriteCorpora() {
   }
   builder.AddTrace(start, rows);
   RowGroupBuilder::Operations operations;
-  builder.CollectOperations(operations);
   std::string group(1, '\0');
-  for (const EncodedColumn& column : builder.Finish()) {
+  for (const EncodedColumn& column : testing::FinishInMemory(builder, operations)) {
     ByteWriter out(group);
     out.PutVarint(column.id);
     out.PutText(column.bytes);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -82,14 +83,17 @@ class RowGroupBuilder {
   /// until Finish.
   void AddTrace(std::int64_t start_ns, std::span<const RowRef> rows);
   [[nodiscard]] std::size_t spans() const;
-  /// Rough bytes of text and numbers so far, to cut by.
+  /// Sum of RowBytes so far, to cut by.
   [[nodiscard]] std::size_t bytes() const;
+  /// What a row adds to its row group, roughly and rather too much.
+  [[nodiscard]] static std::size_t RowBytes(const RowRef& row);
   /// Services with the span names seen under them.
   using Operations = std::map<std::string, std::set<TraceStore::Operation>, std::less<>>;
-  /// Adds what this row group saw. Call before Finish.
-  void CollectOperations(Operations& operations) const;
-  /// The columns in order of id. The builder is empty afterwards.
-  std::vector<EncodedColumn> Finish();
+  /// Takes one column; its bytes may be moved from.
+  using Sink = std::function<Result<void>(EncodedColumn&)>;
+  /// Encodes the columns in order of id, leaving out empty ones, and adds to `operations` what was
+  /// seen. The builder is empty afterwards, unless the sink failed: then it is of no more use.
+  Result<void> Finish(Operations& operations, const Sink& sink);
 
  private:
   struct State;

@@ -16,6 +16,12 @@ using model::TextRef;
 // Beyond so many attribute columns a row group keeps further keys in one list a kind of owner.
 constexpr std::size_t kAttributeColumnsMax = 4'096;
 constexpr std::size_t kKeyVariants = kAttributeOwners * 16;
+// What an emptied builder keeps for the next row group.
+constexpr std::size_t kSpareColumnsMax = 256;
+constexpr std::size_t kKeptKeysMax = 4'096;
+constexpr std::size_t kTextsKeptMax = std::size_t{1} << 20;
+// In a batch with less text a row counts with the average.
+constexpr std::size_t kSmallBatchBytes = std::size_t{1} << 20;
 
 bool IsText(AttributeType type) {
   return type == AttributeType::kString || type == AttributeType::kBytes ||
@@ -34,9 +40,25 @@ struct KeyHash {
   }
 };
 
+std::uint64_t Bits(const model::SpanId& id) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, id.bytes.data(), 8);
+  return bits;
+}
+
 }  // namespace
 
 struct RowGroupBuilder::State {
+  struct Row {
+    const SpanBatch* batch;
+    std::uint32_t row;
+    std::uint32_t map;  // place in maps
+  };
+  // Rows added at once: parents are looked for among them.
+  struct Run {
+    std::int64_t start_ns;  // of the trace
+    std::size_t rows;
+  };
   struct AttributeColumn {
     AttributeOwner owner;
     AttributeType type;
@@ -47,70 +69,79 @@ struct RowGroupBuilder::State {
   };
   // What one source batch's indexes mean here; 0: not seen yet.
   struct BatchMap {
-    std::vector<std::uint32_t> keys, resources, scopes;
+    struct Key {
+      std::uint32_t id = 0;  // + 1
+      // The variant met last, and its column.
+      std::uint32_t variant = UINT32_MAX;
+      std::uint32_t column = 0;
+    };
+    std::vector<Key> keys;
+    std::vector<std::uint32_t> resources, scopes;
   };
 
-  std::string span_ids, parent_ids;
-  std::vector<std::uint64_t> parents, starts, durations, resources, scopes, kinds, statuses,
-      sources, flags, otel_flags, dropped_attributes, dropped_events, dropped_links;
-  TextColumn names, trace_states, status_messages, documents;
-  std::vector<std::uint64_t> resource_dropped, scope_dropped;
+  std::vector<Row> rows;
+  std::vector<Run> runs;
+  std::vector<BatchMap> maps;
+  std::unordered_map<const SpanBatch*, std::uint32_t> map_of;
+  std::size_t bytes = 0;
+
+  // Filled by Finish.
+  std::vector<std::uint32_t> resources, scopes;
+  TextColumn names;
+  std::vector<std::uint32_t> resource_dropped, scope_dropped;
   TextColumn resource_services, resource_schemas, resource_entities, scope_names, scope_versions,
       scope_schemas;
-  std::vector<std::uint64_t> event_counts, event_times, event_dropped, link_counts, link_dropped,
-      link_flags;
-  TextColumn event_names, link_states;
-  std::string link_ids;
+  std::vector<std::uint32_t> service_of;  // by resource: code in resource_services
   std::array<TextColumn, kAttributeOwners> shapes;
   std::array<std::string, kAttributeOwners> overflow;
   std::vector<AttributeColumn> columns;
+  std::vector<AttributeColumn> spare_columns;
   std::vector<std::string> keys;
   std::unordered_map<std::string, std::uint32_t, KeyHash, std::equal_to<>> key_ids;
   std::vector<std::uint32_t> column_of;  // [key * kKeyVariants + owner * 16 + type * 2 + role]: + 1
-  std::unordered_map<const SpanBatch*, BatchMap> batches;
   std::unordered_map<std::string, std::uint32_t> known_resources, known_scopes;
-  const SpanBatch* last_batch = nullptr;
-  BatchMap* last_map = nullptr;
   std::vector<std::uint32_t> shape;
   std::string content;
   std::unordered_map<std::uint64_t, std::uint32_t> rows_by_id;
-  std::size_t bytes = 0;
-  std::unordered_set<std::uint64_t> operations;  // resource << 40 | name << 8 | kind
-  std::uint64_t last_operation = UINT64_MAX;
+  std::vector<std::uint32_t> numbers;
+  std::vector<std::uint64_t> wide_numbers;
+  TextColumn texts;
 
-  BatchMap& MapOf(const SpanBatch& batch) {
-    if (last_batch == &batch) return *last_map;
-    BatchMap& map = batches[&batch];
-    if (map.keys.empty()) {
+  std::uint32_t MapOf(const SpanBatch& batch) {
+    if (!rows.empty() && rows.back().batch == &batch) return rows.back().map;
+    const auto [at, is_new] = map_of.try_emplace(&batch, static_cast<std::uint32_t>(maps.size()));
+    if (is_new) {
+      BatchMap& map = maps.emplace_back();
       map.keys.resize(batch.keys.size() + 1);
       map.resources.resize(batch.resource_rows.size());
       map.scopes.resize(batch.scope_rows.size());
     }
-    last_batch = &batch;
-    last_map = &map;
-    return map;
+    return at->second;
   }
 
-  std::uint32_t KeyOf(const SpanBatch& batch, BatchMap& map, std::uint32_t key) {
-    if (map.keys[key] != 0) return map.keys[key] - 1;
+  std::uint32_t KeyOf(const SpanBatch& batch, BatchMap::Key& known, std::uint32_t key) {
+    if (known.id != 0) return known.id - 1;
     const std::string_view text = batch.Key(key);
-    const auto known = key_ids.find(text);
     std::uint32_t id = 0;
-    if (known != key_ids.end()) {
-      id = known->second;
+    if (const auto at = key_ids.find(text); at != key_ids.end()) {
+      id = at->second;
     } else {
       id = static_cast<std::uint32_t>(keys.size());
       keys.emplace_back(text);
       key_ids.emplace(text, id);
       column_of.resize(keys.size() * kKeyVariants);
     }
-    map.keys[key] = id + 1;
+    known.id = id + 1;
     return id;
   }
 
   void AddOverflow(const SpanBatch& batch, const AttributeCell& cell, AttributeOwner owner) {
     ByteWriter out(overflow[static_cast<std::size_t>(owner)]);
     out.PutText(batch.Key(cell.key));
+    PutValue(batch, cell, out);
+  }
+
+  static void PutValue(const SpanBatch& batch, const AttributeCell& cell, ByteWriter& out) {
     out.PutU8(static_cast<std::uint8_t>(cell.type));
     out.PutU8(static_cast<std::uint8_t>(cell.role));
     if (IsText(cell.type)) {
@@ -120,44 +151,54 @@ struct RowGroupBuilder::State {
     }
   }
 
-  void AddAttributes(const SpanBatch& batch, Range range, AttributeOwner owner) {
-    BatchMap& map = MapOf(batch);
+  // The number of the cell's column, from 1; 0: there are too many.
+  std::uint32_t ColumnOf(const SpanBatch& batch, BatchMap& map, const AttributeCell& cell,
+                         AttributeOwner owner) {
+    const auto variant = static_cast<std::uint32_t>(static_cast<std::size_t>(owner) * 16 +
+                                                    static_cast<std::size_t>(cell.type) * 2 +
+                                                    static_cast<std::size_t>(cell.role));
+    BatchMap::Key& known = map.keys[cell.key];
+    if (known.variant == variant) return known.column;
+    const std::uint32_t key = KeyOf(batch, known, cell.key);
+    std::uint32_t& column = column_of[key * kKeyVariants + variant];
+    if (column == 0 && columns.size() < kAttributeColumnsMax) {
+      AttributeColumn fresh{};
+      if (!spare_columns.empty()) {
+        fresh = std::move(spare_columns.back());
+        spare_columns.pop_back();
+      }
+      fresh.owner = owner;
+      fresh.type = cell.type;
+      fresh.role = cell.role;
+      fresh.key = key;
+      columns.push_back(std::move(fresh));
+      column = static_cast<std::uint32_t>(columns.size());
+    }
+    known.variant = variant;
+    known.column = column;
+    return column;
+  }
+
+  void AddAttributes(const SpanBatch& batch, BatchMap& map, Range range, AttributeOwner owner) {
     shape.clear();
     for (std::uint32_t i = range.begin; i < range.end; ++i) {
       const AttributeCell& cell = batch.attributes[i];
-      const std::uint32_t key = KeyOf(batch, map, cell.key);
-      std::uint32_t& column =
-          column_of[key * kKeyVariants + static_cast<std::size_t>(owner) * 16 +
-                    static_cast<std::size_t>(cell.type) * 2 + static_cast<std::size_t>(cell.role)];
-      bytes += 4;
-      if (column == 0) {
-        if (columns.size() >= kAttributeColumnsMax) {
-          AddOverflow(batch, cell, owner);
-          bytes += 16 + (IsText(cell.type) ? TextOf(batch, cell).size() : 8);
-          shape.push_back(0);
-          continue;
-        }
-        columns.push_back({.owner = owner,
-                           .type = cell.type,
-                           .role = cell.role,
-                           .key = key,
-                           .texts = {},
-                           .numbers = {}});
-        column = static_cast<std::uint32_t>(columns.size());
-      }
+      const std::uint32_t column = ColumnOf(batch, map, cell, owner);
       shape.push_back(column);
+      if (column == 0) {
+        AddOverflow(batch, cell, owner);
+        continue;
+      }
       AttributeColumn& to = columns[column - 1];
       if (IsText(cell.type)) {
-        const std::string_view text = TextOf(batch, cell);
-        bytes += text.size();
-        to.texts.Add(text);
+        to.texts.Add(TextOf(batch, cell));
       } else if (cell.type == AttributeType::kInt) {
         to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
       } else if (cell.type != AttributeType::kNull) {
         to.numbers.push_back(cell.payload);
       }
     }
-    shapes[static_cast<std::size_t>(owner)].Add(
+    shapes[static_cast<std::size_t>(owner)].AddCoded(
         {reinterpret_cast<const char*>(shape.data()), shape.size() * sizeof(shape[0])});
   }
 
@@ -166,18 +207,12 @@ struct RowGroupBuilder::State {
     for (std::uint32_t i = range.begin; i < range.end; ++i) {
       const AttributeCell& cell = batch.attributes[i];
       out.PutText(batch.Key(cell.key));
-      out.PutU8(static_cast<std::uint8_t>(cell.type));
-      out.PutU8(static_cast<std::uint8_t>(cell.role));
-      if (IsText(cell.type)) {
-        out.PutText(TextOf(batch, cell));
-      } else {
-        out.PutFixed64(cell.payload);
-      }
+      PutValue(batch, cell, out);
     }
   }
 
-  std::uint32_t ResourceOf(const SpanBatch& batch, std::uint32_t index) {
-    std::uint32_t& known = MapOf(batch).resources[index];
+  std::uint32_t ResourceOf(const SpanBatch& batch, BatchMap& map, std::uint32_t index) {
+    std::uint32_t& known = map.resources[index];
     if (known != 0) return known - 1;
     const model::ResourceRow& row = batch.resource_rows[index];
     content.clear();
@@ -191,16 +226,16 @@ struct RowGroupBuilder::State {
     known = at->second + 1;
     if (is_new) {
       resource_dropped.push_back(row.dropped_attributes);
-      resource_services.Add(batch.Text(row.service));
+      service_of.push_back(resource_services.AddCoded(batch.Text(row.service)));
       resource_schemas.Add(batch.Text(row.schema_url));
       resource_entities.Add(batch.Text(row.entity_refs));
-      AddAttributes(batch, row.attributes, AttributeOwner::kResource);
+      AddAttributes(batch, map, row.attributes, AttributeOwner::kResource);
     }
     return at->second;
   }
 
-  std::uint32_t ScopeOf(const SpanBatch& batch, std::uint32_t index) {
-    std::uint32_t& known = MapOf(batch).scopes[index];
+  std::uint32_t ScopeOf(const SpanBatch& batch, BatchMap& map, std::uint32_t index) {
+    std::uint32_t& known = map.scopes[index];
     if (known != 0) return known - 1;
     const model::ScopeRow& row = batch.scope_rows[index];
     content.clear();
@@ -217,96 +252,208 @@ struct RowGroupBuilder::State {
       scope_names.Add(batch.Text(row.name));
       scope_versions.Add(batch.Text(row.version));
       scope_schemas.Add(batch.Text(row.schema_url));
-      AddAttributes(batch, row.attributes, AttributeOwner::kScope);
+      AddAttributes(batch, map, row.attributes, AttributeOwner::kScope);
     }
     return at->second;
   }
 
-  void AddSpan(const SpanBatch& b, std::uint32_t i, std::int64_t trace_start_ns) {
-    span_ids.append(reinterpret_cast<const char*>(b.span_ids[i].bytes.data()), 8);
-    starts.push_back(static_cast<std::uint64_t>(WrapSub(b.start_ns[i], trace_start_ns)));
-    durations.push_back(static_cast<std::uint64_t>(WrapSub(b.end_ns[i], b.start_ns[i])));
-    const std::uint64_t name = names.Add(b.Text(b.names[i]));
-    resources.push_back(ResourceOf(b, b.resources[i]));
-    const std::uint64_t operation =
-        resources.back() << 40 | name << 8 | static_cast<std::uint64_t>(b.kinds[i]);
-    if (operation != last_operation) operations.insert(operation);
-    last_operation = operation;
-    scopes.push_back(ScopeOf(b, b.scopes[i]));
-    kinds.push_back(static_cast<std::uint64_t>(b.kinds[i]));
-    statuses.push_back(static_cast<std::uint64_t>(b.statuses[i]));
-    sources.push_back(static_cast<std::uint64_t>(b.sources[i]));
-    flags.push_back(b.flags[i]);
-    otel_flags.push_back(b.otel_flags[i]);
-    trace_states.Add(b.Text(b.trace_states[i]));
-    status_messages.Add(b.Text(b.status_messages[i]));
-    dropped_attributes.push_back(b.dropped_attributes[i]);
-    dropped_events.push_back(b.dropped_events[i]);
-    dropped_links.push_back(b.dropped_links[i]);
-    documents.Add(b.Text(b.documents[i]));
-    bytes += 64 + b.documents[i].bytes + b.status_messages[i].bytes;
-    AddAttributes(b, b.span_attributes[i], AttributeOwner::kSpan);
-    const Range events = b.span_events[i];
-    event_counts.push_back(events.size());
-    for (std::uint32_t e = events.begin; e < events.end; ++e) {
-      const model::EventRow& event = b.events[e];
-      event_times.push_back(ZigZag(WrapSub(event.time_ns, b.start_ns[i])));
-      event_names.Add(b.Text(event.name));
-      event_dropped.push_back(event.dropped_attributes);
-      bytes += 24;
-      AddAttributes(b, event.attributes, AttributeOwner::kEvent);
+  // One number a span.
+  template <class Get>
+  void Ints(std::string& out, Get&& get) {
+    numbers.clear();
+    for (const Row& row : rows)
+      numbers.push_back(static_cast<std::uint32_t>(get(*row.batch, row.row)));
+    EncodeInts(numbers, out);
+  }
+  template <class Get>
+  void Texts(std::string& out, Get&& get) {
+    texts.Clear();
+    for (const Row& row : rows) texts.Add(row.batch->Text(get(*row.batch, row.row)));
+    texts.Encode(out);
+  }
+
+  void Starts(std::string& out) {
+    wide_numbers.clear();
+    std::size_t at = 0;
+    for (const Run& run : runs) {
+      for (const std::size_t end = at + run.rows; at < end; ++at) {
+        const std::int64_t start_ns = rows[at].batch->start_ns[rows[at].row];
+        wide_numbers.push_back(static_cast<std::uint64_t>(WrapSub(start_ns, run.start_ns)));
+      }
     }
-    const Range links = b.span_links[i];
-    link_counts.push_back(links.size());
-    for (std::uint32_t l = links.begin; l < links.end; ++l) {
-      const model::LinkRow& link = b.links[l];
-      link_ids.append(reinterpret_cast<const char*>(link.trace_id.bytes.data()), 16);
-      link_ids.append(reinterpret_cast<const char*>(link.span_id.bytes.data()), 8);
-      link_states.Add(b.Text(link.trace_state));
-      link_dropped.push_back(link.dropped_attributes);
-      link_flags.push_back(link.otel_flags);
-      bytes += 40;
-      AddAttributes(b, link.attributes, AttributeOwner::kLink);
+    EncodeInts(wide_numbers, out);
+  }
+  void Durations(std::string& out) {
+    wide_numbers.clear();
+    for (const Row& row : rows) {
+      wide_numbers.push_back(static_cast<std::uint64_t>(
+          WrapSub(row.batch->end_ns[row.row], row.batch->start_ns[row.row])));
+    }
+    EncodeInts(wide_numbers, out);
+  }
+
+  void MapResources() {
+    for (const Row& row : rows) {
+      resources.push_back(ResourceOf(*row.batch, maps[row.map], row.batch->resources[row.row]));
+      scopes.push_back(ScopeOf(*row.batch, maps[row.map], row.batch->scopes[row.row]));
     }
   }
 
-  // A parent inside the trace becomes a distance in rows; others keep their eight bytes.
-  void AddParents(std::span<const RowRef> rows) {
-    const auto key = [](const model::SpanId& id) {
-      std::uint64_t value = 0;
-      std::memcpy(&value, id.bytes.data(), 8);
-      return value;
-    };
+  [[nodiscard]] std::pair<std::size_t, std::size_t> CountEventsAndLinks() const {
+    std::pair<std::size_t, std::size_t> counts;
+    for (const Row& row : rows) {
+      counts.first += row.batch->span_events[row.row].size();
+      counts.second += row.batch->span_links[row.row].size();
+    }
+    return counts;
+  }
+  template <class Visit>
+  void ForEachEvent(Visit&& visit) const {
+    for (const Row& row : rows) {
+      const Range events = row.batch->span_events[row.row];
+      for (std::uint32_t e = events.begin; e < events.end; ++e)
+        visit(*row.batch, row.row, row.batch->events[e]);
+    }
+  }
+  template <class Visit>
+  void ForEachLink(Visit&& visit) const {
+    for (const Row& row : rows) {
+      const Range links = row.batch->span_links[row.row];
+      for (std::uint32_t l = links.begin; l < links.end; ++l)
+        visit(*row.batch, row.batch->links[l]);
+    }
+  }
+
+  void LinkRows(std::string& out) {
+    texts.Clear();
+    ForEachLink([&](const SpanBatch& b, const model::LinkRow& link) {
+      texts.Add(b.Text(link.trace_state));
+    });
+    texts.Encode(out);
+    numbers.clear();
+    ForEachLink([&](const SpanBatch&, const model::LinkRow& link) {
+      numbers.push_back(link.dropped_attributes);
+    });
+    EncodeInts(numbers, out);
+    numbers.clear();
+    ForEachLink(
+        [&](const SpanBatch&, const model::LinkRow& link) { numbers.push_back(link.otel_flags); });
+    EncodeInts(numbers, out);
+  }
+
+  // Those of resources and scopes came with these.
+  void AddAllAttributes() {
+    for (const Row& row : rows) {
+      const SpanBatch& b = *row.batch;
+      BatchMap& map = maps[row.map];
+      AddAttributes(b, map, b.span_attributes[row.row], AttributeOwner::kSpan);
+      const Range events = b.span_events[row.row];
+      for (std::uint32_t e = events.begin; e < events.end; ++e)
+        AddAttributes(b, map, b.events[e].attributes, AttributeOwner::kEvent);
+      const Range links = b.span_links[row.row];
+      for (std::uint32_t l = links.begin; l < links.end; ++l)
+        AddAttributes(b, map, b.links[l].attributes, AttributeOwner::kLink);
+    }
+  }
+
+  // A parent inside the run becomes a distance in rows; others keep their eight bytes.
+  void Parents(std::string& out, std::string& parent_ids) {
+    wide_numbers.clear();
+    std::size_t first = 0;
+    for (const Run& run : runs) {
+      AddParents(std::span(rows).subspan(first, run.rows), parent_ids);
+      first += run.rows;
+    }
+    EncodeInts(wide_numbers, out);
+  }
+  void AddParents(std::span<const Row> run, std::string& parent_ids) {
     rows_by_id.clear();
-    const bool few = rows.size() <= 16;
+    const bool few = run.size() <= 16;
     if (!few) {
-      for (std::uint32_t i = 0; i < rows.size(); ++i) {
-        rows_by_id.try_emplace(key(rows[i].batch->span_ids[rows[i].row]), i);
-      }
+      for (std::uint32_t i = 0; i < run.size(); ++i)
+        rows_by_id.try_emplace(Bits(run[i].batch->span_ids[run[i].row]), i);
     }
     const auto find = [&](std::uint64_t id) -> std::int64_t {
       if (!few) {
         const auto at = rows_by_id.find(id);
         return at == rows_by_id.end() ? -1 : std::int64_t{at->second};
       }
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (key(rows[i].batch->span_ids[rows[i].row]) == id) return static_cast<std::int64_t>(i);
+      for (std::size_t i = 0; i < run.size(); ++i) {
+        if (Bits(run[i].batch->span_ids[run[i].row]) == id) return static_cast<std::int64_t>(i);
       }
       return -1;
     };
-    for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      const model::SpanId& parent = rows[i].batch->parent_ids[rows[i].row];
+    for (std::uint32_t i = 0; i < run.size(); ++i) {
+      const model::SpanId& parent = run[i].batch->parent_ids[run[i].row];
       if (parent.IsZero()) {
-        parents.push_back(0);
+        wide_numbers.push_back(0);
         continue;
       }
-      if (const std::int64_t at = find(key(parent)); at >= 0) {
-        parents.push_back(2 + ZigZag(at - std::int64_t{i}));
+      if (const std::int64_t at = find(Bits(parent)); at >= 0) {
+        wide_numbers.push_back(2 + ZigZag(at - std::int64_t{i}));
         continue;
       }
-      parents.push_back(1);
+      wide_numbers.push_back(1);
       parent_ids.append(reinterpret_cast<const char*>(parent.bytes.data()), 8);
     }
+  }
+
+  void CollectOperations(Operations& operations) const {
+    // A name usually has one service and one kind.
+    std::unordered_set<std::uint64_t> seen;  // service << 40 | name << 8 | kind
+    std::vector<std::uint64_t> last(names.entries(), UINT64_MAX);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::uint32_t name = names.codes()[i];
+      const std::uint64_t operation = std::uint64_t{service_of[resources[i]]} << 40 |
+                                      std::uint64_t{name} << 8 |
+                                      static_cast<std::uint64_t>(rows[i].batch->kinds[rows[i].row]);
+      if (last[name] == operation) continue;
+      last[name] = operation;
+      seen.insert(operation);
+    }
+    for (const std::uint64_t operation : seen) {
+      const std::string_view service =
+          resource_services.Entry(static_cast<std::uint32_t>(operation >> 40));
+      auto at = operations.find(service);
+      if (at == operations.end()) at = operations.try_emplace(std::string(service)).first;
+      at->second.insert(
+          {.name = std::string(names.Entry(static_cast<std::uint32_t>(operation >> 8))),
+           .kind = static_cast<model::SpanKind>(operation & 0xff)});
+    }
+  }
+
+  // Ready for the next row group; memory is kept where it will be of use.
+  void Clear() {
+    rows.clear();
+    runs.clear();
+    maps.clear();
+    map_of.clear();
+    bytes = 0;
+    resources.clear();
+    scopes.clear();
+    service_of.clear();
+    resource_dropped.clear();
+    scope_dropped.clear();
+    for (TextColumn* column : {&names, &resource_services, &resource_schemas, &resource_entities,
+                               &scope_names, &scope_versions, &scope_schemas})
+      column->Clear();
+    for (TextColumn& column : shapes) column.Clear();
+    for (std::string& bytes_of_owner : overflow) bytes_of_owner = std::string();
+    for (AttributeColumn& column : columns) {
+      if (spare_columns.size() >= kSpareColumnsMax) break;
+      column.texts.Clear();
+      column.numbers.clear();
+      spare_columns.push_back(std::move(column));
+    }
+    columns.clear();
+    known_resources.clear();
+    known_scopes.clear();
+    if (keys.size() > kKeptKeysMax) {
+      keys.clear();
+      key_ids.clear();
+      column_of.clear();
+    }
+    std::ranges::fill(column_of, 0);
   }
 };
 
@@ -315,115 +462,177 @@ RowGroupBuilder::~RowGroupBuilder() = default;
 
 void RowGroupBuilder::AddTrace(std::int64_t start_ns, std::span<const RowRef> rows) {
   FLUORO_ASSERT(spans() + rows.size() <= kRowGroupSpansMax);
-  for (const RowRef& row : rows) state_->AddSpan(*row.batch, row.row, start_ns);
-  state_->AddParents(rows);
+  for (const RowRef& row : rows) {
+    state_->rows.push_back({row.batch, row.row, state_->MapOf(*row.batch)});
+    state_->bytes += RowBytes(row);
+  }
+  state_->runs.push_back({.start_ns = start_ns, .rows = rows.size()});
 }
 
-std::size_t RowGroupBuilder::spans() const { return state_->starts.size(); }
+std::size_t RowGroupBuilder::RowBytes(const RowRef& row) {
+  const SpanBatch& batch = *row.batch;
+  if (batch.arena.size() < kSmallBatchBytes) return 256 + batch.arena.size() / batch.size();
+  const auto text_bytes = [&batch](Range attributes) {
+    std::size_t bytes = 0;
+    for (std::uint32_t i = attributes.begin; i < attributes.end; ++i) {
+      const AttributeCell& cell = batch.attributes[i];
+      bytes += 32 + (IsText(cell.type) ? TextOf(batch, cell).size() : 0);
+    }
+    return bytes;
+  };
+  std::size_t bytes =
+      256 + batch.documents[row.row].bytes + text_bytes(batch.span_attributes[row.row]);
+  const Range events = batch.span_events[row.row];
+  for (std::uint32_t i = events.begin; i < events.end; ++i)
+    bytes += 32 + text_bytes(batch.events[i].attributes);
+  const Range links = batch.span_links[row.row];
+  for (std::uint32_t i = links.begin; i < links.end; ++i)
+    bytes += 64 + text_bytes(batch.links[i].attributes);
+  return bytes;
+}
+
+std::size_t RowGroupBuilder::spans() const { return state_->rows.size(); }
 std::size_t RowGroupBuilder::bytes() const { return state_->bytes; }
 
-void RowGroupBuilder::CollectOperations(Operations& operations) const {
-  // A resource's service is a code of resource_services, not the resource's own number.
-  std::vector<std::string_view> services;
-  for (const std::uint64_t code : state_->resource_services.codes()) {
-    services.push_back(state_->resource_services.Entry(static_cast<std::uint32_t>(code)));
-  }
-  for (const std::uint64_t operation : state_->operations) {
-    const std::string_view service = services[operation >> 40];
-    auto at = operations.find(service);
-    if (at == operations.end()) at = operations.try_emplace(std::string(service)).first;
-    const auto name = static_cast<std::uint32_t>(operation >> 8);
-    at->second.insert({.name = std::string(state_->names.Entry(name)),
-                       .kind = static_cast<model::SpanKind>(operation & 0xff)});
-  }
-}
-
-std::vector<EncodedColumn> RowGroupBuilder::Finish() {
-  State& s = *state_;  // large columns are given up one by one, so that they do not lie here twice
-  std::vector<EncodedColumn> out;
-  const auto open = [&](RowColumn id, std::size_t index = 0) -> std::string& {
-    out.push_back(
-        {.id = static_cast<std::uint32_t>(id) + static_cast<std::uint32_t>(index), .bytes = {}});
-    return out.back().bytes;
+Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
+  State& s = *state_;
+  EncodedColumn column;
+  const auto put = [&](RowColumn id, std::size_t index, auto&& fill) -> Result<void> {
+    column.id = static_cast<std::uint32_t>(id) + static_cast<std::uint32_t>(index);
+    column.bytes.clear();
+    fill(column.bytes);
+    if (column.bytes.empty()) return {};
+    auto taken = sink(column);
+    if (column.bytes.capacity() > kTextsKeptMax) column.bytes = std::string();
+    return taken;
   };
-  const auto ints = [&](RowColumn id, const std::vector<std::uint64_t>& values) {
-    EncodeInts(values, open(id));
+  const auto text = [&](RowColumn id, auto&& get) {
+    return put(id, 0, [&](std::string& out) { s.Texts(out, get); });
   };
-  const auto texts = [&](RowColumn id, const TextColumn& values) { values.Encode(open(id)); };
+  const auto ints = [&](RowColumn id, auto&& get) {
+    return put(id, 0, [&](std::string& out) { s.Ints(out, get); });
+  };
+  using Batch = const SpanBatch&;
+  using Index = std::uint32_t;
+  s.MapResources();
+  const auto [events, links] = s.CountEventsAndLinks();
 
-  ByteWriter counts(open(RowColumn::kCounts));
-  for (const std::size_t count :
-       {s.starts.size(), s.resource_dropped.size(), s.scope_dropped.size(), s.event_times.size(),
-        s.link_dropped.size()}) {
-    counts.PutVarint(count);
-  }
-  open(RowColumn::kSpanIds) = s.span_ids;
-  ints(RowColumn::kParents, s.parents);
-  open(RowColumn::kParentIds) = s.parent_ids;
-  ints(RowColumn::kStarts, s.starts);
-  ints(RowColumn::kDurations, s.durations);
-  texts(RowColumn::kNames, s.names);
-  ints(RowColumn::kResources, s.resources);
-  ints(RowColumn::kScopes, s.scopes);
-  ints(RowColumn::kKinds, s.kinds);
-  ints(RowColumn::kStatuses, s.statuses);
-  ints(RowColumn::kSources, s.sources);
-  ints(RowColumn::kFlags, s.flags);
-  ints(RowColumn::kOtelFlags, s.otel_flags);
-  texts(RowColumn::kTraceStates, s.trace_states);
-  texts(RowColumn::kStatusMessages, s.status_messages);
-  ints(RowColumn::kDroppedAttributes, s.dropped_attributes);
-  ints(RowColumn::kDroppedEvents, s.dropped_events);
-  ints(RowColumn::kDroppedLinks, s.dropped_links);
-  texts(RowColumn::kDocuments, s.documents);
-  s.documents = {};
-  std::string& resource_rows = open(RowColumn::kResourceRows);
-  EncodeInts(s.resource_dropped, resource_rows);
-  for (const TextColumn* column :
-       {&s.resource_services, &s.resource_schemas, &s.resource_entities}) {
-    column->Encode(resource_rows);
-  }
-  std::string& scope_rows = open(RowColumn::kScopeRows);
-  EncodeInts(s.scope_dropped, scope_rows);
-  for (const TextColumn* column : {&s.scope_names, &s.scope_versions, &s.scope_schemas}) {
-    column->Encode(scope_rows);
-  }
-  ints(RowColumn::kEventCounts, s.event_counts);
-  ints(RowColumn::kEventTimes, s.event_times);
-  texts(RowColumn::kEventNames, s.event_names);
-  ints(RowColumn::kEventDropped, s.event_dropped);
-  ints(RowColumn::kLinkCounts, s.link_counts);
-  open(RowColumn::kLinkIds) = s.link_ids;
-  std::string& link_rows = open(RowColumn::kLinkRows);
-  s.link_states.Encode(link_rows);
-  EncodeInts(s.link_dropped, link_rows);
-  EncodeInts(s.link_flags, link_rows);
-  ByteWriter directory(open(RowColumn::kAttributeKeys));
-  directory.PutVarint(s.columns.size());
-  for (const State::AttributeColumn& column : s.columns) {
-    directory.PutU8(static_cast<std::uint8_t>(column.owner));
-    directory.PutU8(static_cast<std::uint8_t>(column.type));
-    directory.PutU8(static_cast<std::uint8_t>(column.role));
-    directory.PutText(s.keys[column.key]);
+  FLUORO_CHECK_OK(put(RowColumn::kCounts, 0, [&](std::string& out) {
+    ByteWriter counts(out);
+    for (const std::size_t count :
+         {s.rows.size(), s.resource_dropped.size(), s.scope_dropped.size(), events, links})
+      counts.PutVarint(count);
+  }));
+  FLUORO_CHECK_OK(put(RowColumn::kSpanIds, 0, [&](std::string& out) {
+    for (const State::Row& row : s.rows) {
+      out.append(reinterpret_cast<const char*>(row.batch->span_ids[row.row].bytes.data()), 8);
+    }
+  }));
+  std::string parent_ids;
+  FLUORO_CHECK_OK(
+      put(RowColumn::kParents, 0, [&](std::string& out) { s.Parents(out, parent_ids); }));
+  FLUORO_CHECK_OK(put(RowColumn::kParentIds, 0, [&](std::string& out) { out.append(parent_ids); }));
+  FLUORO_CHECK_OK(put(RowColumn::kStarts, 0, [&](std::string& out) { s.Starts(out); }));
+  FLUORO_CHECK_OK(put(RowColumn::kDurations, 0, [&](std::string& out) { s.Durations(out); }));
+  FLUORO_CHECK_OK(put(RowColumn::kNames, 0, [&](std::string& out) {
+    for (const State::Row& row : s.rows)
+      s.names.AddCoded(row.batch->Text(row.batch->names[row.row]));
+    s.names.Encode(out);
+  }));
+  s.CollectOperations(operations);
+  FLUORO_CHECK_OK(
+      put(RowColumn::kResources, 0, [&](std::string& out) { EncodeInts(s.resources, out); }));
+  FLUORO_CHECK_OK(put(RowColumn::kScopes, 0, [&](std::string& out) { EncodeInts(s.scopes, out); }));
+  FLUORO_CHECK_OK(ints(RowColumn::kKinds, [](Batch b, Index i) { return b.kinds[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kStatuses, [](Batch b, Index i) { return b.statuses[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kSources, [](Batch b, Index i) { return b.sources[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kFlags, [](Batch b, Index i) { return b.flags[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kOtelFlags, [](Batch b, Index i) { return b.otel_flags[i]; }));
+  FLUORO_CHECK_OK(
+      text(RowColumn::kTraceStates, [](Batch b, Index i) { return b.trace_states[i]; }));
+  FLUORO_CHECK_OK(
+      text(RowColumn::kStatusMessages, [](Batch b, Index i) { return b.status_messages[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kDroppedAttributes,
+                       [](Batch b, Index i) { return b.dropped_attributes[i]; }));
+  FLUORO_CHECK_OK(
+      ints(RowColumn::kDroppedEvents, [](Batch b, Index i) { return b.dropped_events[i]; }));
+  FLUORO_CHECK_OK(
+      ints(RowColumn::kDroppedLinks, [](Batch b, Index i) { return b.dropped_links[i]; }));
+  FLUORO_CHECK_OK(text(RowColumn::kDocuments, [](Batch b, Index i) { return b.documents[i]; }));
+  FLUORO_CHECK_OK(put(RowColumn::kResourceRows, 0, [&](std::string& out) {
+    EncodeInts(s.resource_dropped, out);
+    for (const TextColumn* texts :
+         {&s.resource_services, &s.resource_schemas, &s.resource_entities})
+      texts->Encode(out);
+  }));
+  FLUORO_CHECK_OK(put(RowColumn::kScopeRows, 0, [&](std::string& out) {
+    EncodeInts(s.scope_dropped, out);
+    for (const TextColumn* texts : {&s.scope_names, &s.scope_versions, &s.scope_schemas})
+      texts->Encode(out);
+  }));
+  FLUORO_CHECK_OK(
+      ints(RowColumn::kEventCounts, [](Batch b, Index i) { return b.span_events[i].size(); }));
+  FLUORO_CHECK_OK(put(RowColumn::kEventTimes, 0, [&](std::string& out) {
+    s.wide_numbers.clear();
+    s.ForEachEvent([&](Batch b, Index i, const model::EventRow& event) {
+      s.wide_numbers.push_back(ZigZag(WrapSub(event.time_ns, b.start_ns[i])));
+    });
+    EncodeInts(s.wide_numbers, out);
+  }));
+  FLUORO_CHECK_OK(put(RowColumn::kEventNames, 0, [&](std::string& out) {
+    s.texts.Clear();
+    s.ForEachEvent(
+        [&](Batch b, Index, const model::EventRow& event) { s.texts.Add(b.Text(event.name)); });
+    s.texts.Encode(out);
+  }));
+  FLUORO_CHECK_OK(put(RowColumn::kEventDropped, 0, [&](std::string& out) {
+    s.numbers.clear();
+    s.ForEachEvent([&](Batch, Index, const model::EventRow& event) {
+      s.numbers.push_back(event.dropped_attributes);
+    });
+    EncodeInts(s.numbers, out);
+  }));
+  FLUORO_CHECK_OK(
+      ints(RowColumn::kLinkCounts, [](Batch b, Index i) { return b.span_links[i].size(); }));
+  FLUORO_CHECK_OK(put(RowColumn::kLinkIds, 0, [&](std::string& out) {
+    s.ForEachLink([&](Batch, const model::LinkRow& link) {
+      out.append(reinterpret_cast<const char*>(link.trace_id.bytes.data()), 16);
+      out.append(reinterpret_cast<const char*>(link.span_id.bytes.data()), 8);
+    });
+  }));
+  FLUORO_CHECK_OK(put(RowColumn::kLinkRows, 0, [&](std::string& out) { s.LinkRows(out); }));
+  s.AddAllAttributes();
+  FLUORO_CHECK_OK(put(RowColumn::kAttributeKeys, 0, [&](std::string& out) {
+    ByteWriter directory(out);
+    directory.PutVarint(s.columns.size());
+    for (const State::AttributeColumn& attribute : s.columns) {
+      directory.PutU8(static_cast<std::uint8_t>(attribute.owner));
+      directory.PutU8(static_cast<std::uint8_t>(attribute.type));
+      directory.PutU8(static_cast<std::uint8_t>(attribute.role));
+      directory.PutText(s.keys[attribute.key]);
+    }
+  }));
+  for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
+    FLUORO_CHECK_OK(
+        put(RowColumn::kShapes, owner, [&](std::string& out) { s.shapes[owner].Encode(out); }));
   }
   for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
-    s.shapes[owner].Encode(open(RowColumn::kShapes, owner));
-  }
-  for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
-    open(RowColumn::kOverflow, owner) = s.overflow[owner];
+    FLUORO_CHECK_OK(
+        put(RowColumn::kOverflow, owner, [&](std::string& out) { out.swap(s.overflow[owner]); }));
   }
   for (std::size_t i = 0; i < s.columns.size(); ++i) {
-    State::AttributeColumn& column = s.columns[i];
-    std::string& bytes = open(RowColumn::kAttributes, i);
-    if (IsText(column.type)) {
-      column.texts.Encode(bytes);
-      column.texts = {};
-    } else if (column.type != AttributeType::kNull) {
-      EncodeInts(column.numbers, bytes);
-    }
+    State::AttributeColumn& attribute = s.columns[i];
+    FLUORO_CHECK_OK(put(RowColumn::kAttributes, i, [&](std::string& out) {
+      if (IsText(attribute.type)) {
+        attribute.texts.Encode(out);
+        attribute.texts.Clear();  // so that large ones do not lie here twice
+      } else if (attribute.type != AttributeType::kNull) {
+        EncodeInts(attribute.numbers, out);
+      }
+    }));
   }
-  state_ = std::make_unique<State>();
-  return out;
+  s.Clear();
+  return {};
 }
 
 }  // namespace fluoro::store

@@ -6,6 +6,7 @@
 #include "query/random_for_test.h"
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/row_group_for_test.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -192,7 +193,7 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
       for (std::uint32_t i = 0; i < run.rows; ++i) rows.push_back({&batch, row++});
       builder.AddTrace(run.start_ns, rows);
     }
-    const std::vector<EncodedColumn> columns = builder.Finish();
+    const std::vector<EncodedColumn> columns = testing::FinishInMemory(builder);
     const ColumnReader read = [&](std::uint32_t id) -> Result<std::string_view> {
       for (const EncodedColumn& column : columns) {
         if (column.id == id) return column.bytes;
