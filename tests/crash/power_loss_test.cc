@@ -12,6 +12,10 @@ namespace fluoro::crash {
 namespace {
 
 constexpr std::uint64_t kRuns = 2'500;
+// Runs that failed once.
+constexpr std::uint64_t kRegressions[] = {34, 451, 77'000'001'907};
+constexpr std::uint64_t kRegressionsOfFailingCalls[] = {29,  69,    74,    332,   334,   381,
+                                                        913, 1'373, 1'524, 1'914, 2'387, 2'532};
 
 class RandomPowerLoss : public ::testing::Test {
  protected:
@@ -42,6 +46,8 @@ TEST_F(RandomPowerLoss, NothingAcknowledgedIsLost) {
     EXPECT_EQ(Joined(RunRandomWorkload({.seed = OnlyCase(), .tell = true}, counts)), "");
     return Say(1, counts);
   }
+  for (const std::uint64_t seed : kRegressions)
+    EXPECT_EQ(Joined(RunRandomWorkload({.seed = seed}, counts)), "") << seed;
   const std::uint64_t runs = Cases(kRuns);
   std::uint64_t failed = 0;
   for (std::uint64_t run = 1; run <= runs && failed < 5; ++run) {
@@ -79,6 +85,8 @@ TEST_F(RandomPowerLoss, NothingAcknowledgedIsLostOnADiskThatFailsCalls) {
         "");
     return Say(1, counts);
   }
+  for (const std::uint64_t seed : kRegressionsOfFailingCalls)
+    EXPECT_EQ(Joined(RunRandomWorkload({.seed = seed, .fail_calls = true}, counts)), "") << seed;
   const std::uint64_t runs = Cases(kRuns);
   std::uint64_t failed = 0;
   for (std::uint64_t run = 1; run <= runs && failed < 5; ++run) {

@@ -120,6 +120,7 @@ Result<void> EmbeddedStoreImpl::RemoveUncertain() {
   for (const std::string& path : uncertain_) {
     if (fs_.Exists(path)) FLUORO_CHECK_OK(fs_.Remove(path));
   }
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));  // where some were moved to
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
   uncertain_.clear();
   return {};
@@ -347,6 +348,7 @@ Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> 
   if (options_.read_only)
     return Fail(ErrorCode::kUnavailable, "the store is open for reading only");
   MutexLock lock(maintenance_mutex_);
+  FLUORO_CHECK_OK(RemoveUncertain());  // they are not looked at
   auto tombstone = std::make_shared<Tombstone>();
   std::vector<model::TraceId> sorted(ids.begin(), ids.end());
   std::sort(sorted.begin(), sorted.end());

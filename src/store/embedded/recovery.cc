@@ -74,6 +74,13 @@ struct EmbeddedStoreImpl::Replay {
       return lsn > range.first && lsn < range.second;
     });
   }
+  /// Rows with LSNs up to this are gone, though no block is to forget them: known beforehand, so
+  /// that none of them is sealed on the way.
+  std::unordered_map<model::TraceId, std::uint64_t> dropped_upto;
+  [[nodiscard]] bool IsDropped(const model::TraceId& id, std::uint64_t lsn) const {
+    const auto at = dropped_upto.find(id);
+    return at != dropped_upto.end() && lsn <= at->second;
+  }
   /// Records that no frame seen so far calls synced.
   struct Tail {
     std::uint64_t file_number = 0;
@@ -337,7 +344,7 @@ void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, 
         deleted.insert(tombstone.tombstone->ids.begin(), tombstone.tombstone->ids.end());
     }
     dropped_spans_.Add(static_cast<double>(head_.Add(commit, [&](const model::TraceId& id) {
-      return deleted.contains(id) || IsSealed(*list, id, lsn);
+      return deleted.contains(id) || replay.IsDropped(id, lsn) || IsSealed(*list, id, lsn);
     })));
     applied_lsn_ = std::max(applied_lsn_, lsn);
     return;
@@ -470,7 +477,7 @@ Result<void> EmbeddedStoreImpl::ReplayLog() {
     if (const std::uint64_t number = ParseWalFileName(name)) files.push_back(number);
   }
   Replay replay;
-  FindVoids(replay, files);
+  LookAhead(replay, files);
   for (const std::uint64_t number : files) ReplayFile(replay, number, number == files.back());
   if (replay.first_lsn != UINT64_MAX) ReportGaps(replay);
   std::uint64_t max_lsn = replay.max_lsn;
@@ -487,17 +494,34 @@ Result<void> EmbeddedStoreImpl::ReplayLog() {
   return SetUnreadableAside(replay);
 }
 
-// What later files say of records in earlier ones. Headers that cannot be read are reported when
-// their file is.
-void EmbeddedStoreImpl::FindVoids(Replay& replay, const std::vector<std::uint64_t>& files) {
-  for (const std::uint64_t number : files) {
-    const auto header = ReadAgain([&]() -> Result<WalHeader> {
-      FLUORO_TRY(const auto file,
-                 fs_.Open(layout_.wal + "/" + WalFileName(number), Fs::OpenMode::kRead));
-      FLUORO_TRY(const std::string bytes, file->ReadAt(0, kWalHeaderBytes));
-      return DecodeWalHeader(bytes);
-    });
-    if (header) replay.voids.emplace_back(header->last_good_lsn, header->first_lsn);
+// What later files and records say of records before them. A file that cannot be read is reported
+// when it is replayed.
+void EmbeddedStoreImpl::LookAhead(Replay& replay, const std::vector<std::uint64_t>& files) {
+  std::vector<std::pair<std::uint64_t, Tombstone>> tombstones;  // LSN, what it says
+  const auto note = [&](WalRecord& record) -> Result<void> {
+    auto tombstone = DecodeTombstone(record.body);
+    if (tombstone && tombstone->head_only)
+      tombstones.emplace_back(record.header.lsn, *std::move(tombstone));
+    return {};
+  };
+  const auto look = [&](const std::string& path) -> Result<void> {
+    FLUORO_TRY(const auto file, ReadAgain([&] { return fs_.Open(path, Fs::OpenMode::kRead); }));
+    FLUORO_TRY(const std::uint64_t size, ReadAgain([&] { return file->Size(); }));
+    WalWindow window(*file, size);
+    FLUORO_TRY(const std::string_view start, window.At(0, kWalHeaderBytes));
+    FLUORO_TRY(const WalHeader header, DecodeWalHeader(start));
+    replay.voids.emplace_back(header.last_good_lsn, header.first_lsn);
+    FLUORO_CHECK_OK(WalkFrames(window, FrameSeed(header), note, FrameType::kTombstone));
+    return {};
+  };
+  for (const std::uint64_t number : files) (void)look(layout_.wal + "/" + WalFileName(number));
+  for (const auto& [lsn, tombstone] : tombstones) {
+    if (replay.IsVoid(lsn)) continue;
+    const std::uint64_t upto = tombstone.upto_lsn == 0 ? lsn : tombstone.upto_lsn;
+    for (const model::TraceId& id : tombstone.ids) {
+      std::uint64_t& known = replay.dropped_upto[id];
+      known = std::max(known, upto);
+    }
   }
 }
 

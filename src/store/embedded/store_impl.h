@@ -101,7 +101,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> NameQuarantined();
   Result<void> ReplayLog();
   Result<void> SetUnreadableAside(const Replay& replay);
-  void FindVoids(Replay& replay, const std::vector<std::uint64_t>& files);
+  void LookAhead(Replay& replay, const std::vector<std::uint64_t>& files);
   void SyncTails(const Replay& replay);
   void ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last);
   void ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record);

@@ -227,7 +227,8 @@ Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
 }
 
 Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
-                           const std::function<Result<void>(WalRecord&)>& visit) {
+                           const std::function<Result<void>(WalRecord&)>& visit,
+                           std::optional<FrameType> only) {
   WalWalk walk;
   WalRecord open;  // a record whose last frame has not come yet
   bool is_open = false;
@@ -263,10 +264,12 @@ Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
       open.body.clear();
       is_open = true;
     }
-    open.body.append(body);
+    const bool wanted = !only || header.type == *only;
+    if (wanted) open.body.append(body);
     offset += Padded(frame_bytes);
     if ((header.flags & kFrameContinued) != 0) continue;
     is_open = false;
+    if (!wanted) continue;
     auto raw = Decompress(open.header, std::move(open.body));
     open.body.clear();
     if (!raw) {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -117,9 +118,11 @@ class WalWindow {
 };
 
 /// Calls `visit` for every whole record, in file order; bytes that do not verify are skipped up to
-/// the next frame that does. `visit` may return an error to stop. Errors: its, and kIo.
+/// the next frame that does. `visit` may return an error to stop. With `only`, records of other
+/// types are passed over without being decompressed. Errors: its, and kIo.
 Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
-                           const std::function<Result<void>(WalRecord&)>& visit);
+                           const std::function<Result<void>(WalRecord&)>& visit,
+                           std::optional<FrameType> only = std::nullopt);
 Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
                            const std::function<Result<void>(WalRecord&)>& visit);
 
