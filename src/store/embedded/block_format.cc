@@ -274,7 +274,7 @@ Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes) 
   FLUORO_TRY(trailer.minor, in.TakeFixed16());
   FLUORO_TRY(const std::uint32_t zero, in.TakeFixed32());
   FLUORO_TRY(const std::uint64_t magic, in.TakeFixed64());
-  if (magic != kTrailerMagic || zero != 0) return Bad("its trailer is damaged");
+  if (magic != kTrailerMagic || zero != 0 || major == 0) return Bad("its trailer is damaged");
   if (major > kBlockMajor) {
     return Fail(ErrorCode::kUnsupported, "block: version " + std::to_string(major) + "." +
                                              std::to_string(trailer.minor) +
