@@ -5,10 +5,10 @@ PREFIX ?= /usr/local
 PRESET ?= dev
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
-.PHONY: help setup setup-build setup-test setup-check build test demo bench check soak format clean install
+.PHONY: help setup setup-build setup-test setup-check build test demo bench bench-record bench-micro build-bench check soak format clean install
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: setup-build ## release binary: build/release/fluoro
 	@cmake --preset release >build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
@@ -22,10 +22,19 @@ test: setup-test ## all tests: unit, property, crash, fuzz replay, layers, syste
 	@cmake --build --preset dev
 	@cd build/dev && ctest --output-on-failure -j $(JOBS)
 
-bench: setup-test ## benchmarks: micro (Google Benchmark) and whole program (fluoro bench)
+bench: build-bench ## Fluoro beside ClickHouse on the same spans, in turns: one table (BENCH_ROUNDS=3; bench/README.md)
+	@bench/side_by_side.py build/bench
+
+bench-record: build-bench ## bench, and its table goes into docs/benchmarks.md
+	@bench/side_by_side.py build/bench --record docs/benchmarks.md
+
+bench-micro: build-bench ## micro benchmarks of single parts (Google Benchmark)
+	@cmake --build --preset bench --target benches
+	@bench/micro.sh build/bench
+
+build-bench: setup-test
 	@cmake --preset bench >build/bench-configure.log 2>&1 || { cat build/bench-configure.log; exit 1; }
-	@cmake --build --preset bench --target fluoro benches
-	@bench/run.sh build/bench
+	@cmake --build --preset bench --target fluoro
 
 soak: setup-test ## longer runs with new seeds: crashes, bit flips, fuzzing, abuse at full size (SOAK_SECONDS=600, PRESET=dev or asan)
 	@cmake --preset $(PRESET) >build/$(PRESET)-configure.log 2>&1 || { cat build/$(PRESET)-configure.log; exit 1; }

@@ -3,6 +3,7 @@
 #include "cli/bench/ingest.h"
 #include "cli/bench/merge_ahead.h"
 #include "cli/bench/questions.h"
+#include "cli/bench/rows.h"
 #include "cli/bench/udp.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -13,12 +14,15 @@ namespace {
 using bench::BenchOptions;
 using bench::WorkloadKind;
 
+using Bench = std::function<int(const BenchOptions&)>;
+
 struct Shared {
   BenchOptions options;
+  std::string output;
   bool pin = false;
 };
 
-int Run(const Shared& shared, int (*run)(const BenchOptions&)) {
+int Run(const Shared& shared, const Bench& run) {
   BenchOptions options = shared.options;
   if (shared.pin) {
     const auto cores = bench::TwoCores();
@@ -38,8 +42,8 @@ void AddBench(const Registry& registry) {
   group->require_subcommand(1);
   const auto shared = std::make_shared<Shared>();
   Action& action = registry.action;
-  const auto add = [&](const std::string& name, const std::string& description,
-                       int (*run)(const BenchOptions&)) {
+  const auto add = [&](const std::string& name, const std::string& description, const Bench& run,
+                       const std::string& needed = "") {
     BenchOptions& options = shared->options;
     CLI::App* command = group->add_subcommand(name, description);
     command->set_version_flag("--version", "fluoro " FLUORO_VERSION);
@@ -62,8 +66,8 @@ void AddBench(const Registry& registry) {
         ->check(CLI::IsMember({"flat", "cluster"}))
         ->default_str("flat");
     command->add_flag("--pin", shared->pin, "the load on one core, the server on another");
-    command->footer("Examples:\n  fluoro bench " + name + "\n  fluoro bench " + name +
-                    " --spans 1000000 --json");
+    command->footer("Examples:\n  fluoro bench " + name + needed + "\n  fluoro bench " + name +
+                    needed + " --spans 1000000 --json");
     command->callback([&action, shared, run] { action = [=] { return Run(*shared, run); }; });
     return command;
   };
@@ -77,6 +81,12 @@ void AddBench(const Registry& registry) {
   add("search", "spans examined a second and core, by kind of question", bench::BenchSearch);
   add("graph", "spans a second and core of the service graph", bench::BenchGraph);
   add("udp", "X-Ray segments a second to queryable with none lost", bench::BenchUdp);
+  add(
+      "rows", "writes the spans that the others send, as ClickHouse RowBinary, for a peer",
+      [shared](const BenchOptions& options) { return bench::WriteRows(options, shared->output); },
+      " --output spans.rows")
+      ->add_option("--output", shared->output, "the file")
+      ->required();
   // How the others merge in a process of its own; not for people.
   CLI::App* merge = group->add_subcommand("merge-ahead")->group("");
   const auto folder = std::make_shared<std::string>();
