@@ -73,13 +73,17 @@ constexpr std::uint32_t kFlags = SpanFlag::kFault | SpanFlag::kError | SpanFlag:
                                  SpanFlag::kSentInferred;
 constexpr std::uint32_t kOtelFlags = 0x300;  // the parent is known to be remote, and is
 
+using Places = std::unordered_map<std::string_view, std::uint8_t>;
 template <std::size_t kCount>
-std::optional<std::uint8_t> PlaceOf(const std::array<std::string_view, kCount>& keys,
-                                    std::string_view key) {
-  if (key.empty()) return std::nullopt;
-  const auto at = std::ranges::find(keys, key);
-  if (at == keys.end()) return std::nullopt;
-  return static_cast<std::uint8_t>(at - keys.begin());
+Places PlacesOf(const std::array<std::string_view, kCount>& keys) {
+  Places places;
+  for (std::size_t i = 0; i < kCount; ++i) places.emplace(keys[i], static_cast<std::uint8_t>(i));
+  return places;
+}
+
+std::optional<std::uint8_t> PlaceOf(const Places& places, std::string_view key) {
+  const auto at = places.find(key);
+  return at == places.end() ? std::nullopt : std::optional(at->second);
 }
 
 bool IsText(AttributeType type) {
@@ -189,9 +193,14 @@ void Description::AddBits(std::uint8_t key, AttributeType type, std::uint64_t bi
   Put(bytes_, bits);
 }
 
-std::optional<std::uint8_t> Description::KeyOf(std::string_view key) { return PlaceOf(kKeys, key); }
+std::optional<std::uint8_t> Description::KeyOf(std::string_view key) {
+  static const Places kPlaces = PlacesOf(kKeys);
+  return PlaceOf(kPlaces, key);
+}
+
 std::optional<std::uint8_t> Description::ResourceKeyOf(std::string_view key) {
-  return PlaceOf(kResourceKeys, key);
+  static const Places kPlaces = PlacesOf(kResourceKeys);
+  return PlaceOf(kPlaces, key);
 }
 
 FactsTable::Slot& FactsTable::Index::Find(std::string_view bytes) {
@@ -348,15 +357,26 @@ Facts FactsTable::Judge(const Span& span, bool enters) {
   return facts;
 }
 
+void BatchDescriber::Forget() {
+  known_.clear();
+  batch_ = nullptr;
+}
+
 void BatchDescriber::Enter(const model::SpanBatch& batch) {
+  if (generation_ != table_.keys().generation()) {
+    generation_ = table_.keys().generation();
+    known_.clear();
+  }
   batch_ = &batch;
-  generation_ = table_.keys().generation();
-  keys_.assign(batch.keys.size(), 0);
+  const auto [at, is_new] = known_.try_emplace(&batch);
+  last_ = &at->second;
+  if (!is_new) return;
+  last_->keys.assign(batch.keys.size(), 0);
   for (std::uint32_t key = 0; key < batch.keys.size(); ++key) {
     if (const auto number = Description::KeyOf(batch.Key(key)))
-      keys_[key] = static_cast<std::uint8_t>(*number + 1);
+      last_->keys[key] = static_cast<std::uint8_t>(*number + 1);
   }
-  resources_.assign(batch.resource_rows.size(), kUnknown);
+  last_->resources.assign(batch.resource_rows.size(), kUnknown);
 }
 
 namespace {
@@ -375,7 +395,7 @@ void AddCell(const model::SpanBatch& batch, const model::AttributeCell& cell, st
 }  // namespace
 
 std::uint32_t BatchDescriber::ResourceOf(std::uint32_t resource) {
-  std::uint32_t& known = resources_[resource];
+  std::uint32_t& known = last_->resources[resource];
   if (known != kUnknown) return known;
   description_.BeginResource();
   const model::Range range = batch_->resource_rows[resource].attributes;
@@ -401,7 +421,7 @@ FactsId BatchDescriber::Describe(const model::SpanBatch& batch, std::uint32_t ro
   const model::Range range = batch.span_attributes[row];
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
     const model::AttributeCell& cell = batch.attributes[i];
-    const std::uint8_t number = keys_[cell.key];
+    const std::uint8_t number = last_->keys[cell.key];
     if (number == 0 || cell.role != model::AttributeRole::kPlain) continue;
     AddCell(batch, cell, static_cast<std::uint8_t>(number - 1), description_);
   }

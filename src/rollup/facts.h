@@ -137,21 +137,25 @@ class FactsTable {
 class BatchDescriber {
  public:
   explicit BatchDescriber(FactsTable& table) : table_(table) {}
-  /// Facts of one row. The batch must be the same as in the call before or Forget be called
-  /// between, if an old batch's address may come again.
+  /// Facts of one row. The batch must live until Forget.
   FactsId Describe(const model::SpanBatch& batch, std::uint32_t row);
-  void Forget() { batch_ = nullptr; }
+  void Forget();
 
  private:
+  /// What is known of one batch.
+  struct Known {
+    std::vector<std::uint8_t> keys;        ///< by key: number + 1; 0: of no interest
+    std::vector<std::uint32_t> resources;  ///< by resource
+  };
   void Enter(const model::SpanBatch& batch);
   std::uint32_t ResourceOf(std::uint32_t resource);
 
   static constexpr std::uint32_t kUnknown = UINT32_MAX;
   FactsTable& table_;
-  const model::SpanBatch* batch_ = nullptr;
+  std::unordered_map<const model::SpanBatch*, Known> known_;
+  const model::SpanBatch* batch_ = nullptr;  ///< the last one
+  Known* last_ = nullptr;
   std::uint64_t generation_ = 0;
-  std::vector<std::uint8_t> keys_;        ///< by key of the batch: number + 1; 0: of no interest
-  std::vector<std::uint32_t> resources_;  ///< by resource of the batch
   Description description_;
 };
 

@@ -138,6 +138,7 @@ std::uint32_t Rollup::Adopt(const Rollup& other, std::uint32_t number) {
 }
 
 void Rollup::Merge(const Rollup& other, const Window& periods, std::int64_t times) {
+  Widen(other.first_ns_, other.last_ns_);
   std::vector<std::uint32_t> numbers(other.series_.size(), UINT32_MAX);
   for (std::size_t i = 0; i < other.cells_.size(); ++i) {
     const Place& place = other.places_[i];
@@ -162,6 +163,11 @@ std::vector<Rollup::Row> Rollup::Rows() const {
     return std::pair(a.period_ns, a.series) < std::pair(b.period_ns, b.series);
   });
   return rows;
+}
+
+void Rollup::Widen(std::int64_t first_ns, std::int64_t last_ns) {
+  first_ns_ = std::min(first_ns_, first_ns);
+  last_ns_ = std::max(last_ns_, last_ns);
 }
 
 std::size_t Rollup::bytes() const {
@@ -228,7 +234,9 @@ void Rollup::Sink::Add(const NodeSample& sample) {
   Follow();
   const std::uint32_t series =
       rollup_.FindSeries({.kind = SeriesKind::kNode, .to = Key(sample.key)});
-  Cell& cell = rollup_.At(sample.measured.instant_ns(), series);
+  const std::int64_t instant_ns = sample.measured.instant_ns();
+  rollup_.Widen(instant_ns, instant_ns);
+  Cell& cell = rollup_.At(instant_ns, series);
   Count(cell, sample.measured, sign_);
   if (!sample.inferred) cell.real += sign_;
   if (sample.measured.in_progress) return;
@@ -250,6 +258,7 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
                 .from = Key(sample.from),
                 .to = Key(sample.to)};
   const std::int64_t instant_ns = sample.measured.instant_ns();
+  rollup_.Widen(instant_ns, instant_ns);
   Cell& cell = rollup_.At(instant_ns, rollup_.FindSeries(series));
   Count(cell, sample.measured, sign_);
   if (!sample.to_inferred) cell.real += sign_;

@@ -123,6 +123,10 @@ class Rollup {
   [[nodiscard]] std::size_t cells() const { return cells_.size(); }
   /// Samples and cells that went to kOther.
   [[nodiscard]] std::uint64_t crowded_out() const { return crowded_out_; }
+  /// Of the instants of all samples that were ever added or taken away; first > last: none.
+  [[nodiscard]] std::int64_t first_ns() const { return first_ns_; }
+  [[nodiscard]] std::int64_t last_ns() const { return last_ns_; }
+  void Widen(std::int64_t first_ns, std::int64_t last_ns);
   /// About the memory it holds.
   [[nodiscard]] std::size_t bytes() const;
 
@@ -155,6 +159,8 @@ class Rollup {
   std::vector<Place> places_;         ///< of cells
   std::vector<std::uint32_t> slots_;  ///< cell + 1, by hash of the place; 0: free
   std::uint64_t crowded_out_ = 0;
+  std::int64_t first_ns_ = INT64_MAX;
+  std::int64_t last_ns_ = INT64_MIN;
 };
 
 }  // namespace fluoro::rollup

@@ -19,6 +19,7 @@
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/column_sieve.h"
+#include "store/embedded/rollup_section.h"
 
 namespace fluoro::store {
 
@@ -77,6 +78,13 @@ class Block {
                                                            BlockCache* cache = nullptr) const;
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
+
+  /// What its traces add to the service graph, summed when they were sealed. Null: the block was
+  /// written before there were such sums.
+  Result<std::shared_ptr<const RollupTable>> Rollup() const;
+  /// Its rows of these minutes, by `period_ns`. Not cached.
+  Result<rollup::Rollup> RollupOf(const RollupTable& table, const rollup::RollupWindow& minutes,
+                                  std::int64_t period_ns) const;
 
   /// Calls `use` with what the rows of a row group are, and a reader of its columns, which reads
   /// what it is asked for. Not cached. Returns the bytes that were read.

@@ -18,11 +18,12 @@ class BlockCache {
  public:
   struct Key {
     std::uint64_t block = 0;
-    std::uint32_t part = 0;  ///< kTablePart, kServicesPart or a row group
+    std::uint32_t part = 0;  ///< kTablePart, kServicesPart, kRollupPart or a row group
     bool operator==(const Key&) const = default;
   };
   static constexpr std::uint32_t kTablePart = UINT32_MAX;
   static constexpr std::uint32_t kServicesPart = UINT32_MAX - 1;
+  static constexpr std::uint32_t kRollupPart = UINT32_MAX - 2;
 
   /// `user`: who reads through it, "questions" or "merges".
   BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)

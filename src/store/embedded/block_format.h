@@ -35,6 +35,7 @@ enum class SectionType : std::uint8_t {
   kServices = 6,      ///< services and their span names
   kSealedLsns = 7,    ///< ints: the block's sealed_lsn less the trace's; absent: all 0
   kPlacedTraces = 8,  ///< instead of kTraces where rows do not stand in the table's order
+  kRollup = 9,        ///< sums by minute: column 0 the header, the others chunks (rollup_section.h)
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 

@@ -186,6 +186,11 @@ bool BlockWriter::OrderTraces() {
   return row != next_row_;
 }
 
+Result<void> BlockWriter::PutRollup(std::uint32_t part, std::string_view bytes) {
+  FLUORO_CHECK_OK(FlushRowGroup());
+  return PutSection(SectionType::kRollup, 0, part, bytes);
+}
+
 Result<BlockMeta> BlockWriter::Finish() {
   FLUORO_CHECK_OK(FlushRowGroup());
   FLUORO_ASSERT(!traces_.empty());

@@ -40,6 +40,8 @@ class BlockWriter {
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
   void AddOperations(const RowGroupBuilder::Operations& operations);
+  /// After all rows, a part of the block's rollup: 0 the header, else a chunk (rollup_section.h).
+  Result<void> PutRollup(std::uint32_t part, std::string_view bytes);
   /// Writes the rest and syncs the file.
   Result<BlockMeta> Finish();
   [[nodiscard]] std::uint64_t bytes() const { return offset_; }

@@ -12,16 +12,27 @@ using rollup::RollupWindow;
 
 class GraphRun {
  public:
-  GraphRun(EmbeddedStoreImpl& store, const GraphPlan& plan) : store_(store), plan_(plan) {
+  GraphRun(EmbeddedStoreImpl& store, const GraphPlan& plan)
+      : store_(store),
+        plan_(plan),
+        reader_(Borrow()),
+        all_sink_(result_.rollup, reader_->keys()),
+        whole_sink_(result_.rollup, reader_->keys()),
+        minus_sink_(result_.rollup, reader_->keys()),
+        rest_sink_(result_.rollup, reader_->keys()) {
     result_.rollup = Rollup(plan.period_ns, {.series_per_period_max = kSeriesMax});
+    minus_sink_.set_sign(-1);
   }
 
   Result<GraphResult> Run() {
-    reader_ = Borrow();
     const std::uint64_t assembled_before = reader_->assembled_traces();
     const std::uint64_t spans_before = reader_->spans_read();
     TakeHead();
     Plan();
+    all_sink_.set_windows(all_);
+    whole_sink_.set_windows(whole_);
+    minus_sink_.set_windows(whole_);
+    rest_sink_.set_windows(rest_);
     result_.complete = ReadBlocks() && ReadJoined() && ReadHead();
     result_.assembled_traces = reader_->assembled_traces() - assembled_before;
     result_.spans_read = reader_->spans_read() - spans_before;
@@ -37,12 +48,13 @@ class GraphRun {
 
   std::unique_ptr<GraphReader> Borrow() {
     MutexLock lock(store_.graph_mutex_);
-    if (store_.graph_readers_.empty()) return std::make_unique<GraphReader>();
+    if (store_.graph_readers_.empty()) return std::make_unique<GraphReader>(store_.graph_cache_);
     auto reader = std::move(store_.graph_readers_.back());
     store_.graph_readers_.pop_back();
     return reader;
   }
   void GiveBack() {
+    reader_->ForgetBatches();
     MutexLock lock(store_.graph_mutex_);
     if (store_.graph_readers_.size() < kReadersMax)
       store_.graph_readers_.push_back(std::move(reader_));
@@ -85,7 +97,75 @@ class GraphRun {
     for (const auto& trace : head_) in_head_.insert(trace->id);
   }
 
-  void Plan() { whole_ = {{.from_ns = plan_.from_ns, .until_ns = plan_.until_ns}}; }
+  static std::int64_t MinuteBefore(std::int64_t ns) {
+    const std::int64_t remainder = ns % rollup::kMinuteNs;
+    const std::int64_t back = remainder < 0 ? remainder + rollup::kMinuteNs : remainder;
+    return ns < INT64_MIN + back ? INT64_MIN : ns - back;
+  }
+  static std::int64_t MinuteAfter(std::int64_t ns) {
+    const std::int64_t before = MinuteBefore(ns);
+    if (before == ns) return ns;
+    return before > INT64_MAX - rollup::kMinuteNs ? INT64_MAX : before + rollup::kMinuteNs;
+  }
+
+  // Whole minutes come from sums, the parts of minutes at both ends from spans; at an end beyond
+  // which nothing was summed the sums are all there is.
+  void Plan() {
+    tables_.resize(blocks_->size());
+    std::int64_t first_ns = INT64_MAX;
+    std::int64_t last_ns = INT64_MIN;
+    for (std::size_t i = 0; i < tables_.size() && !plan_.from_spans; ++i) {
+      auto table = (*blocks_)[i]->Rollup();
+      if (!table) {
+        Damaged(table.error().message);
+        continue;
+      }
+      tables_[i] = *std::move(table);
+      if (tables_[i] == nullptr) continue;
+      first_ns = std::min(first_ns, tables_[i]->first_ns);
+      last_ns = std::max(last_ns, tables_[i]->last_ns);
+    }
+    const RollupWindow asked{.from_ns = plan_.from_ns, .until_ns = plan_.until_ns};
+    all_ = {asked};
+    RollupWindow minutes{
+        .from_ns = first_ns >= asked.from_ns ? INT64_MIN : MinuteAfter(asked.from_ns),
+        .until_ns = last_ns < asked.until_ns ? INT64_MAX : MinuteBefore(asked.until_ns)};
+    if (plan_.from_spans || minutes.from_ns >= minutes.until_ns) {
+      minutes = {.from_ns = 0, .until_ns = 0};
+      rest_ = all_;
+    } else {
+      whole_ = {{.from_ns = std::max(minutes.from_ns, asked.from_ns),
+                 .until_ns = std::min(minutes.until_ns, asked.until_ns)}};
+      if (asked.from_ns < minutes.from_ns)
+        rest_.push_back(
+            {.from_ns = asked.from_ns, .until_ns = std::min(minutes.from_ns, asked.until_ns)});
+      if (minutes.until_ns < asked.until_ns)
+        rest_.push_back(
+            {.from_ns = std::max(minutes.until_ns, asked.from_ns), .until_ns = asked.until_ns});
+      for (std::size_t i = 0; i < tables_.size(); ++i) AddSums(i, minutes);
+    }
+  }
+
+  // Of a block whose sums cannot be read its spans tell.
+  void AddSums(std::size_t block, const RollupWindow& minutes) {
+    std::shared_ptr<const RollupTable>& table = tables_[block];
+    if (table == nullptr) return;
+    const bool holds_all =
+        table->first_ns > table->last_ns ||
+        (table->first_ns >= minutes.from_ns && table->last_ns < minutes.until_ns);
+    if (holds_all && plan_.period_ns == 0) {
+      result_.rollup.Merge(table->total);
+    } else if (table->first_ns < minutes.until_ns && table->last_ns >= minutes.from_ns) {
+      const auto rows = (*blocks_)[block]->RollupOf(*table, minutes, plan_.period_ns);
+      if (!rows) {
+        Damaged(rows.error().message);
+        table = nullptr;
+        return;
+      }
+      result_.rollup.Merge(*rows);
+    }
+    ++result_.summed_blocks;
+  }
 
   void Damaged(std::string what) {
     if (named_.insert(what).second) result_.damaged.push_back(std::move(what));
@@ -104,43 +184,50 @@ class GraphRun {
   // False: the time is over.
   bool ReadBlocks() {
     for (std::size_t i = 0; i < blocks_->size(); ++i) {
-      if (ReadBlock((*blocks_)[i])) continue;
+      if (ReadBlock(i)) continue;
       result_.scanned_share = static_cast<double>(i) / static_cast<double>(blocks_->size());
       return false;
     }
     return true;
   }
 
-  bool ReadBlock(const std::shared_ptr<Block>& block) {
-    const std::span<const RollupWindow> windows = whole_;
+  [[nodiscard]] bool IsSummed(std::size_t block) const {
+    return tables_[block] != nullptr && !whole_.empty();
+  }
+
+  bool ReadBlock(std::size_t index) {
+    const std::shared_ptr<Block>& block = (*blocks_)[index];
+    const bool summed = IsSummed(index);
+    const std::span<const RollupWindow> windows = summed ? rest_ : all_;
     const BlockMeta& meta = block->meta();
-    if (!Touches(meta.start_ns_min, meta.end_ns_max, windows)) return true;
+    if (summed && !Touches(meta.start_ns_min, meta.end_ns_max, windows)) return true;
     const auto table = block->Table();
     if (!table) {
       Damaged(table.error().message);
       return true;
     }
-    // 0: not wanted, 1: whole in its row group.
-    std::vector<std::uint8_t> wanted((*table)->traces.size());
+    std::vector<bool> wanted((*table)->traces.size());
     std::vector<bool> groups(meta.row_groups.size());
     for (std::uint32_t place = 0; place < wanted.size(); ++place) {
       const TraceEntry& entry = (*table)->traces[place];
-      if (!Touches(entry.start_ns, entry.end_ns, windows) || block->IsDeleted(entry.id)) continue;
-      if (in_head_.contains(entry.id)) continue;
+      const bool touches = Touches(entry.start_ns, entry.end_ns, windows);
+      if ((summed && !touches) || block->IsDeleted(entry.id) || in_head_.contains(entry.id))
+        continue;
       if (!IsAlone(*block, **table, entry)) {
+        // What a piece changes may lie in the time of another.
         joined_.insert(entry.id);
         continue;
       }
-      wanted[place] = 1;
+      if (!touches) continue;
+      wanted[place] = true;
       groups[*block->OnlyGroupOf(entry)] = true;
     }
-    Rollup::Sink sink(result_.rollup, reader_->keys());
-    sink.set_windows(windows);
+    Rollup::Sink& sink = summed ? rest_sink_ : all_sink_;
     for (std::uint32_t group = 0; group < groups.size(); ++group) {
       if (!groups[group]) continue;
       if (IsOver()) return false;
       const auto read = reader_->SampleGroup(
-          block, *table, group, [&](std::uint32_t place) { return wanted[place] != 0; }, sink);
+          block, *table, group, [&](std::uint32_t place) { return wanted[place]; }, sink);
       if (!read) {
         Damaged(read.error().message);
         continue;
@@ -159,54 +246,75 @@ class GraphRun {
   }
 
   bool ReadJoined() {
-    Rollup::Sink sink(result_.rollup, reader_->keys());
-    sink.set_windows(whole_);
-    std::vector<GraphReader::Pieces> batch;
-    std::uint64_t rows = 0;
     for (const model::TraceId& id : joined_) {
       auto fragments = EmbeddedStoreImpl::FindIn(*blocks_, id);
       if (!fragments) {
         Damaged(fragments.error().message);
         continue;
       }
-      if (!AddPieces(*std::move(fragments), sink, batch, rows)) return false;
+      if (!AddPieces(*std::move(fragments))) return false;
     }
-    return ReadPieces(batch);
+    return ReadPieces();
   }
 
-  bool AddPieces(Fragments fragments, Rollup::Sink& sink, std::vector<GraphReader::Pieces>& batch,
-                 std::uint64_t& rows) {
+  // A sum holds what its pieces changed: the graph of the trace up to them less that before. What
+  // no sum holds is added likewise; in parts of minutes the whole trace is.
+  bool AddPieces(Fragments fragments) {
     GraphReader::Pieces pieces{.fragments = std::move(fragments), .sinks = {}};
-    pieces.sinks.resize(pieces.fragments.blocks.size() + (pieces.fragments.head ? 2 : 1));
-    if (pieces.sinks.size() == 1) return true;
-    pieces.sinks.back() = &sink;
-    rows += GraphReader::RowsOf(pieces.fragments);
-    batch.push_back(std::move(pieces));
-    if (rows < GraphReader::kPiecesRowsMax) return true;
-    rows = 0;
-    return ReadPieces(batch);
+    const std::size_t in_blocks = pieces.fragments.blocks.size();
+    const std::size_t count = in_blocks + (pieces.fragments.head ? 1 : 0);
+    if (count == 0) return true;
+    const auto summed = [&](std::size_t piece) {  // from 1
+      if (piece > in_blocks) return false;
+      const auto at = std::ranges::find(*blocks_, pieces.fragments.blocks[piece - 1].block);
+      return IsSummed(static_cast<std::size_t>(at - blocks_->begin()));
+    };
+    pieces.sinks.resize(count + 1);
+    for (std::size_t joined = 1; joined <= count; ++joined) {
+      const bool adds = !summed(joined);
+      const bool takes = joined < count && !summed(joined + 1);
+      const bool is_last = joined == count;
+      if (is_last) {
+        pieces.sinks[joined] = adds ? &all_sink_ : rest_.empty() ? nullptr : &rest_sink_;
+      } else if (adds != takes) {
+        pieces.sinks[joined] = whole_.empty() ? nullptr : adds ? &whole_sink_ : &minus_sink_;
+      }
+    }
+    rows_ += GraphReader::RowsOf(pieces.fragments);
+    pieces_.push_back(std::move(pieces));
+    return rows_ < GraphReader::kPiecesRowsMax || ReadPieces();
+  }
+
+  // A bounded number of rows at a time.
+  bool ReadPieces() {
+    rows_ = 0;
+    if (pieces_.empty()) return true;
+    if (auto read = reader_->SamplePieces(pieces_); !read) Damaged(read.error().message);
+    // Their batches are remembered by address.
+    for (GraphReader::Pieces& done : pieces_) {
+      if (done.fragments.head) head_.push_back(std::move(done.fragments.head));
+    }
+    pieces_.clear();
+    return !IsOver();
   }
 
   bool ReadHead() {
-    Rollup::Sink sink(result_.rollup, reader_->keys());
-    sink.set_windows(whole_);
-    std::vector<GraphReader::Pieces> batch;
-    std::uint64_t rows = 0;
-    for (auto& trace : head_) {
-      auto fragments = EmbeddedStoreImpl::FindIn(*blocks_, trace->id);
+    const std::size_t count = head_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      auto fragments = EmbeddedStoreImpl::FindIn(*blocks_, head_[i]->id);
       if (!fragments) {
         Damaged(fragments.error().message);
         fragments = Fragments();
       }
       if (fragments->blocks.empty()) {
-        if (Touches(trace->start_ns, trace->end_ns, whole_)) reader_->SampleHead(*trace, sink);
-        trace.reset();
+        if (Touches(head_[i]->start_ns, head_[i]->end_ns, all_))
+          reader_->SampleHead(*head_[i], all_sink_);
         continue;
       }
-      fragments->head = std::move(trace);
-      if (!AddPieces(*std::move(fragments), sink, batch, rows)) return false;
+      fragments->head = std::move(head_[i]);
+      if (!AddPieces(*std::move(fragments))) return false;
     }
-    return ReadPieces(batch);
+    return ReadPieces();
   }
 
   EmbeddedStoreImpl& store_;
@@ -217,7 +325,11 @@ class GraphRun {
   std::vector<std::unique_ptr<TraceRows>> head_;
   std::unordered_set<model::TraceId> in_head_;
   std::unordered_set<model::TraceId> joined_;
-  std::vector<RollupWindow> whole_;
+  std::vector<std::shared_ptr<const RollupTable>> tables_;  ///< by block; null: its spans tell
+  std::vector<RollupWindow> all_, whole_, rest_;            ///< asked: from sums, and from spans
+  Rollup::Sink all_sink_, whole_sink_, minus_sink_, rest_sink_;
+  std::vector<GraphReader::Pieces> pieces_;
+  std::uint64_t rows_ = 0;
   std::unordered_set<std::string> named_;
 };
 

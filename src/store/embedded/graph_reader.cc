@@ -32,7 +32,7 @@ Result<void> GraphReader::ReadGroup(const Block& block, const TraceTable& table,
                                         return {};
                                       }));
   if (!covered) {
-    FLUORO_TRY(const auto batch, block.RowGroup(table, group));
+    FLUORO_TRY(const auto batch, block.RowGroup(table, group, &cache_));
     columns_.ReadBatch(*batch, block.RunsOf(table, group), sampler_.describer());
     sampler_.Forget();
   }
@@ -76,12 +76,24 @@ Result<std::uint64_t> GraphReader::SampleGroup(const std::shared_ptr<Block>& blo
 }
 
 void GraphReader::SampleHead(const TraceRows& trace, SampleSink& sink) {
+  span_keys_.clear();
+  for (const auto& [batch, row] : trace.rows)
+    span_keys_.push_back({batch->span_ids[row], batch->parent_ids[row], batch->flags[row]});
+  head_rows_.clear();
+  for (const std::uint32_t place : model::StandingSpans(span_keys_))
+    head_rows_.push_back({.batch = trace.rows[place].batch, .row = trace.rows[place].row});
+  SampleRows(sink);
+}
+
+void GraphReader::SampleStanding(const TraceRows& trace, SampleSink& sink) {
+  head_rows_.clear();
+  for (const auto& [batch, row] : trace.rows) head_rows_.push_back({.batch = batch, .row = row});
+  SampleRows(sink);
+}
+
+void GraphReader::SampleRows(SampleSink& sink) {
   if (facts_.IsFull()) facts_.Clear();
-  Pieces pieces;
-  pieces.fragments.head = std::make_unique<TraceRows>(trace);
-  Loaded loaded;
-  LoadHead(trace, loaded);
-  SampleJoined(pieces, loaded, 1, sink);
+  sampler_.Sample(std::span<const rollup::TraceSampler::Row>(head_rows_), sink);
 }
 
 std::uint64_t GraphReader::RowsOf(const Fragments& fragments) {
@@ -172,8 +184,6 @@ void GraphReader::LoadHead(const TraceRows& trace, Loaded& loaded) {
                            .facts = sampler_.describer().Describe(batch, ref.row)});
     loaded.flags.push_back(batch.flags[ref.row]);
   }
-  // Another batch may come to stand where one of these did.
-  sampler_.Forget();
   loaded.ends.push_back(loaded.rows.size());
 }
 
@@ -213,7 +223,7 @@ void GraphReader::SampleJoined(const Pieces& pieces, const Loaded& loaded, std::
 
 // Null if it cannot be read: then its samples are missing.
 std::shared_ptr<const model::Trace> GraphReader::Assemble(const Fragments& fragments) {
-  FragmentReader reader(fragments);
+  FragmentReader reader(fragments, &cache_);
   if (reader.MayRepeat() && !reader.ApplyReplacements()) return nullptr;
   auto trace = std::make_shared<model::Trace>();
   trace->spans.reserve(reader.spans());

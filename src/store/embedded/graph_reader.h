@@ -26,7 +26,8 @@ struct GraphTrace {
 /// Remembers what spans mean from use to use. Not thread-safe.
 class GraphReader {
  public:
-  GraphReader() : sampler_(facts_), columns_(facts_) {}
+  /// @param cache  for row groups that must be read whole; outlives the reader.
+  explicit GraphReader(BlockCache& cache) : cache_(cache), sampler_(facts_), columns_(facts_) {}
 
   [[nodiscard]] const rollup::KeyTable& keys() const { return facts_.keys(); }
 
@@ -37,8 +38,15 @@ class GraphReader {
                                     std::uint32_t group,
                                     const std::function<bool(std::uint32_t)>& wants,
                                     rollup::SampleSink& sink);
-  /// Samples a trace of which everything is in the head. `rows` may repeat spans.
+  /// Samples a trace of which everything is in the head. Rows may repeat spans. Its batches must
+  /// live until ForgetBatches, as those of the heads of SamplePieces.
   void SampleHead(const TraceRows& trace, rollup::SampleSink& sink);
+
+  /// Likewise, if each span stands in it once (model::StandingSpans). Its batches must live until
+  /// ForgetBatches.
+  void SampleStanding(const TraceRows& trace, rollup::SampleSink& sink);
+  /// Batches whose rows were sampled may go after this.
+  void ForgetBatches() { sampler_.Forget(); }
 
   /// A trace in several pieces. Its samples are asked for by how many pieces are joined: those of
   /// blocks in the order of Fragments, then that of the head.
@@ -73,11 +81,13 @@ class GraphReader {
   Result<void> ReadGroup(const Block& block, const TraceTable& table, std::uint32_t group,
                          GraphColumns::Ids ids, std::uint64_t& bytes);
   Result<void> LoadParts(std::span<Part> parts, std::span<Loaded> loaded);
+  void SampleRows(rollup::SampleSink& sink);
   void LoadHead(const TraceRows& trace, Loaded& loaded);
   void SampleJoined(const Pieces& pieces, const Loaded& loaded, std::size_t joined,
                     rollup::SampleSink& sink);
-  static std::shared_ptr<const model::Trace> Assemble(const Fragments& fragments);
+  std::shared_ptr<const model::Trace> Assemble(const Fragments& fragments);
 
+  BlockCache& cache_;
   rollup::FactsTable facts_;
   rollup::TraceSampler sampler_;
   GraphColumns columns_;
@@ -85,6 +95,7 @@ class GraphReader {
   rollup::IdIndex index_;
   std::vector<rollup::JoinLink> join_links_;
   GraphTrace joined_;
+  std::vector<rollup::TraceSampler::Row> head_rows_;
   std::vector<model::SpanKey> span_keys_;
   std::vector<std::uint32_t> place_of_;
 };

@@ -88,6 +88,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     meta.sealed_lsn = sealed_lsn;
     BlockWriter writer(*file, std::move(meta));
     for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
+    FLUORO_CHECK_OK(WriteSums(traces, writer));
     FLUORO_CHECK_OK(writer.Finish());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
@@ -104,6 +105,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
   }
   sealed_blocks_.Add();
   sealed_spans_.Add(static_cast<double>((*block)->meta().spans));
+  for (const TraceRows& trace : traces) recent_traces_.Add(trace.id);
   MutexLock lock(state_mutex_);
   auto list = std::make_shared<BlockList>(*blocks_);
   list->push_back(*std::move(block));

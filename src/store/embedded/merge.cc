@@ -68,6 +68,7 @@ class Merge {
       begin = end;
     }
     if (stop.stop_requested()) return std::nullopt;
+    FLUORO_CHECK_OK(MergeRollups(inputs_, writer_));
     FLUORO_TRY(BlockMeta meta, writer_.Finish());
     return meta;
   }

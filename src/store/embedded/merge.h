@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -11,6 +13,7 @@
 #include "base/fs.h"
 #include "store/embedded/block.h"
 #include "store/embedded/block_format.h"
+#include "store/embedded/block_writer.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::store {
@@ -41,5 +44,18 @@ struct MergeInput {
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
                                              BlockMeta meta, std::uint64_t copy_spans,
                                              BlockCache& cache, const std::stop_token& stop);
+
+/// Sums by minute that are added to others.
+struct RollupSource {
+  std::shared_ptr<const RollupTable> table;
+  std::function<Result<rollup::Rollup>(const rollup::RollupWindow& minutes)> rows;
+};
+RollupSource SourceOf(const std::shared_ptr<Block>& block,
+                      std::shared_ptr<const RollupTable> table);
+/// Adds the minutes of all sources, a few at a time. Errors: theirs, those of the encoder.
+Result<void> EncodeSum(std::span<const RollupSource> sources, const rollup::RollupWindow& minutes,
+                       RollupEncoder& encoder);
+/// Puts the sum of the inputs' rollups; none if one of them has none, or a damaged one.
+Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& writer);
 
 }  // namespace fluoro::store

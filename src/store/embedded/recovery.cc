@@ -588,6 +588,7 @@ Result<void> EmbeddedStoreImpl::Open() {
   // ended: it counts from here on, and the log that holds its rows goes.
   if (!options_.read_only) FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
   FLUORO_CHECK_OK(LoadBlocks());
+  if (!options_.read_only) RememberTraces();
   FLUORO_CHECK_OK(ReplayLog());
   if (options_.read_only) return RefreshReadOnly();
   log_->Start();

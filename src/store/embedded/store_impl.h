@@ -21,6 +21,7 @@
 #include "store/embedded/graph_reader.h"
 #include "store/embedded/head.h"
 #include "store/embedded/log.h"
+#include "store/embedded/recent_traces.h"
 #include "store/embedded/trace_reader.h"
 
 namespace fluoro::store {
@@ -46,6 +47,8 @@ Result<void> CheckFormat(std::string_view content);
 /// Writes a small file so that after a crash it is there whole or not at all.
 Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
                         const std::string& name, std::string_view content);
+
+class BlockWriter;
 
 class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
  public:
@@ -124,6 +127,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void RunBackground(const std::stop_token& stop);
   void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
 
+  // seal_rollup.cc
+  Result<rollup::Rollup> SumTraces(std::span<const TraceRows> traces);
+  Result<void> WriteSums(std::span<const TraceRows> traces, BlockWriter& writer);
+  void RememberTraces();
+
   // compact.cc
   /// Does the merge that is due most; false if none is, or if it was given up for `stop` or because
   /// a block went meanwhile.
@@ -154,6 +162,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::unique_ptr<FileLock> lock_;
   BlockCache cache_;
   BlockCache merge_cache_;
+  BlockCache graph_cache_;
   ReadBudget read_budget_;
 
   Mutex graph_mutex_;
@@ -168,6 +177,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex maintenance_mutex_;
   std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
+  GraphReader seal_reader_;          ///< under maintenance_mutex_
+  RecentTraces recent_traces_;       ///< under maintenance_mutex_
   /// Whose .del file lags behind; under maintenance_mutex_.
   std::vector<std::shared_ptr<Block>> unsaved_deletions_;
 
@@ -193,6 +204,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex wake_mutex_;
   bool wanted_ FLUORO_GUARDED_BY(wake_mutex_) = false;
 
+  Counter crowded_out_;
   Counter merges_, merged_spans_, merge_failures_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;

@@ -1,0 +1,88 @@
+// Sums of merged blocks are added up, minute by minute: what is in none of their spans any more
+// stays counted.
+#include <algorithm>
+
+#include "base/log.h"
+#include "store/embedded/merge.h"
+#include "store/embedded/rollup_section.h"
+
+namespace fluoro::store {
+
+using rollup::kMinuteNs;
+using rollup::Rollup;
+using rollup::RollupWindow;
+
+namespace {
+
+// Minutes in memory at once.
+constexpr std::int64_t kStepNs = 16 * kMinuteNs;
+
+// The first minute from `from_ns` on of which one of the tables may hold something.
+std::optional<std::int64_t> NextMinute(std::span<const RollupSource> sources,
+                                       std::int64_t from_ns) {
+  std::optional<std::int64_t> next;
+  for (const RollupSource& source : sources) {
+    for (const RollupTable::Chunk& chunk : source.table->chunks) {
+      if (chunk.last_minute_ns < from_ns) continue;
+      const std::int64_t first = std::max(chunk.first_minute_ns, from_ns);
+      next = std::min(next.value_or(first), first);
+    }
+  }
+  return next;
+}
+
+}  // namespace
+
+Result<void> EncodeSum(std::span<const RollupSource> sources, const RollupWindow& minutes,
+                       RollupEncoder& encoder) {
+  for (const RollupSource& source : sources)
+    encoder.AddExtent(source.table->first_ns, source.table->last_ns);
+  auto next = NextMinute(sources, minutes.from_ns);
+  while (next && *next < minutes.until_ns) {
+    const RollupWindow step{
+        .from_ns = *next,
+        .until_ns = *next > minutes.until_ns - kStepNs ? minutes.until_ns : *next + kStepNs};
+    Rollup sum(kMinuteNs);
+    for (const RollupSource& source : sources) {
+      FLUORO_TRY(const Rollup part, source.rows(step));
+      sum.Merge(part);
+    }
+    FLUORO_CHECK_OK(encoder.Add(sum));
+    next = NextMinute(sources, step.until_ns);
+  }
+  return {};
+}
+
+RollupSource SourceOf(const std::shared_ptr<Block>& block,
+                      std::shared_ptr<const RollupTable> table) {
+  return {.table = table, .rows = [block, table](const RollupWindow& minutes) {
+            return block->RollupOf(*table, minutes, kMinuteNs);
+          }};
+}
+
+Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& writer) {
+  std::vector<RollupSource> sources;
+  RollupEncoder encoder([&writer](std::uint32_t chunk, std::string_view bytes) {
+    return writer.PutRollup(chunk + 1, bytes);
+  });
+  const auto add = [&]() -> Result<bool> {
+    for (const MergeInput& input : inputs) {
+      FLUORO_TRY(auto table, input.block->Rollup());
+      if (table == nullptr) return false;
+      sources.push_back(SourceOf(input.block, std::move(table)));
+    }
+    FLUORO_CHECK_OK(EncodeSum(sources, {}, encoder));
+    return true;
+  };
+  const auto added = add();
+  if (!added && added.error().code != ErrorCode::kCorruption) return std::unexpected(added.error());
+  if (!added) {
+    log::Warn("store: merged blocks have no sums, since those of one are damaged",
+              {{"why", added.error().message}});
+  }
+  if (!added || !*added) return {};  // the graph of the merged block comes from its spans
+  FLUORO_TRY(const std::string header, encoder.Finish());
+  return writer.PutRollup(0, header);
+}
+
+}  // namespace fluoro::store

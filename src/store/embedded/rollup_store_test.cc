@@ -1,0 +1,243 @@
+// Sums by minute inside blocks: where they come from, and what is left when they are damaged.
+#include <gtest/gtest.h>
+
+#include "base/memory_fs.h"
+#include "rollup/testing.h"
+#include "store/embedded/block.h"
+#include "store/embedded/block_writer.h"
+#include "store/embedded/embedded_store.h"
+#include "store/embedded/rollup_section.h"
+#include "store/testing.h"
+
+namespace fluoro::store {
+namespace {
+
+using rollup::kMinuteNs;
+using rollup::Rollup;
+using rollup::RollupWindow;
+using testing::MakeBatch;
+using testing::MakeTraceId;
+
+constexpr std::int64_t kNow = 1'700'000'100'000'000'000;
+
+Rollup RandomRollup(Rng& rng, std::int64_t minutes) {
+  Rollup rollup(kMinuteNs);
+  rollup::KeyTable keys;
+  Rollup::Sink sink(rollup, keys);
+  for (std::uint64_t i = 1 + rng.Below(30); i > 0; --i) {
+    sink.set_sign(rng.Chance(0.1) ? -1 : 1);
+    auto trace = std::make_shared<model::Trace>();
+    trace->spans = rollup::testing::RandomGraphTrace(rng, MakeTraceId(1), {.minutes = minutes});
+    model::Deduplicate(trace->spans);
+    rollup::SampleTrace(model::Assemble(std::move(trace)), keys, sink);
+  }
+  return rollup;
+}
+
+struct Encoded {
+  std::string header;
+  std::vector<std::string> chunks;
+};
+Encoded Encode(const Rollup& rollup) {
+  Encoded encoded;
+  RollupEncoder encoder([&](std::uint32_t chunk, std::string_view bytes) -> Result<void> {
+    EXPECT_EQ(chunk, encoded.chunks.size());
+    encoded.chunks.emplace_back(bytes);
+    return {};
+  });
+  EXPECT_TRUE(encoder.Add(rollup));
+  encoded.header = *encoder.Finish();
+  return encoded;
+}
+
+TEST(RollupSection, GivesBackWhatWentIn) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Rng rng(seed);
+    const Rollup rollup = RandomRollup(rng, rng.Chance(0.3) ? 10'000 : 3);
+    const Encoded encoded = Encode(rollup);
+    const auto table = DecodeRollupTable(encoded.header);
+    ASSERT_TRUE(table) << table.error().message;
+    EXPECT_EQ(table->first_ns, rollup.first_ns());
+    EXPECT_EQ(table->last_ns, rollup.last_ns());
+    Rollup total(0);
+    total.Merge(rollup);
+    EXPECT_EQ(rollup::testing::Print(table->total), rollup::testing::Print(total));
+    ASSERT_EQ(table->chunks.size(), encoded.chunks.size());
+    const RollupWindow window{.from_ns = rollup::testing::TraceShape().from_ns + kMinuteNs};
+    for (const RollupWindow& minutes : {RollupWindow{}, window}) {
+      Rollup back(kMinuteNs);
+      std::vector<std::uint32_t> numbers;
+      for (std::size_t i = 0; i < encoded.chunks.size(); ++i)
+        ASSERT_TRUE(AddRollupChunk(encoded.chunks[i], *table, i, minutes, numbers, back));
+      Rollup wanted(kMinuteNs);
+      wanted.Merge(rollup, minutes);
+      ASSERT_EQ(rollup::testing::Print(back), rollup::testing::Print(wanted)) << "seed " << seed;
+    }
+  }
+}
+
+TEST(RollupSection, RefusesEveryCut) {
+  Rng rng(5);
+  const Encoded encoded = Encode(RandomRollup(rng, 3));
+  for (std::size_t bytes = 0; bytes < encoded.header.size(); ++bytes)
+    EXPECT_FALSE(DecodeRollupTable(std::string_view(encoded.header).substr(0, bytes)));
+  const auto table = DecodeRollupTable(encoded.header);
+  for (std::size_t bytes = 0; bytes < encoded.chunks[0].size(); ++bytes) {
+    Rollup to(kMinuteNs);
+    std::vector<std::uint32_t> numbers;
+    EXPECT_FALSE(AddRollupChunk(std::string_view(encoded.chunks[0]).substr(0, bytes), *table, 0, {},
+                                numbers, to));
+  }
+}
+
+class RollupStoreTest : public ::testing::Test {
+ protected:
+  RollupStoreTest() {
+    options_.folder = "data";
+    options_.background_thread = false;
+    options_.wal_allocate_bytes = 4096;
+    options_.merge.fan_in = 1'000;
+    options_.merge.window_ns[0] = options_.merge.window_ns[1] = 365LL * 86'400 * kNsPerSecond;
+    Open();
+  }
+  void Open() {
+    store_.reset();
+    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = *std::move(opened);
+  }
+  void Append(std::uint64_t trace, std::uint64_t spans) {
+    std::vector<model::Span> made;
+    for (; spans > 0; --spans) {
+      made.push_back(
+          rollup::testing::RandomGraphSpan(rng_, MakeTraceId(trace), 1 + rng_.Below(12)));
+    }
+    ASSERT_TRUE(store_->Append(MakeBatch(made), Durability::kSynced));
+    model_.Append(made);
+  }
+  [[nodiscard]] std::map<std::string, std::string> Naive(const RollupWindow& window = {}) const {
+    Rollup naive(0);
+    rollup::KeyTable keys;
+    Rollup::Sink sink(naive, keys);
+    sink.set_windows({&window, 1});
+    for (const model::TraceId& id : model_.Ids()) {
+      auto trace = std::make_shared<model::Trace>();
+      trace->id = id;
+      trace->spans = model_.Trace(id);
+      rollup::SampleTrace(model::Assemble(std::move(trace)), keys, sink);
+    }
+    return rollup::testing::Print(naive, {.extent = false});
+  }
+  static std::map<std::string, std::string> Print(const Result<GraphResult>& result) {
+    EXPECT_TRUE(result);
+    return rollup::testing::Print(result->rollup, {.extent = false});
+  }
+  /// Turns a bit of the n-th part of a block's rollup.
+  void Damage(std::uint64_t block, std::uint32_t part) {
+    BlockCache cache(metrics_, "test", 1 << 20);
+    const std::string path = "data/blocks/" + BlockFileName(block);
+    const auto opened = Block::Open(fs_, cache, path, block);
+    ASSERT_TRUE(opened);
+    for (const Section& section : (*opened)->meta().sections) {
+      if (section.type != SectionType::kRollup || section.column != part) continue;
+      const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite);
+      std::string byte = *(*file)->ReadAt(section.offset + section.stored / 2, 1);
+      byte[0] = static_cast<char>(byte[0] ^ 4);
+      ASSERT_TRUE((*file)->WriteAt(section.offset + section.stored / 2, byte));
+      return;
+    }
+    FAIL() << "no such part";
+  }
+
+  MemoryFs fs_;
+  ManualClock clock_{kNow};
+  Metrics metrics_;
+  EmbeddedOptions options_;
+  Rng rng_{17};
+  testing::StoreModel model_;
+  std::unique_ptr<EmbeddedStore> store_;
+};
+
+TEST_F(RollupStoreTest, WholeMinutesComeFromSumsWithoutReadingSpans) {
+  for (std::uint64_t trace = 0; trace < 30; ++trace) Append(trace, 6);
+  ASSERT_TRUE(store_->SealAll());
+  const auto all = store_->Graph({});
+  EXPECT_EQ(Print(all), Naive());
+  EXPECT_EQ(all->summed_blocks, 1U);
+  EXPECT_EQ(all->spans_read, 0U);
+  const std::int64_t minute = rollup::testing::TraceShape().from_ns + kMinuteNs;
+  const auto one = store_->Graph({.from_ns = minute, .until_ns = minute + kMinuteNs});
+  EXPECT_EQ(Print(one), Naive({.from_ns = minute, .until_ns = minute + kMinuteNs}));
+  EXPECT_EQ(one->spans_read, 0U);
+  const auto part = store_->Graph({.from_ns = minute + 7, .until_ns = minute + 3 * kMinuteNs});
+  EXPECT_EQ(Print(part), Naive({.from_ns = minute + 7, .until_ns = minute + 3 * kMinuteNs}));
+  EXPECT_GT(part->spans_read, 0U);
+  const auto spans = store_->Graph({.from_spans = true});
+  EXPECT_EQ(Print(spans), Naive());
+  EXPECT_EQ(spans->summed_blocks, 0U);
+}
+
+TEST_F(RollupStoreTest, PiecesOfTracesAddUpOverBlocksAndAfterAStart) {
+  for (int round = 0; round < 6; ++round) {
+    for (int i = 0; i < 10; ++i) Append(rng_.Below(8), 2);
+    ASSERT_TRUE(store_->SealAll());
+    const auto graph = store_->Graph({});
+    ASSERT_EQ(Print(graph), Naive()) << "round " << round;
+    EXPECT_EQ(graph->spans_read, 0U);
+    if (round % 2 == 1) Open();
+  }
+}
+
+TEST_F(RollupStoreTest, DeletedTracesStayCountedAndMergesKeepThem) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
+    ASSERT_TRUE(store_->SealAll());
+  }
+  ASSERT_TRUE(store_->Delete(std::vector{MakeTraceId(3), MakeTraceId(4)}));
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  options_.merge.fan_in = 3;
+  Open();
+  ASSERT_TRUE(store_->RunMaintenance());
+  const auto merged = store_->Graph({});
+  EXPECT_EQ(merged->summed_blocks, 1U);
+  EXPECT_EQ(Print(merged), Naive());
+}
+
+class DamagedRollupTest : public RollupStoreTest,
+                          public ::testing::WithParamInterface<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Parts, DamagedRollupTest, ::testing::Values(0U, 1U));
+
+TEST_P(DamagedRollupTest, IsNamedAndTheSpansOfItsBlockTell) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
+    ASSERT_TRUE(store_->SealAll());
+  }
+  for (const std::uint64_t block : {2U, 3U}) {
+    Damage(block, GetParam());
+    Open();
+    for (const std::int64_t period_ns : {std::int64_t{0}, kMinuteNs}) {
+      if (period_ns == 0 && GetParam() > 0) continue;  // the total needs no chunk
+      const auto graph = store_->Graph({.period_ns = period_ns});
+      ASSERT_TRUE(graph);
+      EXPECT_EQ(graph->damaged.size(), block - 1);
+      Rollup total(0);
+      total.Merge(graph->rollup);
+      EXPECT_EQ(rollup::testing::Print(total, {.extent = false}), Naive());
+    }
+    const auto report = VerifyFolder(fs_, "data");
+    ASSERT_TRUE(report);
+    EXPECT_FALSE(report->ok());
+  }
+  // A merge does not carry it on.
+  options_.merge.fan_in = 3;
+  Open();
+  ASSERT_TRUE(store_->RunMaintenance());
+  const auto graph = store_->Graph({.period_ns = kMinuteNs});
+  EXPECT_TRUE(graph->damaged.empty());
+  Rollup total(0);
+  total.Merge(graph->rollup);
+  EXPECT_EQ(rollup::testing::Print(total, {.extent = false}), Naive());
+}
+
+}  // namespace
+}  // namespace fluoro::store
