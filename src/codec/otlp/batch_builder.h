@@ -98,11 +98,8 @@ class BatchBuilder {
     if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]]
       return CleanText(raw, bytes_max);
     if (raw.empty()) return {};
-    std::string& arena =
-        out_.batch.arena;  // cannot outgrow its offsets: DecodeTraces bounds the body
-    const auto offset = static_cast<std::uint32_t>(arena.size());
-    arena.append(raw);
-    return {.offset = offset, .bytes = static_cast<std::uint32_t>(raw.size())};
+    if (raw.size() <= kInternedBytesMax) return Intern(raw);
+    return Append(raw);
   }
   /// The text as Text would keep it; `scratch` holds it where it had to be changed.
   std::string_view Clean(std::string_view raw, std::size_t bytes_max, std::string& scratch);
@@ -162,6 +159,19 @@ class BatchBuilder {
   };
   struct DocumentCheck;
 
+  // Most short texts were there a moment ago: they share their place in the arena.
+  static constexpr std::size_t kInternedBytesMax = 128;
+  static constexpr std::size_t kInternedSlots = 2'048;
+  static std::size_t SlotOf(std::string_view text);
+  model::TextRef Append(std::string_view raw) {
+    std::string& arena =
+        out_.batch.arena;  // cannot outgrow its offsets: DecodeTraces bounds the body
+    const auto offset = static_cast<std::uint32_t>(arena.size());
+    arena.append(raw);
+    return {.offset = offset, .bytes = static_cast<std::uint32_t>(raw.size())};
+  }
+  model::TextRef Intern(std::string_view raw);
+
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
@@ -181,6 +191,8 @@ class BatchBuilder {
   bool body_repaired_ = false;
   std::uint32_t flags_ = 0;
 
+  /// What a slot names may have been taken back since: it is compared before it is believed.
+  std::vector<model::TextRef> interned_ = std::vector<model::TextRef>(kInternedSlots);
   std::vector<KeyState> key_states_;
   /// The keys seen last behind a key, newest first: guesses that spare the hash table.
   struct NextKeys {
@@ -218,6 +230,36 @@ inline bool BatchBuilder::IsAscii(std::string_view text) {
   }
   for (; left > 0; --left, ++p) seen |= static_cast<unsigned char>(*p);
   return (seen & kHighBits) == 0;
+}
+
+// By size, beginning and end: a collision costs only the sharing.
+inline std::size_t BatchBuilder::SlotOf(std::string_view text) {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  if (text.size() >= 8) {
+    std::memcpy(&first, text.data(), 8);
+    std::memcpy(&last, text.data() + text.size() - 8, 8);
+    std::uint64_t middle = 0;
+    std::memcpy(&middle, text.data() + (text.size() - 8) / 2, 8);
+    first ^= middle * 0x9e3779b97f4a7c15ULL;
+  } else if (text.size() >= 4) {
+    std::memcpy(&first, text.data(), 4);
+    std::memcpy(&last, text.data() + text.size() - 4, 4);
+  } else {
+    for (const char c : text) first = first << 8 | static_cast<unsigned char>(c);
+  }
+  const std::uint64_t mixed =
+      (first + text.size()) * 0xff51afd7ed558ccdULL ^ last * 0xc4ceb9fe1a85ec53ULL;
+  return (mixed ^ mixed >> 29) * 0x9e3779b97f4a7c15ULL >> 53;  // 11 bits
+}
+
+inline model::TextRef BatchBuilder::Intern(std::string_view raw) {
+  model::TextRef& known = interned_[SlotOf(raw)];
+  const std::string& arena = out_.batch.arena;
+  if (known.bytes == raw.size() && known.offset + raw.size() <= arena.size() &&
+      std::memcmp(arena.data() + known.offset, raw.data(), raw.size()) == 0)
+    return known;
+  return known = Append(raw);
 }
 
 inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
