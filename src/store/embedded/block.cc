@@ -104,10 +104,10 @@ std::string Block::path() const {
   return path_;
 }
 
-Result<void> Block::Drop(const std::string& folder) {
+Result<void> Block::Drop(const std::string& folder, std::string_view prefix) {
   dropped_.store(true, std::memory_order_relaxed);
   const std::string from = path();
-  const std::string to = folder + "/" + BaseName(from);
+  const std::string to = folder + "/" + std::string(prefix) + std::string(BaseName(from));
   FLUORO_CHECK_OK(fs_.Rename(from, to));
   {
     MutexLock lock(mutex_);
@@ -485,6 +485,12 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     if (auto raw = ReadSection(*file, section); !raw) problem(raw.error().message);
     if (section.offset != end) problem("bytes between sections belong to nothing");
     end = section.offset + section.stored;
+  }
+  if (const auto sums = Rollup(); !sums) {
+    problem(sums.error().message);
+  } else if (*sums != nullptr) {
+    if (const auto rows = RollupOf(**sums, {}, rollup::kMinuteNs); !rows)
+      problem(rows.error().message);
   }
   auto table = DecodeTable(*file);
   if (!table) {

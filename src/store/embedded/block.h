@@ -86,6 +86,10 @@ class Block {
   Result<rollup::Rollup> RollupOf(const RollupTable& table, const rollup::RollupWindow& minutes,
                                   std::int64_t period_ns) const;
 
+  /// Calls `use` with each part as BlockWriter::PutRollup takes it.
+  Result<void> ReadRollup(
+      const std::function<Result<void>(std::uint32_t, std::string_view)>& use) const;
+
   /// Calls `use` with what the rows of a row group are, and a reader of its columns, which reads
   /// what it is asked for. Not cached. Returns the bytes that were read.
   using UseColumns = std::function<Result<void>(std::span<const TraceRun>, const ColumnReader&)>;
@@ -123,8 +127,8 @@ class Block {
   [[nodiscard]] bool IsDeleted(const model::TraceId& id) const;
 
   /// Moves the file into `folder`, which is emptied at the next start; it is removed when the last
-  /// reader lets go. The caller syncs both folders.
-  Result<void> Drop(const std::string& folder);
+  /// reader lets go. The caller syncs both folders. `prefix` goes before its name there.
+  Result<void> Drop(const std::string& folder, std::string_view prefix = {});
 
   /// Reads and checks every byte. `problem` gets one line each.
   Result<void> Verify(const std::function<void(std::string)>& problem) const;

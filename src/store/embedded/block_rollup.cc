@@ -26,6 +26,22 @@ Result<std::shared_ptr<const RollupTable>> Block::Rollup() const {
   return table;
 }
 
+Result<void> Block::ReadRollup(
+    const std::function<Result<void>(std::uint32_t, std::string_view)>& use) const {
+  const auto read = [&]() -> Result<void> {
+    FLUORO_TRY(const auto file, OpenFile());
+    for (const Section& section : meta_.sections) {
+      if (section.type != SectionType::kRollup) continue;
+      FLUORO_TRY(const std::string bytes, ReadSection(*file, section));
+      FLUORO_CHECK_OK(use(section.column, bytes));
+    }
+    return {};
+  };
+  auto done = read();
+  if (!done) return std::unexpected(Named(std::move(done).error().With("rollup")));
+  return {};
+}
+
 Result<rollup::Rollup> Block::RollupOf(const RollupTable& table,
                                        const rollup::RollupWindow& minutes,
                                        std::int64_t period_ns) const {

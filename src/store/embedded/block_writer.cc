@@ -221,6 +221,18 @@ Result<BlockMeta> BlockWriter::Finish() {
         PutSection(SectionType::kSealedLsns, 0, 0, EncodeSealedLsns(traces_, meta_.sealed_lsn)));
   }
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_)));
+  return PutTail();
+}
+
+Result<BlockMeta> BlockWriter::FinishWithoutTraces() {
+  FLUORO_ASSERT(traces_.empty());
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraces, 0, 0, EncodeTraces({})));
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex({})));
+  FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode({})));
+  return PutTail();
+}
+
+Result<BlockMeta> BlockWriter::PutTail() {
   const std::string footer = EncodeFooter(meta_);
   Trailer trailer{.offset = offset_, .bytes = footer.size(), .sum = 0, .minor = kBlockMinor};
   trailer.sum = FooterSum(footer, trailer);

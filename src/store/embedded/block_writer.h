@@ -44,6 +44,8 @@ class BlockWriter {
   Result<void> PutRollup(std::uint32_t part, std::string_view bytes);
   /// Writes the rest and syncs the file.
   Result<BlockMeta> Finish();
+  /// A block of sums alone: arrival and `replaces` as they were given.
+  Result<BlockMeta> FinishWithoutTraces();
   [[nodiscard]] std::uint64_t bytes() const { return offset_; }
 
  private:
@@ -54,6 +56,7 @@ class BlockWriter {
                           std::string_view raw);
   Result<void> PutStored(Section section, std::string_view stored);
   Result<void> FlushBuffer();
+  Result<BlockMeta> PutTail();
 
   File& file_;
   BlockMeta meta_;

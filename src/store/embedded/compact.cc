@@ -118,8 +118,13 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
     }
     if (!gone.empty()) block->SetDeleted(std::move(gone));
   }
+  BlockList folded;
+  if (!block) {
+    FLUORO_TRY(folded, FoldRollups(inputs));
+  }
   {
     MutexLock state(state_mutex_);
+    AddFolded(std::move(folded));
     auto list = std::make_shared<BlockList>(before->begin(), at);
     if (block) list->push_back(std::move(block));
     list->insert(list->end(), at + static_cast<std::ptrdiff_t>(inputs.size()), before->end());

@@ -22,9 +22,12 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       seal_reader_(graph_cache_),
       recent_traces_(options_.memory_bytes / 32),
       blocks_(std::make_shared<const BlockList>()),
+      folded_(std::make_shared<const BlockList>()),
       crowded_out_(metrics.GetCounter("fluoro_store_rollup_other_total",
                                       "Samples of the service graph for which there was no "
                                       "series any more.")),
+      lost_rollups_(metrics.GetCounter("fluoro_store_rollup_lost_total",
+                                       "Blocks whose sums could not be kept.")),
       merges_(metrics.GetCounter("fluoro_store_merges_total", "Merges of blocks done.")),
       merged_spans_(metrics.GetCounter("fluoro_store_merged_spans_total",
                                        "Spans written by merges of blocks.")),
@@ -166,10 +169,12 @@ void EmbeddedStoreImpl::AddDamage(std::string what) {
 Usage EmbeddedStoreImpl::GetUsage() {
   Usage usage;
   std::shared_ptr<const BlockList> list;
+  std::shared_ptr<const BlockList> folded;
   std::int64_t oldest = INT64_MAX;
   {
     MutexLock lock(state_mutex_);
     list = blocks_;
+    folded = folded_;
     usage.traces = head_.traces();
     usage.spans = head_.spans();
     usage.head_bytes = head_.bytes();
@@ -192,6 +197,7 @@ Usage EmbeddedStoreImpl::GetUsage() {
     }
   }
   if (log_) usage.disk_bytes += log_->DiskBytes();
+  for (const auto& block : *folded) usage.disk_bytes += block->file_bytes();
   usage.oldest_ns = oldest == INT64_MAX ? 0 : oldest;
   return usage;
 }

@@ -34,6 +34,8 @@ struct EmbeddedOptions {
   SyncPolicy sync = SyncPolicy::kAlways;
   std::int64_t retention_ns = 7LL * 24 * 3600 * kNsPerSecond;
   std::uint64_t retention_bytes = UINT64_MAX;
+  /// Sums by minute outlive their blocks, within a tenth of retention_bytes.
+  std::int64_t rollup_retention_ns = 400LL * 24 * 3600 * kNsPerSecond;
   std::uint64_t memory_bytes = std::uint64_t{512}
                                << 20;  ///< the process's promise; the head gets a quarter
   std::int64_t seal_idle_ns = 10 * kNsPerSecond;

@@ -81,6 +81,7 @@ class GraphRun {
       MutexLock lock(store_.state_mutex_);
       result_.damaged = store_.damaged_;
       blocks_ = store_.blocks_;
+      folded_ = store_.folded_;
       times = store_.head_.Times();
       bool moved = false;
       for (std::size_t i = 0; i < times.size() && !moved; ++i) {
@@ -112,19 +113,24 @@ class GraphRun {
   // which nothing was summed the sums are all there is.
   void Plan() {
     tables_.resize(blocks_->size());
+    folded_tables_.resize(folded_->size());
     std::int64_t first_ns = INT64_MAX;
     std::int64_t last_ns = INT64_MIN;
-    for (std::size_t i = 0; i < tables_.size() && !plan_.from_spans; ++i) {
-      auto table = (*blocks_)[i]->Rollup();
-      if (!table) {
-        Damaged(table.error().message);
-        continue;
+    const auto open = [&](const BlockList& blocks, auto& tables) {
+      for (std::size_t i = 0; i < blocks.size() && !plan_.from_spans; ++i) {
+        auto table = blocks[i]->Rollup();
+        if (!table) {
+          Damaged(table.error().message);
+          continue;
+        }
+        tables[i] = *std::move(table);
+        if (tables[i] == nullptr) continue;
+        first_ns = std::min(first_ns, tables[i]->first_ns);
+        last_ns = std::max(last_ns, tables[i]->last_ns);
       }
-      tables_[i] = *std::move(table);
-      if (tables_[i] == nullptr) continue;
-      first_ns = std::min(first_ns, tables_[i]->first_ns);
-      last_ns = std::max(last_ns, tables_[i]->last_ns);
-    }
+    };
+    open(*blocks_, tables_);
+    open(*folded_, folded_tables_);
     const RollupWindow asked{.from_ns = plan_.from_ns, .until_ns = plan_.until_ns};
     all_ = {asked};
     RollupWindow minutes{
@@ -142,13 +148,15 @@ class GraphRun {
       if (minutes.until_ns < asked.until_ns)
         rest_.push_back(
             {.from_ns = std::max(minutes.until_ns, asked.from_ns), .until_ns = asked.until_ns});
-      for (std::size_t i = 0; i < tables_.size(); ++i) AddSums(i, minutes);
+      for (std::size_t i = 0; i < tables_.size(); ++i) AddSums(*(*blocks_)[i], minutes, tables_[i]);
+      for (std::size_t i = 0; i < folded_tables_.size(); ++i)
+        AddSums(*(*folded_)[i], minutes, folded_tables_[i]);
     }
   }
 
   // Of a block whose sums cannot be read its spans tell.
-  void AddSums(std::size_t block, const RollupWindow& minutes) {
-    std::shared_ptr<const RollupTable>& table = tables_[block];
+  void AddSums(const Block& block, const RollupWindow& minutes,
+               std::shared_ptr<const RollupTable>& table) {
     if (table == nullptr) return;
     const bool holds_all =
         table->first_ns > table->last_ns ||
@@ -156,7 +164,7 @@ class GraphRun {
     if (holds_all && plan_.period_ns == 0) {
       result_.rollup.Merge(table->total);
     } else if (table->first_ns < minutes.until_ns && table->last_ns >= minutes.from_ns) {
-      const auto rows = (*blocks_)[block]->RollupOf(*table, minutes, plan_.period_ns);
+      const auto rows = block.RollupOf(*table, minutes, plan_.period_ns);
       if (!rows) {
         Damaged(rows.error().message);
         table = nullptr;
@@ -322,11 +330,13 @@ class GraphRun {
   GraphResult result_;
   std::unique_ptr<GraphReader> reader_;
   std::shared_ptr<const BlockList> blocks_;
+  std::shared_ptr<const BlockList> folded_;
   std::vector<std::unique_ptr<TraceRows>> head_;
   std::unordered_set<model::TraceId> in_head_;
   std::unordered_set<model::TraceId> joined_;
   std::vector<std::shared_ptr<const RollupTable>> tables_;  ///< by block; null: its spans tell
-  std::vector<RollupWindow> all_, whole_, rest_;            ///< asked: from sums, and from spans
+  std::vector<std::shared_ptr<const RollupTable>> folded_tables_;  ///< of blocks that are gone
+  std::vector<RollupWindow> all_, whole_, rest_;  ///< asked: from sums, and from spans
   Rollup::Sink all_sink_, whole_sink_, minus_sink_, rest_sink_;
   std::vector<GraphReader::Pieces> pieces_;
   std::uint64_t rows_ = 0;

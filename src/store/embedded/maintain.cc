@@ -244,6 +244,7 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
     drop.push_back(block);
   }
   FLUORO_CHECK_OK(DropBlocks(drop));
+  FLUORO_CHECK_OK(DropOldSums());
   return saved;
 }
 
@@ -278,8 +279,10 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
       }
     }
   }
+  FLUORO_TRY(BlockList folded, FoldRollups(drop));
   {
     MutexLock lock(state_mutex_);
+    AddFolded(std::move(folded));
     auto list = std::make_shared<BlockList>();
     double bytes = 0;
     for (const auto& block : *blocks_) {

@@ -99,8 +99,8 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
       return Fail(ErrorCode::kNotFound, layout_.root + ": no store is in this folder");
     }
   } else {
-    for (const std::string& folder :
-         {layout_.root, layout_.wal, layout_.blocks, layout_.tmp, layout_.quarantine}) {
+    for (const std::string& folder : {layout_.root, layout_.wal, layout_.blocks, layout_.tmp,
+                                      layout_.quarantine, layout_.rollup}) {
       FLUORO_CHECK_OK(fs_.MakeDirs(folder));
     }
     FLUORO_TRY(lock_, fs_.Lock(layout_.lock));
@@ -272,7 +272,7 @@ Result<void> EmbeddedStoreImpl::LoadBlocks() {
   auto list = std::make_shared<BlockList>();
   double bytes = 0;
   for (const auto& block : *blocks_) {
-    if (replaced.contains(block->meta().id)) {
+    if (replaced.contains(block->meta().id) || folded_ids_.contains(block->meta().id)) {
       if (options_.read_only) continue;
       if (auto dropped = block->Drop(layout_.tmp); !dropped) {
         log::Warn("store: a replaced block stays for now", {{"why", dropped.error().message}});
@@ -587,6 +587,7 @@ Result<void> EmbeddedStoreImpl::Open() {
   // A block whose name never reached the disk may be listed all the same, if only the process
   // ended: it counts from here on, and the log that holds its rows goes.
   if (!options_.read_only) FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  FLUORO_CHECK_OK(LoadFolded());
   FLUORO_CHECK_OK(LoadBlocks());
   if (!options_.read_only) RememberTraces();
   FLUORO_CHECK_OK(ReplayLog());

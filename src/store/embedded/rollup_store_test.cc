@@ -203,6 +203,64 @@ TEST_F(RollupStoreTest, DeletedTracesStayCountedAndMergesKeepThem) {
   EXPECT_EQ(Print(merged), Naive());
 }
 
+TEST_F(RollupStoreTest, SumsOutliveTheirBlocksAndEveryStart) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < 10; ++i) Append(static_cast<std::uint64_t>(round) * 10 + i, 3);
+    ASSERT_TRUE(store_->SealAll());
+    clock_.Advance(kNsPerSecond);
+  }
+  ASSERT_TRUE(store_->DropBefore(kNow + kNsPerSecond + 1));
+  for (int start = 0; start < 3; ++start) {
+    const auto graph = store_->Graph({});
+    EXPECT_EQ(Print(graph), Naive());
+    EXPECT_EQ(graph->summed_blocks, 3U);
+    EXPECT_TRUE(VerifyFolder(fs_, "data")->ok());
+    Open();
+  }
+  EXPECT_EQ(fs_.List("data/rollup")->size(), 2U);
+  EXPECT_EQ(fs_.List("data/blocks")->size(), 1U);
+  clock_.Advance(options_.rollup_retention_ns + kNsPerSecond);
+  ASSERT_TRUE(store_->RunMaintenance());
+  EXPECT_TRUE(fs_.List("data/rollup")->empty());
+  EXPECT_TRUE(store_->Graph({})->rollup.empty());
+}
+
+TEST_F(RollupStoreTest, ABlockThatIsThereBesideItsSumsCountsOnce) {
+  for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
+  ASSERT_TRUE(store_->SealAll());
+  const std::string path = "data/blocks/" + BlockFileName(1);
+  const std::string content = *ReadFile(fs_, path);
+  ASSERT_TRUE(store_->DropBefore(INT64_MAX));
+  store_.reset();
+  {  // as if the power went before the file was gone
+    const auto file = fs_.Open(path, Fs::OpenMode::kCreate);
+    ASSERT_TRUE((*file)->WriteAt(0, content));
+  }
+  Open();
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  EXPECT_FALSE(fs_.Exists(path));
+  // Its number is not given again.
+  Append(50, 3);
+  ASSERT_TRUE(store_->SealAll());
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  EXPECT_FALSE(fs_.Exists(path));
+}
+
+TEST_F(RollupStoreTest, SumsOfBlocksWithoutTracesAreKept) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < 4; ++i) Append(i, 3);
+    ASSERT_TRUE(store_->SealAll());
+  }
+  for (std::uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(store_->Delete(std::vector{MakeTraceId(i)}));
+  options_.merge.fan_in = 3;
+  Open();
+  ASSERT_TRUE(store_->RunMaintenance());
+  EXPECT_EQ(store_->GetUsage().spans, 0U);
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  Open();
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+}
+
 class DamagedRollupTest : public RollupStoreTest,
                           public ::testing::WithParamInterface<std::uint32_t> {};
 INSTANTIATE_TEST_SUITE_P(Parts, DamagedRollupTest, ::testing::Values(0U, 1U));

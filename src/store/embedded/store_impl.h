@@ -34,9 +34,10 @@ struct Layout {
         blocks(folder + "/blocks"),
         tmp(folder + "/tmp"),
         quarantine(folder + "/quarantine"),
+        rollup(folder + "/rollup"),
         lock(folder + "/LOCK"),
         format(folder + "/FORMAT") {}
-  std::string root, wal, blocks, tmp, quarantine, lock, format;
+  std::string root, wal, blocks, tmp, quarantine, rollup, lock, format;
 };
 
 /// Content of the FORMAT file: "fluoro-store <version> <sum>\n".
@@ -132,6 +133,14 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> WriteSums(std::span<const TraceRows> traces, BlockWriter& writer);
   void RememberTraces();
 
+  // fold_rollup.cc
+  Result<std::shared_ptr<Block>> Fold(const Block& block);
+  /// Keeps the sums of blocks that go. They count from AddFolded on.
+  Result<BlockList> FoldRollups(const BlockList& drop);
+  void AddFolded(BlockList folded) FLUORO_REQUIRES(state_mutex_);
+  Result<void> LoadFolded();
+  Result<void> DropOldSums();
+
   // compact.cc
   /// Does the merge that is due most; false if none is, or if it was given up for `stop` or because
   /// a block went meanwhile.
@@ -190,6 +199,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);
   std::shared_ptr<const BlockList> blocks_ FLUORO_GUARDED_BY(state_mutex_);  ///< by id
+  /// Sums of blocks that are gone, oldest first.
+  std::shared_ptr<const BlockList> folded_ FLUORO_GUARDED_BY(state_mutex_);
   std::uint64_t applied_lsn_ FLUORO_GUARDED_BY(state_mutex_) = 0;
   std::vector<Commit> tombstones_ FLUORO_GUARDED_BY(state_mutex_);  ///< in WAL files that remain
   std::vector<std::string> damaged_ FLUORO_GUARDED_BY(state_mutex_);
@@ -204,7 +215,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex wake_mutex_;
   bool wanted_ FLUORO_GUARDED_BY(wake_mutex_) = false;
 
-  Counter crowded_out_;
+  std::unordered_set<std::uint64_t> folded_ids_;  ///< set by Open: these blocks count no more
+  Counter crowded_out_, lost_rollups_;
   Counter merges_, merged_spans_, merge_failures_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;

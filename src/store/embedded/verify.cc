@@ -106,6 +106,14 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder) {
       report.items.push_back(std::move(item));
     }
   }
+  if (const auto sums = fs.List(layout.rollup)) {
+    for (const std::string& name : *sums) {
+      std::uint64_t id = 0;
+      if (!ParseBlockFileName(name, id)) continue;
+      report.items.push_back(
+          VerifyBlock(fs, cache, layout.rollup + "/" + name, "rollup/" + name, id));
+    }
+  }
   FLUORO_TRY(const auto files, fs.List(layout.wal));
   for (const std::string& name : files) {
     if (ParseWalFileName(name) == 0) continue;
