@@ -24,6 +24,7 @@ namespace {
 constexpr std::string_view kHeader = "{\"format\":\"json\",\"version\":1}\n";
 constexpr std::size_t kBurstMax = 64;  // datagrams of one sendmmsg
 constexpr double kTrialSeconds = 3;
+constexpr double kProofSeconds = 15;
 constexpr std::uint64_t kTrialMin = 1'000;
 constexpr double kFirstRate = 10'000;
 constexpr double kRateMax = 1'000'000;
@@ -260,14 +261,16 @@ Result<void> Udp(const BenchOptions& options) {
                       "wire B each"));
   // A long run at 90 % is the proof; where it loses some, the short runs had found too high a rate.
   for (int attempt = 0;; ++attempt) {
-    FLUORO_TRY(const Trial quiet, Offer(*server, socket.get(), datagrams, datagrams.size(),
-                                        best.trial.offered * kQuietLoad));
+    const double rate = best.trial.offered * kQuietLoad;
+    const std::uint64_t count = std::min(
+        datagrams.size(), std::max(kTrialMin, static_cast<std::uint64_t>(rate * kProofSeconds)));
+    FLUORO_TRY(const Trial quiet, Offer(*server, socket.get(), datagrams, count, rate));
     if (!quiet.holds() && attempt < 8) {
       best.trial.offered *= 0.93;
       best.trial.queryable = std::min(best.trial.queryable, best.trial.offered);
       continue;
     }
-    FLUORO_CHECK_OK(FindSegments(*server, datagrams, datagrams.size()));
+    FLUORO_CHECK_OK(FindSegments(*server, datagrams, count));
     PrintTrial(best.sender_was_the_limit ? "sender's limit" : "highest", best.trial,
                datagrams.BytesEach(), options.json);
     PrintTrial("at 90 %", quiet, datagrams.BytesEach(), options.json);
