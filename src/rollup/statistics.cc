@@ -51,14 +51,20 @@ void DurationHistogram::Merge(const DurationHistogram& other) {
 
 void DurationHistogram::Merge(const DurationCounts& counts) {
   DurationHistogram other;
-  for (const DurationCounts::Bucket& bucket : counts.Buckets()) {
+  const auto buckets = counts.Buckets();
+  other.buckets_.reserve(buckets.size());
+  for (const DurationCounts::Bucket& bucket : buckets) {
     if (bucket.count > 0) other.buckets_[bucket.index] = static_cast<double>(bucket.count);
   }
   if (other.buckets_.empty()) return;
   for (const DurationCounts::Millisecond& one : counts.Milliseconds()) {
     if (one.count > 0) other.exact_[one.ms] = static_cast<double>(one.count);
   }
-  Merge(other);
+  if (empty()) {
+    *this = std::move(other);
+  } else {
+    Merge(other);
+  }
 }
 
 std::vector<DurationHistogram::Entry> DurationHistogram::Entries() const {

@@ -2,8 +2,9 @@
 // Source: X-Ray API, ServiceStatistics, EdgeStatistics, HistogramEntry.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <map>
+#include <utility>
 #include <vector>
 
 #include "model/entity.h"
@@ -31,8 +32,19 @@ class DurationHistogram {
   [[nodiscard]] bool empty() const { return exact_.empty() && buckets_.empty(); }
 
  private:
-  std::map<std::int64_t, double> exact_;    ///< milliseconds -> weight
-  std::map<std::int16_t, double> buckets_;  ///< bucket index -> weight; always filled
+  /// Weights by key, ascending: small, copied often.
+  template <class Key>
+  class Weights : public std::vector<std::pair<Key, double>> {
+   public:
+    double& operator[](Key key) {
+      if (this->empty() || this->back().first < key) return this->emplace_back(key, 0.0).second;
+      const auto at = std::ranges::lower_bound(*this, key, {}, &std::pair<Key, double>::first);
+      if (at->first == key) return at->second;
+      return this->emplace(at, key, 0.0)->second;
+    }
+  };
+  Weights<std::int64_t> exact_;    ///< by millisecond
+  Weights<std::int16_t> buckets_;  ///< by index; always filled
 };
 
 struct Statistics {
