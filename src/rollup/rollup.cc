@@ -192,12 +192,25 @@ void Rollup::Sink::Follow() {
   generation_ = keys_.generation();
   key_ids_.clear();
   text_ids_.clear();
+  known_.clear();
 }
 
 KeyId Rollup::Sink::Key(KeyId id) {
   if (id >= key_ids_.size()) key_ids_.resize(std::max<std::size_t>(keys_.size(), id + 1), 0);
   if (key_ids_[id] == 0) key_ids_[id] = rollup_.keys_.Find(keys_.KeyAt(id)) + 1;
   return key_ids_[id] - 1;
+}
+
+std::uint32_t Rollup::Sink::SeriesOf(const Series& theirs) {
+  if (known_.empty()) known_.resize(kKnown);
+  Known& known = known_[SeriesHash()(theirs) % kKnown];
+  if (known.number_plus_one == 0 || known.theirs != theirs) {
+    Series ours = theirs;
+    ours.to = Key(theirs.to);
+    if (theirs.kind != SeriesKind::kNode) ours.from = Key(theirs.from);
+    known = {.theirs = theirs, .number_plus_one = rollup_.FindSeries(ours) + 1};
+  }
+  return known.number_plus_one - 1;
 }
 
 TextId Rollup::Sink::Text(TextId id) {
@@ -232,8 +245,7 @@ void Rollup::Sink::Count(Cell& cell, const Measured& measured, std::int64_t sign
 void Rollup::Sink::Add(const NodeSample& sample) {
   if (!Wants(sample.measured)) return;
   Follow();
-  const std::uint32_t series =
-      rollup_.FindSeries({.kind = SeriesKind::kNode, .to = Key(sample.key)});
+  const std::uint32_t series = SeriesOf({.kind = SeriesKind::kNode, .to = sample.key});
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
   Cell& cell = rollup_.At(instant_ns, series);
@@ -255,11 +267,11 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
   Series series{.kind = SeriesKind::kEdge,
                 .client = sample.from_client,
                 .link = sample.link,
-                .from = Key(sample.from),
-                .to = Key(sample.to)};
+                .from = sample.from,
+                .to = sample.to};
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  Cell& cell = rollup_.At(instant_ns, rollup_.FindSeries(series));
+  Cell& cell = rollup_.At(instant_ns, SeriesOf(series));
   Count(cell, sample.measured, sign_);
   if (!sample.to_inferred) cell.real += sign_;
   if (!sample.from_inferred) cell.from_real += sign_;
@@ -276,6 +288,8 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
   if (sample.alias == 0) return;
   series.kind = SeriesKind::kAlias;
   series.alias = Text(sample.alias);
+  series.from = Key(sample.from);
+  series.to = Key(sample.to);
   rollup_.At(instant_ns, rollup_.FindSeries(series)).seen += sign_;
 }
 

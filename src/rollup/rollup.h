@@ -89,6 +89,8 @@ class Rollup {
     KeyId Key(KeyId id);
     TextId Text(TextId id);
     void Follow();
+    /// Our number of a node's or edge's series, whose keys are theirs.
+    std::uint32_t SeriesOf(const Series& theirs);
     static void Count(Cell& cell, const Measured& measured, std::int64_t sign);
 
     Rollup& rollup_;
@@ -98,6 +100,12 @@ class Rollup {
     std::uint64_t generation_ = 0;
     std::vector<KeyId> key_ids_;    ///< theirs -> ours + 1
     std::vector<TextId> text_ids_;  ///< theirs -> ours + 1
+    struct Known {
+      Series theirs;
+      std::uint32_t number_plus_one = 0;
+    };
+    static constexpr std::size_t kKnown = 4'096;
+    std::vector<Known> known_;  ///< by hash; a later one takes the place of an earlier
   };
 
   [[nodiscard]] std::int64_t period_ns() const { return period_ns_; }
