@@ -216,16 +216,18 @@ void TextColumn::Grow() {
 }
 
 void TextColumn::TurnPlain() {
-  std::string bytes;
-  std::vector<std::uint64_t> ends;
-  for (const std::uint32_t code : codes_) {
-    bytes.append(Entry(code));
-    ends.push_back(bytes.size());
-  }
-  bytes_ = std::move(bytes);
-  ends_ = std::move(ends);
-  codes_.clear();
   is_plain_ = true;
+  if (ends_.size() < codes_.size()) {
+    std::string bytes;
+    std::vector<std::uint64_t> ends;
+    for (const std::uint32_t code : codes_) {
+      bytes.append(Entry(code));
+      ends.push_back(bytes.size());
+    }
+    bytes_ = std::move(bytes);
+    ends_ = std::move(ends);
+  }
+  codes_.clear();
 }
 
 void TextColumn::Clear() {

@@ -15,7 +15,8 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       metrics_(metrics),
       options_(std::move(options)),
       layout_(options_.folder),
-      cache_(metrics, "questions", options_.memory_bytes / 5),
+      // A fifth with the graphs' cache, the recent traces and the sums of a seal.
+      cache_(metrics, "questions", options_.memory_bytes / 100 * 14),
       merge_cache_(metrics, "merges", options_.memory_bytes / 100 * 8),
       graph_cache_(metrics, "graphs", options_.memory_bytes / 100 * 2),
       read_budget_(metrics, options_.memory_bytes / 5),
