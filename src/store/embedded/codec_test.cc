@@ -56,7 +56,8 @@ TEST(Texts, RoundTripAsDictionaryAndPlain) {
   for (const std::uint64_t distinct : {1U, 3U, 50U, 100'000U}) {
     TextColumn column;
     std::vector<std::string> values;
-    for (int i = 0; i < 500; ++i) {
+    values.reserve(2'000);  // a column may borrow them
+    for (int i = 0; i < 2'000; ++i) {
       values.push_back(std::string(rng.Below(9), 'v') + std::to_string(rng.Below(distinct)));
       column.Add(values.back());
     }

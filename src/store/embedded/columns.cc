@@ -18,6 +18,8 @@ constexpr std::uint8_t kDictionary = 1;
 constexpr std::size_t kGroup = 128;
 // After so many texts it is decided whether interning is worth its time.
 constexpr std::size_t kTrial = 512;
+constexpr std::size_t kLongTrial = 64;  // if they are long
+constexpr std::size_t kTrialBytesMax = std::size_t{512} << 10;
 constexpr std::size_t kSlotsMin = 16;
 // What an emptied column keeps.
 constexpr std::size_t kSlotsKeptMax = 4'096;
@@ -168,12 +170,13 @@ std::string_view TextColumn::Entry(std::uint32_t code) const {
 
 void TextColumn::Add(std::string_view text) {
   if (is_plain_) {
-    bytes_.append(text);
-    ends_.push_back(bytes_.size());
+    rest_.push_back(text);
     return;
   }
   AddCoded(text);
-  if (codes_.size() == kTrial && ends_.size() > kTrial / 8 * 7) TurnPlain();
+  const bool is_tried =
+      codes_.size() == kTrial || (codes_.size() >= kLongTrial && bytes_.size() > kTrialBytesMax);
+  if (is_tried && ends_.size() > codes_.size() / 8 * 7) TurnPlain();
 }
 
 std::uint32_t TextColumn::AddCoded(std::string_view text) {
@@ -234,6 +237,7 @@ void TextColumn::Clear() {
   is_plain_ = false;
   codes_.clear();
   ends_.clear();
+  rest_.clear();
   bytes_.clear();
   if (bytes_.capacity() > kKeptBytesMax) bytes_ = std::string();
   if (slots_.size() > kSlotsKeptMax) slots_.clear();
@@ -247,8 +251,15 @@ void TextColumn::Encode(std::string& out) const {
     lengths[i] = static_cast<std::uint32_t>(ends_[i] - (i == 0 ? 0 : ends_[i - 1]));
   if (is_plain_) {
     writer.PutU8(kPlain);
+    std::size_t bytes = bytes_.size();
+    for (const std::string_view text : rest_) {
+      lengths.push_back(static_cast<std::uint32_t>(text.size()));
+      bytes += text.size();
+    }
     EncodeInts(lengths, out);
+    out.reserve(out.size() + bytes);
     out.append(bytes_);
+    for (const std::string_view text : rest_) out.append(text);
     return;
   }
   std::uint64_t plain_bytes = 0;

@@ -31,9 +31,10 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
 /// Collects texts and interns them, until most of those added turn out to differ.
 class TextColumn {
  public:
+  /// The text must stay where it is until Encode or Clear.
   void Add(std::string_view text);
-  /// As Add, for columns to which nothing else is added. Returns the code: equal texts have equal
-  /// codes, counted up from 0.
+  /// As Add, but the text is copied; for columns to which nothing else is added. Returns the code:
+  /// equal texts have equal codes, counted up from 0.
   std::uint32_t AddCoded(std::string_view text);
   [[nodiscard]] std::string_view Entry(std::uint32_t code) const;
   [[nodiscard]] std::size_t entries() const { return ends_.size(); }
@@ -46,10 +47,11 @@ class TextColumn {
  private:
   void Grow();
   void TurnPlain();
-  bool is_plain_ = false;             ///< every text is an entry, there are no codes
-  std::vector<std::uint32_t> codes_;  ///< of the texts added
-  std::vector<std::uint64_t> ends_;   ///< of each entry in bytes_
-  std::vector<std::uint64_t> slots_;  ///< hash: 32 bits, code + 1: 32 bits; 0: free
+  std::vector<std::string_view> rest_;  ///< if plain: the texts behind the entries
+  bool is_plain_ = false;               ///< every text is an entry, there are no codes
+  std::vector<std::uint32_t> codes_;    ///< of the texts added
+  std::vector<std::uint64_t> ends_;     ///< of each entry in bytes_
+  std::vector<std::uint64_t> slots_;    ///< hash: 32 bits, code + 1: 32 bits; 0: free
   std::string bytes_;
 };
 
