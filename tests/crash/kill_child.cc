@@ -93,6 +93,7 @@ store::EmbeddedOptions KillOptions(const std::string& folder) {
   options.merge.window_ns[0] = 100 * kNsPerMs;
   options.merge.window_ns[1] = 500 * kNsPerMs;
   options.merge.fan_in = 4;
+  options.merge.copy_spans = 200;
   options.wal_file_bytes = std::uint64_t{64} << 10;
   options.wal_allocate_bytes = std::uint64_t{16} << 10;
   return options;

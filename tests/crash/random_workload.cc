@@ -33,6 +33,7 @@ class RandomRun {
     store.wal_allocate_bytes = rng_.Chance(0.3) ? 0 : 512 << rng_.Below(5);
     store.merge.fan_in = 2 + rng_.Below(3);
     store.merge.copy_spans = rng_.Chance(0.5) ? 1 + rng_.Below(30) : 4'096;
+    store.merge.copy_spans = options.seed % 2 == 1 ? 1 + options.seed / 2 % 10 : 4'096;
     store.retention_ns = kRetentionNs;
     // Now and then so little memory that the head seals early and replay seals on the way.
     if (rng_.Chance(0.3)) store.memory_bytes = 400'000;

@@ -21,6 +21,7 @@ store::EmbeddedOptions SmallOptions() {
   options.merge.window_ns[0] = 20 * kNsPerSecond;
   options.merge.window_ns[1] = 60 * kNsPerSecond;
   options.merge.fan_in = 3;
+  options.merge.copy_spans = 6;  // so that some row groups are copied and some written anew
   return options;
 }
 

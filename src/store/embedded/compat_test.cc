@@ -7,12 +7,15 @@
 #include <fstream>
 
 #include "base/faulty_fs.h"
+#include "base/hex.h"
+#include "model/any_value.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/reference_reader_for_test.h"
 #include "store/embedded/row_group.h"
-#include "store/embedded/wal_format.h"
 #include "store/embedded/row_group_for_test.h"
+#include "store/embedded/wal_format.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -39,28 +42,131 @@ EmbeddedOptions Options() {
   options.folder = "data";
   options.background_thread = false;
   options.wal_allocate_bytes = 512;
+  options.retention_ns = 400LL * 24 * 3600 * kNsPerSecond;
+  options.merge.window_ns[0] = 10 * kNsPerSecond;
+  options.merge.window_ns[1] = 100'000 * kNsPerSecond;
+  options.merge.fan_in = 2;
+  options.merge.copy_spans = 4;
   return options;
 }
 
-// What a person would check: one line a span.
-std::string Describe(TraceStore& store) {
+std::string Describe(const model::AttributeValue& value) {
+  std::string bytes;
+  model::EncodeAnyValue(value, bytes);
+  return ToHex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+std::string Describe(const std::vector<model::Attribute>& attributes) {
   std::string text;
-  const auto result = store.Search({}, [&](const Match& match) {
-    for (const model::Span& span : match.trace.trace->spans) {
-      text += span.trace_id.ToHex() + " " + span.span_id.ToHex() + " " +
-              std::to_string(span.start_ns) + " " + std::to_string(span.end_ns) + " " +
-              std::string(span.service()) + " '" + span.name + "' attributes " +
-              std::to_string(span.attributes.size()) + " events " +
-              std::to_string(span.events.size()) + " links " + std::to_string(span.links.size()) +
-              " document " + std::to_string(span.document.size()) + "\n";
-    }
-    return true;
-  });
-  for (const std::string& damage : result->damaged) text += "damaged: " + damage + "\n";
+  for (const model::Attribute& attribute : attributes) {
+    text += " " + attribute.key + (attribute.role == model::AttributeRole::kPlain ? "=" : "@") +
+            Describe(attribute.value);
+  }
   return text;
 }
 
-// Two blocks, one with a deletion, and live records in the log.
+// Everything that a span holds: one line a span, event and link. Values as protobuf AnyValue.
+std::string Describe(const model::Span& span) {
+  const auto number = [](auto value) { return " " + std::to_string(value); };
+  std::string text = span.trace_id.ToHex() + " " + span.span_id.ToHex() + " " +
+                     span.parent_id.ToHex() + number(span.start_ns) + number(span.end_ns) + " '" +
+                     span.name + "'" + number(static_cast<int>(span.kind)) +
+                     number(static_cast<int>(span.status)) + number(static_cast<int>(span.source)) +
+                     number(span.flags) + number(span.otel_flags) + " '" + span.trace_state +
+                     "' '" + span.status_message + "'" + number(span.dropped_attributes) +
+                     number(span.dropped_events) + number(span.dropped_links) + " '" +
+                     span.document + "'" + Describe(span.attributes) + "\n";
+  text += "  resource" + number(span.resource->dropped_attributes) + " '" +
+          span.resource->schema_url + "' '" + span.resource->entity_refs + "'" +
+          Describe(span.resource->attributes) + "\n";
+  text += "  scope '" + span.scope->name + "' '" + span.scope->version + "'" +
+          number(span.scope->dropped_attributes) + " '" + span.scope->schema_url + "'" +
+          Describe(span.scope->attributes) + "\n";
+  for (const model::Event& event : span.events) {
+    text += "  event" + number(event.time_ns) + " '" + event.name + "'" +
+            number(event.dropped_attributes) + Describe(event.attributes) + "\n";
+  }
+  for (const model::Link& link : span.links) {
+    text += "  link " + link.trace_id.ToHex() + " " + link.span_id.ToHex() + " '" +
+            link.trace_state + "'" + number(link.dropped_attributes) + number(link.otel_flags) +
+            Describe(link.attributes) + "\n";
+  }
+  return text;
+}
+
+std::string Describe(TraceStore& store) {
+  std::string text;
+  const auto result = store.Search({}, [&](const Match& match) {
+    const model::Trace& trace = *match.trace.trace;
+    text += "trace " + trace.id.ToHex() + " revision " + std::to_string(trace.revision) +
+            " last arrival " + std::to_string(trace.last_arrival_ns) + "\n";
+    for (const model::Span& span : trace.spans) text += Describe(span);
+    return true;
+  });
+  for (const std::string& damage : result->damaged) text += "damaged: " + damage + "\n";
+  const auto services = store.Services(1'000);
+  for (const std::string& service : *services) {
+    text += "service " + service + ":";
+    const auto operations = store.Operations(service, 1'000);
+    for (const auto& operation : *operations)
+      text += " '" + operation.name + "' " + std::to_string(static_cast<int>(operation.kind));
+    text += "\n";
+  }
+  return text;
+}
+
+// A span in which nothing is left out, so that every column holds something.
+model::Span FullSpan(Rng& rng, std::uint64_t trace, std::uint64_t number) {
+  model::Span span = RandomSpan(rng, MakeTraceId(trace), number);
+  span.source = static_cast<model::SpanSource>(number % 5);
+  span.dropped_events = static_cast<std::uint32_t>(number % 3);
+  span.dropped_links = static_cast<std::uint32_t>(number % 2);
+  if (number % 4 == 0) span.start_ns = -static_cast<std::int64_t>(number) * 1'000'000;
+  if (number % 7 == 0) span.end_ns = INT64_MAX;
+  const model::AttributeValue values[] = {
+      {},
+      {"text " + std::to_string(number)},
+      {number % 2 == 0},
+      {number % 3 == 0 ? INT64_MIN : static_cast<std::int64_t>(number) * 1'000'000},
+      {-0.5 * static_cast<double>(number)},
+      {model::AttributeValue::Bytes{std::string("\0\xff", 2)}},
+      {model::AttributeValue::Array{{{std::string("a")}, {std::int64_t{-1}}}}},
+      {model::AttributeValue::KvList{{{"k", {true}}}}}};
+  for (const model::AttributeValue& value : values) {
+    span.attributes.push_back({"all." + std::to_string(value.type() == model::AttributeType::kNull
+                                                           ? 0
+                                                           : static_cast<int>(value.type())),
+                               value, model::AttributeRole::kPlain});
+  }
+  span.attributes.push_back(
+      {"scaled", {static_cast<std::int64_t>(number) * 1'000'000}, model::AttributeRole::kPlain});
+  span.links.push_back({MakeTraceId(77),
+                        MakeSpanId(number),
+                        "s=" + std::to_string(number % 2),
+                        {{"link", {std::int64_t{7}}, {}}},
+                        1,
+                        2});
+  if (number % 5 == 0) span.document = std::string(3'000, 'd') + std::to_string(number);
+  return span;
+}
+
+// A log file's salt is random: another one, so that the folder is always the same.
+std::string WithFixedSalt(const std::string& content) {
+  WalHeader header = *DecodeWalHeader(content);
+  const std::uint64_t seed = FrameSeed(header);
+  header.salt.fill(9);
+  std::string fixed = EncodeWalHeader(header);
+  (void)WalkFrames(content, seed, [&](WalRecord& record) -> Result<void> {
+    AppendFrames(*EncodeRecord(record.header.type, record.body), record.header.lsn,
+                 record.header.synced_lsn, record.header.flags, FrameSeed(header), fixed);
+    return {};
+  });
+  fixed.resize(content.size(), '\0');
+  return fixed;
+}
+
+// Blocks sealed and merged (once and twice), with deletions, and live records in the log: spans and
+// a deletion.
 std::map<std::string, std::string> MakeFolder() {
   FaultyFs fs;
   ManualClock clock(kNow);
@@ -68,29 +174,122 @@ std::map<std::string, std::string> MakeFolder() {
   auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
   Rng rng(2026);
   std::uint64_t number = 0;
-  const auto append = [&](std::uint64_t trace, std::size_t count) {
+  const auto append = [&](std::uint64_t trace, std::size_t count, bool full = false) {
     std::vector<model::Span> spans;
-    for (std::size_t i = 0; i < count; ++i)
-      spans.push_back(RandomSpan(rng, MakeTraceId(trace), ++number));
+    for (std::size_t i = 0; i < count; ++i) {
+      ++number;
+      spans.push_back(full ? FullSpan(rng, trace, number)
+                           : RandomSpan(rng, MakeTraceId(trace), number));
+    }
     (void)store->Append(MakeBatch(spans), Durability::kSynced);
   };
+  // Two blocks of a window, merged to level 1 with a hole where a trace was deleted; again; and
+  // these to level 2.
+  for (const std::uint64_t base : {10U, 20U}) {
+    append(base, 30, true);
+    append(base + 1, 3);
+    append(base + 2, 5, true);
+    (void)store->SealAll();
+    (void)store->Delete(std::vector{MakeTraceId(base + 1)});
+    clock.Advance(kNsPerSecond);
+    append(base, 6, true);
+    append(base + 3, 2);
+    (void)store->SealAll();
+    clock.Advance(20 * kNsPerSecond);
+    (void)store->RunMaintenance();
+  }
+  append(30, 9, true);
+  append(30, 9);
+  (void)store->SealAll();
+  (void)store->RunMaintenance();
+  clock.Advance(300'000 * kNsPerSecond);  // another window: what follows stays as it is sealed
+  for (const std::uint64_t trace : {40U, 41U}) {
+    append(trace, 5, true);
+    (void)store->SealAll();
+  }
+  (void)store->RunMaintenance();
   append(1, 5);
-  append(2, 3);
+  append(2, 3, true);
   (void)store->SealAll();
   append(1, 2);
-  append(3, 4);
-  (void)store->SealAll();
-  (void)store->Delete(std::vector{MakeTraceId(2)});
-  append(4, 3);
+  append(3, 4, true);
+  clock.Advance(kNsPerSecond);
+  (void)store->Delete(std::vector{MakeTraceId(2), MakeTraceId(22)});
+  append(4, 3, true);
   append(1, 1);
   fs.CrashAfter(1);
   store.reset();
   fs.Restart(PowerLoss::kDropAll, 1);
-  return fs.Snapshot();
+  auto files = fs.Snapshot();
+  std::erase_if(files, [](const auto& file) { return file.first.starts_with("data/tmp/"); });
+  for (auto& [path, content] : files) {
+    if (path.ends_with(".wal")) content = WithFixedSalt(content);
+  }
+  return files;
 }
 
-void WriteCorpora() {
+// What of the format occurs in these files.
+std::set<std::string> SeenIn(const std::map<std::string, std::string>& files) {
+  std::set<std::string> seen;
+  for (const auto& [path, content] : files) {
+    if (path.ends_with(".flb")) {
+      const auto block = reference::ReadBlock(content);
+      EXPECT_TRUE(block) << path << ": " << block.error().message;
+      if (!block) continue;
+      seen.insert(block->seen.begin(), block->seen.end());
+      seen.insert("level " + std::to_string(block->level));
+    }
+    if (path.ends_with(".wal")) {
+      const auto wal = reference::ReadWal(content);
+      EXPECT_TRUE(wal) << path << ": " << wal.error().message;
+      if (wal) seen.insert(wal->seen.begin(), wal->seen.end());
+    }
+    if (path.ends_with(".del")) seen.insert("deletions");
+  }
+  return seen;
+}
+
+void WriteColumnCorpora(const std::filesystem::path& corpus) {
+  const auto ints = [&](const char* name, const std::vector<std::uint64_t>& values) {
+    std::string bytes{'\0', static_cast<char>(values.size()), '\0'};
+    EncodeInts(values, bytes);
+    WriteFile(corpus / name, bytes);
+  };
+  ints("ints_constant", {7, 7, 7});
+  ints("ints_packed", {1, 5, 3, std::uint64_t{1} << 40});
+  ints("ints_scaled", {3'000'000, 5'000'000, 9'000'000});
+  ints("ints_extremes", {0, UINT64_MAX, 1});
+  const auto texts = [&](const char* name, const std::vector<std::string>& values) {
+    TextColumn column;
+    for (const std::string& value : values) column.Add(value);
+    std::string bytes{'\1', static_cast<char>(values.size()), '\0'};
+    column.Encode(bytes);
+    WriteFile(corpus / name, bytes);
+  };
+  texts("texts_plain", {"a", "bc", ""});
+  texts("texts_dictionary", {"alpha", "alpha", "beta", "alpha", "beta", "alpha", "alpha", "alpha"});
+}
+
+// Blocks without header, sums and trailer, as block_file_fuzz takes them.
+void WriteBlockFileCorpora(const std::filesystem::path& corpus,
+                           const std::map<std::string, std::string>& files) {
+  for (const auto& [path, content] : files) {
+    if (!path.ends_with(".flb") || content.size() > 20'000) continue;
+    const auto trailer = DecodeTrailer(
+        std::string_view(content).substr(content.size() - kBlockTrailerBytes), content.size());
+    std::string bytes;
+    ByteWriter out(bytes);
+    out.PutFixed16(static_cast<std::uint16_t>(trailer->offset - kBlockHeaderBytes));
+    out.PutBytes(std::string_view(content).substr(
+        kBlockHeaderBytes, content.size() - kBlockHeaderBytes - kBlockTrailerBytes));
+    WriteFile(corpus / std::filesystem::path(path).stem(), bytes);
+  }
+}
+
+void WriteCorpora(const std::map<std::string, std::string>& files) {
   const std::filesystem::path corpus(kCorpus);
+  WriteColumnCorpora(corpus / "columns");
+  WriteBlockFileCorpora(corpus / "block_file", files);
   Rng rng(7);
   std::vector<model::Span> spans;
   for (std::uint64_t i = 1; i < 8; ++i) spans.push_back(RandomSpan(rng, MakeTraceId(1), i));
@@ -132,6 +331,21 @@ void WriteCorpora() {
   WriteFile(corpus / "block/deletions", "\6" + EncodeDeletions({MakeTraceId(1)}));
 }
 
+// Parts of the format that the golden files must have in them: all of version 1.
+std::vector<std::string> Missing(const std::set<std::string>& seen) {
+  std::vector<std::string> missing;
+  for (const char* const part :
+       {"section 2",   "section 3",   "section 4",   "section 5",   "section 6",
+        "section 7",   "section 8",   "codec 0",     "codec 1",     "ints 0",
+        "ints 1",      "ints 2",      "texts 0",     "texts 1",     "attribute 0",
+        "attribute 1", "attribute 2", "attribute 3", "attribute 4", "attribute 5",
+        "attribute 6", "attribute 7", "type 1",      "type 2",      "level 0",
+        "level 1",     "level 2",     "deletions",   "section 1",   "rows of no trace"}) {
+    if (!seen.contains(part)) missing.emplace_back(part);
+  }
+  return missing;
+}
+
 TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
   const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
   if (update != nullptr && std::string_view(update) == "1") {
@@ -145,7 +359,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
     Metrics metrics;
     auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
     WriteFile(folder / "expected.txt", Describe(*store));
-    WriteCorpora();
+    WriteCorpora(files);
   }
   std::size_t versions = 0;
   for (const auto& version : std::filesystem::directory_iterator(kCompat)) {
@@ -163,6 +377,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
     const auto report = VerifyFolder(fs, "data");
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->ok());
+    EXPECT_EQ(Missing(SeenIn(files)), std::vector<std::string>());
     ManualClock clock(kNow);
     Metrics metrics;
     auto store = OpenEmbeddedStore(fs, clock, metrics, Options());

@@ -1,0 +1,67 @@
+// Reads blocks, log files and lists of deletions the slow and obvious way: written from
+// docs/formats/block.md and docs/formats/wal.md, sharing no code with the store. What the fast
+// readers say is checked against it.
+//
+// A new encoding is a new case in Ints or Texts, a new section a new case in ReadBlock.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "model/span.h"
+
+namespace fluoro::store::reference {
+
+struct Trace {
+  model::TraceId id;
+  std::int64_t start_ns = 0, end_ns = 0, first_arrival_ns = 0, last_arrival_ns = 0;
+  std::uint64_t first_row = 0, rows = 0, appends = 0, flags = 0, sealed_lsn = 0;
+  std::vector<model::Span> spans;  ///< in order of rows
+};
+
+struct Block {
+  std::uint64_t id = 0, level = 0, order = 0, sealed_lsn = 0, spans = 0;
+  std::int64_t created_ns = 0, start_ns_min = 0, start_ns_max = 0, end_ns_max = 0,
+               arrival_ns_min = 0, arrival_ns_max = 0;
+  model::TraceId id_min, id_max;
+  std::vector<std::uint64_t> replaces, row_groups;
+  std::vector<Trace> traces;  ///< in order of (start, id); a trace may have several
+  std::map<std::string, std::set<std::pair<std::string, int>>> services;  ///< name and kind
+  std::string filter;
+  /// What occurs in the file: "section 3", "codec 1", "ints 2", "texts 0", "attribute 4".
+  std::set<std::string> seen;
+};
+/// The whole file's bytes. Errors: kCorruption, where anything is not as documented.
+Result<Block> ReadBlock(std::string_view file);
+bool FilterMayContain(std::string_view filter, const model::TraceId& id);
+
+struct Record {
+  std::uint64_t lsn = 0, synced_lsn = 0;
+  int type = 0, flags = 0;
+  std::int64_t arrival_ns = 0;          ///< type 1
+  std::vector<model::Span> spans;       ///< type 1
+  bool head_only = false;               ///< type 2
+  std::uint64_t upto_lsn = 0;           ///< type 2
+  std::vector<model::TraceId> deleted;  ///< type 2
+};
+struct WalFile {
+  std::uint64_t file_number = 0, first_lsn = 0, last_good_lsn = 0;
+  std::int64_t created_ns = 0;
+  std::vector<Record> records;  ///< whole ones, in order of the file
+  std::set<std::string> seen;
+};
+/// Errors: kCorruption: neither copy of the header is whole, or a whole record's body is not as
+/// documented. Bytes that are no frames are passed over.
+Result<WalFile> ReadWal(std::string_view file);
+/// The body of a record of type 1.
+Result<Record> ReadBatch(std::string_view payload);
+
+Result<std::vector<model::TraceId>> ReadDeletions(std::string_view file);
+
+}  // namespace fluoro::store::reference
