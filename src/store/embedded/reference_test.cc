@@ -14,7 +14,9 @@ namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): the suite of this module
 
-constexpr std::int64_t kFarTimes[] = {INT64_MIN, -1, 0, 1, 1'600'000'000'000'000'000, INT64_MAX};
+constexpr std::int64_t kFarTimes[] = {1'699'999'000'000'000'000, 1'700'000'000'000'000'000,
+                                      1'700'004'000'000'000'000};
+constexpr std::int64_t kExtremes[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
 
 model::AttributeValue WildValue(Rng& rng) {
   switch (rng.Below(10)) {
@@ -88,7 +90,11 @@ TEST(ReferenceReader, ReadsEveryBatchAsTheCodecDoes) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
     std::vector<model::Span> spans;
-    for (std::uint64_t i = rng.Below(30); i > 0; --i) spans.push_back(WildSpan(rng, i));
+    for (std::uint64_t i = rng.Below(30); i > 0; --i) {
+      spans.push_back(WildSpan(rng, i));
+      if (rng.Chance(0.3)) spans.back().start_ns = kExtremes[rng.Below(std::size(kExtremes))];
+      if (rng.Chance(0.3)) spans.back().end_ns = kExtremes[rng.Below(std::size(kExtremes))];
+    }
     std::string payload;
     EncodeBatch(MakeBatch(spans), -5, payload);
     const auto record = reference::ReadBatch(payload);

@@ -12,6 +12,8 @@ using rollup::Rollup;
 // Of a trace with rows in blocks already the block gets what the rows change: the graph of all less
 // that of the earlier ones. The sum over blocks is then the graph of whole traces.
 Result<Rollup> EmbeddedStoreImpl::SumTraces(std::span<const TraceRows> traces) {
+  // Should a read have failed the last time: batches of now may stand where those of then stood.
+  seal_reader_.ForgetBatches();
   Rollup sums(rollup::kMinuteNs, {.cells_max = options_.memory_bytes / 100 / sizeof(rollup::Cell)});
   Rollup::Sink sink(sums, seal_reader_.keys());
   Rollup::Sink minus(sums, seal_reader_.keys());
