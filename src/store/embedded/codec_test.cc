@@ -9,8 +9,8 @@
 #include "store/embedded/block_format.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/row_group.h"
-#include "store/embedded/wal_format.h"
 #include "store/embedded/row_group_for_test.h"
+#include "store/embedded/wal_format.h"
 #include "store/testing.h"
 
 namespace fluoro::store {

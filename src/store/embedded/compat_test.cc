@@ -335,12 +335,13 @@ void WriteCorpora(const std::map<std::string, std::string>& files) {
 std::vector<std::string> Missing(const std::set<std::string>& seen) {
   std::vector<std::string> missing;
   for (const char* const part :
-       {"section 2",   "section 3",   "section 4",   "section 5",   "section 6",
-        "section 7",   "section 8", "section 9",  "codec 0",     "codec 1",     "ints 0",
-        "ints 1",      "ints 2",      "texts 0",     "texts 1",     "attribute 0",
-        "attribute 1", "attribute 2", "attribute 3", "attribute 4", "attribute 5",
-        "attribute 6", "attribute 7", "type 1",      "type 2",      "level 0",
-        "level 1",     "level 2",     "deletions",   "section 1",   "rows of no trace"}) {
+       {"section 2",       "section 3",   "section 4",   "section 5",   "section 6",
+        "section 7",       "section 8",   "section 9",   "codec 0",     "codec 1",
+        "ints 0",          "ints 1",      "ints 2",      "texts 0",     "texts 1",
+        "attribute 0",     "attribute 1", "attribute 2", "attribute 3", "attribute 4",
+        "attribute 5",     "attribute 6", "attribute 7", "type 1",      "type 2",
+        "level 0",         "level 1",     "level 2",     "deletions",   "section 1",
+        "rows of no trace"}) {
     if (!seen.contains(part)) missing.emplace_back(part);
   }
   return missing;
