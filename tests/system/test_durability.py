@@ -1,6 +1,10 @@
 """Acknowledged means durable: SIGKILL in the middle of traffic, restarts, graceful stops, retention of ports and folders."""
 import json
+import os
+import resource
+import secrets
 import socket
+import subprocess
 import threading
 import time
 
@@ -113,3 +117,78 @@ def test_tls_on_the_tcp_listeners(tmp_path):
         client = boto3.client("xray", endpoint_url="https://" + server.ports["http"], region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b",
                               verify=str(cert))
         wait_for(lambda: client.batch_get_traces(TraceIds=[f"1-{trace_id[:8]}-{trace_id[8:]}"])["Traces"], what="trace over TLS")
+
+
+def test_one_process_a_folder(tmp_path):
+    with Server(folder=tmp_path / "one") as server:
+        with pytest.raises(RuntimeError) as error:
+            Server(folder=tmp_path / "one").start()
+        assert "ended with 1" in str(error.value) and "another process" in str(error.value)
+        assert server.post_json("/v1/traces", minimal())[0] == 200
+
+
+def large(trace_id):
+    """A request of some 300 kB that does not compress well."""
+    body = minimal(trace_id=trace_id)
+    span = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    span.setdefault("attributes", []).extend({"key": f"noise.{i}", "value": {"stringValue": secrets.token_hex(2_000)}} for i in range(75))
+    return body
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=False, capture_output=True).returncode != 0:
+        pytest.skip("cannot mount here")
+    try:
+        with Server(folder=disk / "s") as server:
+            acknowledged = []
+
+            def send():
+                trace_id = secrets.token_hex(16)
+                status, headers, _ = server.request("POST", "/v1/traces", json.dumps(large(trace_id)).encode(), {"Content-Type": "application/json"})
+                if status == 200:
+                    acknowledged.append(trace_id)
+                return status, headers
+
+            refused = None
+            for _ in range(600):
+                status, headers = send()
+                if status != 200:
+                    refused = status, headers
+                    break
+            assert refused and refused[0] == 503 and any(name.lower() == "retry-after" for name in refused[1])
+            for trace_id in acknowledged[:3]:
+                assert server.cli("trace", trace_id, "--json").stdout
+            subprocess.run(["mount", "-o", "remount,size=256m", str(disk)], check=True)
+            wait_for(lambda: send()[0] == 200, what="writes after space returned")
+            for trace_id in acknowledged[:: max(1, len(acknowledged) // 40)]:
+                assert json.loads(server.cli("trace", trace_id, "--json").stdout)
+        assert server.cli("verify", str(disk / "s" / "data"), check=False).returncode == 0
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def test_64_descriptors_are_enough_to_lose_nothing(tmp_path):
+    with Server(folder=tmp_path) as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        host, port = server.ports["http"].rsplit(":", 1)
+        before = secrets.token_hex(16)
+        assert server.post_json("/v1/traces", minimal(trace_id=before))[0] == 200
+        crowd = []
+        for _ in range(1000):
+            one = socket.socket()
+            one.settimeout(5)
+            try:
+                one.connect((host, int(port)))
+            except OSError:
+                one.close()
+                break
+            crowd.append(one)
+        for one in crowd:
+            one.close()
+        after = secrets.token_hex(16)
+        wait_for(lambda: server.post_json("/v1/traces", minimal(trace_id=after))[0] == 200, what="an answer after the crowd left")
+        for trace_id in (before, after):
+            assert json.loads(server.cli("trace", trace_id, "--json").stdout)
