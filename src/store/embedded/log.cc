@@ -309,6 +309,11 @@ Result<void> Log::Rescue() {
   return {};
 }
 
+std::uint64_t Log::LastFile() const {
+  MutexLock lock(files_mutex_);
+  return files_.empty() ? 0 : files_.back().number;
+}
+
 void Log::FreeBefore(std::uint64_t wal_file) {
   for (;;) {
     std::uint64_t number = 0;

@@ -74,6 +74,8 @@ class Log {
   /// Errors: kUnavailable (queue full, stopped, log unusable), kNoSpace, kIo.
   Result<void> Submit(EncodedRecord record, Commit commit, bool sync);
 
+  /// The newest file: records that are not applied yet are in it or in later ones. 0: none.
+  [[nodiscard]] std::uint64_t LastFile() const;
   /// Removes files below this number, but never the one in use, in their order: it stops at one
   /// that cannot be removed, and the next call tries it again. One caller at a time.
   void FreeBefore(std::uint64_t wal_file);

@@ -135,6 +135,8 @@ void EmbeddedStoreImpl::FreeLog() {
               {{"why", removed.error().message}});
     return;
   }
+  // Before the head is looked at: what is written and not there yet stands in this file or later.
+  const std::uint64_t last = log_->LastFile();
   std::uint64_t oldest = UINT64_MAX;
   {
     MutexLock lock(state_mutex_);
@@ -146,7 +148,7 @@ void EmbeddedStoreImpl::FreeLog() {
     std::erase_if(tombstones_,
                   [&](const Commit& t) { return t.wal_file < oldest && oldest != UINT64_MAX; });
   }
-  log_->FreeBefore(oldest);
+  log_->FreeBefore(std::min(oldest, last));
 }
 
 Result<void> EmbeddedStoreImpl::SealWhatIsDue(bool everything_due) {
