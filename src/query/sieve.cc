@@ -70,6 +70,15 @@ bool ValueTest::Text(std::string_view text) const {
   return Value(AttributeValue{std::string(text)});
 }
 
+std::optional<ValueTest::Bytes> ValueTest::AsBytes() const {
+  const auto* text = std::get_if<std::string>(&literal_);
+  if (text == nullptr || fold_case_ || (op_ != Operator::kEqual && op_ != Operator::kContains))
+    return std::nullopt;
+  if (reading_ != Reading::kAnnotation && reading_ != Reading::kText) return std::nullopt;
+  return Bytes{
+      .text = *text, .is_whole = op_ == Operator::kEqual, .or_empty = reading_ == Reading::kText};
+}
+
 bool ValueTest::Value(const AttributeValue& value) const {
   if (!IsScalar(value)) return reading_ != Reading::kAnnotation;  // seldom: let the filter decide
   const auto annotation_holds = [this](const AttributeValue& of) {

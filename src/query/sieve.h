@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,6 +35,17 @@ class ValueTest {
   /// May a value of this kind satisfy the condition? Text is the common case and allocates nothing.
   [[nodiscard]] bool Text(std::string_view text) const;
   [[nodiscard]] bool Value(const model::AttributeValue& value) const;
+  /// What `Text` looks for, if that is the same bytes and nothing else.
+  struct Bytes {
+    std::string_view text;  ///< the test's own
+    bool is_whole = true;   ///< texts that equal it; otherwise those that contain it
+    bool or_empty = false;  ///< and empty ones
+    [[nodiscard]] bool Matches(std::string_view of) const {
+      if (of.empty() && or_empty) return true;
+      return is_whole ? of == text : of.contains(text);
+    }
+  };
+  [[nodiscard]] std::optional<Bytes> AsBytes() const;
   [[nodiscard]] std::string Print() const;
 
  private:

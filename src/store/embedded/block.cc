@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <ranges>
+#include <utility>
 
 #include "base/log.h"
 #include "base/path.h"
@@ -15,10 +16,10 @@ namespace {
 
 constexpr std::uint64_t kTailBytes = std::uint64_t{64} << 10;
 
-Result<std::string> Inflate(std::string stored, const Section& section) {
+Result<std::string> Inflate(std::string_view stored, const Section& section) {
   if (section.codec == SectionCodec::kNone) {
     if (section.raw != stored.size()) return Fail(ErrorCode::kCorruption, "section length differs");
-    return stored;
+    return std::string(stored);
   }
   if (section.codec != SectionCodec::kZstd) {
     return Fail(ErrorCode::kUnsupported, "section codec is unknown");
@@ -28,13 +29,20 @@ Result<std::string> Inflate(std::string stored, const Section& section) {
       section.raw > kSectionRawBytesMax) {
     return Fail(ErrorCode::kCorruption, "section length differs");
   }
-  std::string raw(section.raw, '\0');
-  const std::size_t got = ZSTD_decompress(raw.data(), raw.size(), stored.data(), stored.size());
+  std::string raw;
+  std::size_t got = 0;
+  raw.resize_and_overwrite(section.raw, [&](char* to, std::size_t bytes) {
+    got = ZSTD_decompress(to, bytes, stored.data(), stored.size());
+    return ZSTD_isError(got) != 0 ? 0 : std::min(got, bytes);
+  });
   if (ZSTD_isError(got) != 0 || got != section.raw) {
     return Fail(ErrorCode::kCorruption, "section does not decompress");
   }
   return raw;
 }
+
+// So many looks at single traces of one row group, and it is decoded whole.
+constexpr std::uint64_t kPartReadsMax = 4;
 
 }  // namespace
 
@@ -126,14 +134,11 @@ Result<std::unique_ptr<File>> Block::OpenFile() const {
   return file;
 }
 
-bool Block::MayContain(const model::TraceId& id) const {
-  return !(id < meta_.id_min) && !(meta_.id_max < id) && filter_.MayContain(id);
-}
-
 Result<std::string> Block::ReadSection(const File& file, const Section& section) const {
   FLUORO_TRY(std::string stored, file.ReadAt(section.offset, section.stored));
   FLUORO_CHECK_OK(CheckSum(section, stored));
-  return Inflate(std::move(stored), section);
+  if (section.codec == SectionCodec::kNone && section.raw == stored.size()) return stored;
+  return Inflate(stored, section);
 }
 
 Result<void> Block::CheckSum(const Section& section, std::string_view stored) const {
@@ -291,22 +296,8 @@ std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group
 
 Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
   const auto load = [&]() -> Result<StoredGroup> {
-    StoredGroup stored{.bytes = {}, .sections = SectionsOf(group)};
-    if (stored.sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
-    std::uint64_t end = stored.offset = stored.sections.front().offset;
-    for (const Section& section : stored.sections) {
-      if (section.row_group != group || section.offset != end)
-        return Fail(ErrorCode::kCorruption, "its columns do not stand together");
-      end += section.stored;
-    }
     FLUORO_TRY(const auto file, OpenFile());
-    FLUORO_TRY(stored.bytes, file->ReadAt(stored.offset, end - stored.offset));
-    for (const Section& section : stored.sections) {
-      const auto bytes =
-          std::string_view(stored.bytes).substr(section.offset - stored.offset, section.stored);
-      FLUORO_CHECK_OK(CheckSum(section, bytes));
-    }
-    return stored;
+    return ReadStoredOf(*file, group);
   };
   auto stored = load();
   if (!stored) {
@@ -316,31 +307,60 @@ Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
   return stored;
 }
 
+Result<Block::StoredGroup> Block::ReadStoredOf(const File& file, std::uint32_t group) const {
+  StoredGroup stored{.bytes = {}, .sections = SectionsOf(group)};
+  if (stored.sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
+  std::uint64_t end = stored.offset = stored.sections.front().offset;
+  for (const Section& section : stored.sections) {
+    if (section.row_group != group || section.offset != end)
+      return Fail(ErrorCode::kCorruption, "its columns do not stand together");
+    end += section.stored;
+  }
+  FLUORO_TRY(stored.bytes, file.ReadAt(stored.offset, end - stored.offset));
+  for (const Section& section : stored.sections)
+    FLUORO_CHECK_OK(CheckSum(section, stored.Of(section)));
+  return stored;
+}
+
+Result<void> Block::AddColumns(const Section& section, std::string raw, Columns& columns) {
+  columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
+  if (section.type == SectionType::kColumn) {
+    columns.by_id[section.column] = *columns.held.back();
+    return {};
+  }
+  ByteReader pack(*columns.held.back());
+  while (!pack.done()) {
+    FLUORO_TRY(const std::uint64_t column, pack.TakeCount(UINT32_MAX));
+    FLUORO_TRY(const std::string_view bytes, pack.TakeText());
+    columns.by_id[static_cast<std::uint32_t>(column)] = bytes;
+  }
+  return {};
+}
+
 Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
-                                          std::optional<std::span<const RowColumn>> wanted) const {
+                                          std::span<const RowColumn> wanted) const {
   const auto is_wanted = [&](const Section& section) {
     if (section.row_group != group) return false;
     if (section.type == SectionType::kPack) return true;  // any small column may be in it
-    return section.type == SectionType::kColumn &&
-           (!wanted || std::ranges::any_of(*wanted, [&](RowColumn column) {
-             return static_cast<std::uint32_t>(column) == section.column;
-           }));
+    return std::ranges::any_of(wanted, [&](RowColumn column) {
+      return static_cast<std::uint32_t>(column) == section.column;
+    });
   };
   Columns columns;
   for (const Section& section : SectionsOf(group)) {
     if (!is_wanted(section)) continue;
     FLUORO_TRY(std::string raw, ReadSection(file, section));
-    columns.held.push_back(std::make_unique<std::string>(std::move(raw)));
-    if (section.type == SectionType::kColumn) {
-      columns.by_id[section.column] = *columns.held.back();
-      continue;
-    }
-    ByteReader pack(*columns.held.back());
-    while (!pack.done()) {
-      FLUORO_TRY(const std::uint64_t column, pack.TakeCount(UINT32_MAX));
-      FLUORO_TRY(const std::string_view bytes, pack.TakeText());
-      columns.by_id[static_cast<std::uint32_t>(column)] = bytes;
-    }
+    FLUORO_CHECK_OK(AddColumns(section, std::move(raw), columns));
+  }
+  return columns;
+}
+
+Result<Block::Columns> Block::ReadAllColumns(const File& file, std::uint32_t group) const {
+  FLUORO_TRY(const StoredGroup stored, ReadStoredOf(file, group));
+  Columns columns;
+  for (const Section& section : stored.sections) {
+    FLUORO_TRY(std::string raw, Inflate(stored.Of(section), section));
+    FLUORO_CHECK_OK(AddColumns(section, std::move(raw), columns));
   }
   return columns;
 }
@@ -348,7 +368,7 @@ Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
 Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& file,
                                                                    const TraceTable& table,
                                                                    std::uint32_t group) const {
-  FLUORO_TRY(const Columns columns, ReadColumns(file, group, std::nullopt));
+  FLUORO_TRY(const Columns columns, ReadAllColumns(file, group));
   FLUORO_TRY(model::SpanBatch batch, DecodeRowGroup(columns.by_id, RunsOf(table, group)));
   return std::make_shared<const model::SpanBatch>(std::move(batch));
 }
@@ -357,8 +377,7 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
                                                     std::uint32_t group) const {
   const auto load = [&]() -> Result<std::vector<model::SpanKey>> {
     FLUORO_TRY(const auto file, OpenFile());
-    FLUORO_TRY(const Columns columns,
-               ReadColumns(*file, group, std::span<const RowColumn>(kSpanKeyColumns)));
+    FLUORO_TRY(const Columns columns, ReadColumns(*file, group, kSpanKeyColumns));
     return DecodeSpanKeys(columns.by_id, RunsOf(table, group));
   };
   auto keys = load();
@@ -378,7 +397,7 @@ Result<std::uint64_t> Block::WithColumns(const TraceTable& table, std::uint32_t 
     if (file == nullptr) {
       FLUORO_TRY(file, OpenFile());
       // Small columns stand in packs; a large one is read when it is asked for.
-      FLUORO_TRY(columns, ReadColumns(*file, group, std::span<const RowColumn>()));
+      FLUORO_TRY(columns, ReadColumns(*file, group, {}));
       for (const auto& held : columns.held) bytes_read += held->size();
     }
     if (const auto known = columns.by_id.find(id); known != columns.by_id.end())
@@ -420,10 +439,15 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
                                                                 std::uint32_t group,
                                                                 BlockCache* cache) const {
   BlockCache& through = cache == nullptr ? cache_ : *cache;
-  const BlockCache::Key key{.block = meta_.id, .part = group};
-  if (auto known = through.Get(key)) {
+  if (auto known = through.Get({.block = meta_.id, .part = group})) {
     return std::static_pointer_cast<const model::SpanBatch>(known);
   }
+  return LoadGroup(table, group, through);
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::LoadGroup(const TraceTable& table,
+                                                                 std::uint32_t group,
+                                                                 BlockCache& cache) const {
   const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
     FLUORO_TRY(const auto file, OpenFile());
     return DecodeGroup(*file, table, group);
@@ -433,8 +457,42 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::RowGroup(const TraceTable
     return std::unexpected(
         Named(std::move(batch).error().With("row group " + std::to_string(group))));
   }
-  through.Put(key, *batch, (*batch)->MemoryBytes());
+  cache.Put({.block = meta_.id, .part = group}, *batch, (*batch)->MemoryBytes());
   return batch;
+}
+
+Result<Block::ReadRows> Block::Rows(const TraceTable& table, const BlockRows& rows) const {
+  if (auto known = cache_.Get({.block = meta_.id, .part = rows.group})) {
+    return ReadRows{.batch = std::static_pointer_cast<const model::SpanBatch>(known)};
+  }
+  if (IsWholeWanted(rows)) {
+    FLUORO_TRY(auto batch, LoadGroup(table, rows.group, cache_));
+    return ReadRows{.batch = std::move(batch)};
+  }
+  const auto load = [&]() -> Result<ReadRows> {
+    FLUORO_TRY(const auto file, OpenFile());
+    FLUORO_TRY(const Columns columns, ReadAllColumns(*file, rows.group));
+    FLUORO_TRY(model::SpanBatch batch,
+               DecodeRows(columns.by_id, RunsOf(table, rows.group), {rows.begin, rows.end}));
+    return ReadRows{.batch = std::make_shared<const model::SpanBatch>(std::move(batch)),
+                    .first = rows.begin};
+  };
+  auto read = load();
+  if (!read) {
+    return std::unexpected(
+        Named(std::move(read).error().With("row group " + std::to_string(rows.group))));
+  }
+  return read;
+}
+
+// A row group of which one trace after the other is wanted is decoded once.
+bool Block::IsWholeWanted(const BlockRows& rows) const {
+  const auto [first, end] = RowsIn(rows.group);
+  if ((rows.end - rows.begin) * std::uint64_t{4} > end - first) return true;
+  const std::uint64_t before = part_reads_.load(std::memory_order_relaxed);
+  const std::uint64_t count = before >> 32 == rows.group ? (before & UINT32_MAX) + 1 : 1;
+  part_reads_.store(std::uint64_t{rows.group} << 32 | count, std::memory_order_relaxed);
+  return count > kPartReadsMax;
 }
 
 std::optional<std::uint32_t> Block::OnlyGroupOf(const TraceEntry& trace) const {

@@ -63,7 +63,13 @@ class Block {
   [[nodiscard]] const BlockMeta& meta() const { return meta_; }
   [[nodiscard]] std::string path() const;
   [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
-  [[nodiscard]] bool MayContain(const model::TraceId& id) const;
+  [[nodiscard]] bool MayContain(const model::TraceId& id) const {
+    return MayContain(id, TraceFilter::Hash(id));
+  }
+  /// @param hash  TraceFilter::Hash of the id, for those who ask many blocks.
+  [[nodiscard]] bool MayContain(const model::TraceId& id, std::uint64_t hash) const {
+    return !(id < meta_.id_min) && !(meta_.id_max < id) && filter_.MayContain(hash);
+  }
 
   /// Every error below names the block. Errors: kCorruption, kIo.
   Result<std::shared_ptr<const TraceTable>> Table() const;
@@ -76,6 +82,14 @@ class Block {
   Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
                                                            std::uint32_t group,
                                                            BlockCache* cache = nullptr) const;
+  /// A batch that holds the rows from number `first` of their row group on.
+  struct ReadRows {
+    std::shared_ptr<const model::SpanBatch> batch;
+    std::uint32_t first = 0;
+  };
+  /// The rows of one trace: of the row group if that is in the cache or is read again and again,
+  /// else they alone, which are not cached.
+  Result<ReadRows> Rows(const TraceTable& table, const BlockRows& rows) const;
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
 
@@ -114,6 +128,9 @@ class Block {
     std::string bytes;
     std::span<const Section> sections;  ///< their offsets less `offset` are places in `bytes`
     std::uint64_t offset = 0;
+    [[nodiscard]] std::string_view Of(const Section& section) const {
+      return std::string_view(bytes).substr(section.offset - offset, section.stored);
+    }
   };
   Result<StoredGroup> ReadStored(std::uint32_t group) const;
   /// Rows [first, second) of the block that a row group holds.
@@ -149,9 +166,16 @@ class Block {
     std::vector<std::unique_ptr<std::string>> held;
     std::map<std::uint32_t, std::string_view> by_id;
   };
-  /// @param wanted  of the large columns; nullopt: all.
+  /// @param wanted  of the large columns.
   Result<Columns> ReadColumns(const File& file, std::uint32_t group,
-                              std::optional<std::span<const RowColumn>> wanted) const;
+                              std::span<const RowColumn> wanted) const;
+  Result<Columns> ReadAllColumns(const File& file, std::uint32_t group) const;
+  static Result<void> AddColumns(const Section& section, std::string raw, Columns& columns);
+  Result<StoredGroup> ReadStoredOf(const File& file, std::uint32_t group) const;
+  Result<std::shared_ptr<const model::SpanBatch>> LoadGroup(const TraceTable& table,
+                                                            std::uint32_t group,
+                                                            BlockCache& cache) const;
+  [[nodiscard]] bool IsWholeWanted(const BlockRows& rows) const;
   void IndexGroups();
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
@@ -166,6 +190,7 @@ class Block {
   std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;
+  mutable std::atomic<std::uint64_t> part_reads_ = 0;  ///< row group << 32 | how often, of the last
   mutable Mutex mutex_;
   std::string path_ FLUORO_GUARDED_BY(mutex_);
   std::shared_ptr<const std::vector<model::TraceId>> deleted_ FLUORO_GUARDED_BY(mutex_);

@@ -464,8 +464,6 @@ constexpr std::array<std::uint32_t, 8> kFilterSalts{0x47b6137bU, 0x44974d91U, 0x
                                                     0xa2b7289dU, 0x705495c7U, 0x2df1424bU,
                                                     0x9efc4947U, 0x5c6bfb31U};
 
-std::uint64_t FilterHash(const model::TraceId& id) { return XXH3_64bits(id.bytes.data(), 16); }
-
 std::size_t FilterBlock(std::uint64_t hash, std::size_t bytes) {
   return static_cast<std::size_t>(((hash >> 32) * (bytes / kFilterBlockBytes)) >> 32) *
          kFilterBlockBytes;
@@ -480,7 +478,7 @@ std::uint32_t FilterMask(std::uint64_t hash, std::size_t word) {
 std::string TraceFilter::Encode(const std::vector<TraceEntry>& traces) {
   std::string bytes((traces.size() * 12 / 256 + 1) * kFilterBlockBytes, '\0');
   for (const TraceEntry& trace : traces) {
-    const std::uint64_t hash = FilterHash(trace.id);
+    const std::uint64_t hash = Hash(trace.id);
     char* block = bytes.data() + FilterBlock(hash, bytes.size());
     for (std::size_t word = 0; word < 8; ++word) {
       std::uint32_t bits = 0;
@@ -500,8 +498,11 @@ Result<TraceFilter> TraceFilter::Decode(std::string bytes) {
   return filter;
 }
 
-bool TraceFilter::MayContain(const model::TraceId& id) const {
-  const std::uint64_t hash = FilterHash(id);
+std::uint64_t TraceFilter::Hash(const model::TraceId& id) {
+  return XXH3_64bits(id.bytes.data(), 16);
+}
+
+bool TraceFilter::MayContain(std::uint64_t hash) const {
   const char* block = words_.data() + FilterBlock(hash, words_.size());
   for (std::size_t word = 0; word < 8; ++word) {
     std::uint32_t bits = 0;

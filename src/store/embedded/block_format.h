@@ -138,7 +138,10 @@ class TraceFilter {
   static std::string Encode(const std::vector<TraceEntry>& traces);
   /// Errors: kCorruption.
   static Result<TraceFilter> Decode(std::string bytes);
-  [[nodiscard]] bool MayContain(const model::TraceId& id) const;
+  /// Of an id, for every filter.
+  static std::uint64_t Hash(const model::TraceId& id);
+  [[nodiscard]] bool MayContain(std::uint64_t hash) const;
+  [[nodiscard]] bool MayContain(const model::TraceId& id) const { return MayContain(Hash(id)); }
   [[nodiscard]] std::size_t bytes() const { return words_.size(); }
 
  private:

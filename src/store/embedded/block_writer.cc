@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr int kZstdLevel = 1;
+// Of a large section a piece of the middle is tried first: ids and packed integers do not shrink.
+constexpr std::size_t kTriedSectionBytes = std::size_t{32} << 10;
+constexpr std::size_t kTrialBytes = std::size_t{4} << 10;
 
 }  // namespace
 
@@ -22,6 +25,15 @@ struct BlockWriter::Compressor {
   ZSTD_CCtx* context = ZSTD_createCCtx();
   std::string out;
   ~Compressor() { ZSTD_freeCCtx(context); }
+
+  // Empty: less than a tenth is saved, and the reader's time is worth more. Valid until the next.
+  std::string_view Compress(std::string_view raw) {
+    out.resize(ZSTD_compressBound(raw.size()));
+    const std::size_t got =
+        ZSTD_compressCCtx(context, out.data(), out.size(), raw.data(), raw.size(), kZstdLevel);
+    if (ZSTD_isError(got) != 0 || got >= raw.size() - raw.size() / 10) return {};
+    return std::string_view(out).substr(0, got);
+  }
 };
 
 BlockWriter::BlockWriter(File& file, BlockMeta meta)
@@ -50,16 +62,13 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
                   .raw = raw.size(),
                   .sum = 0};
   std::string_view stored = raw;
-  if (raw.size() >= 64) {
-    std::string& out = compressor_->out;
-    out.resize(ZSTD_compressBound(raw.size()));
-    const std::size_t got = ZSTD_compressCCtx(compressor_->context, out.data(), out.size(),
-                                              raw.data(), raw.size(), kZstdLevel);
-    // Below a tenth saved the reader's time is worth more.
-    if (ZSTD_isError(got) == 0 && got < raw.size() - raw.size() / 10) {
+  if (raw.size() >= 64 &&
+      (raw.size() < kTriedSectionBytes ||
+       !compressor_->Compress(raw.substr(raw.size() / 2, kTrialBytes)).empty())) {
+    if (const std::string_view compressed = compressor_->Compress(raw); !compressed.empty()) {
       section.codec = SectionCodec::kZstd;
-      section.stored = got;
-      stored = std::string_view(out).substr(0, got);
+      section.stored = compressed.size();
+      stored = compressed;
     }
   }
   FLUORO_CHECK_OK(PutStored(section, stored));
@@ -90,8 +99,7 @@ Result<std::uint64_t> BlockWriter::CopyRowGroup(const Block& from, std::uint32_t
   const auto number = static_cast<std::uint32_t>(meta_.row_groups.size());
   meta_.row_groups.push_back(from.meta().row_groups[group]);
   for (Section section : stored.sections) {
-    const auto bytes =
-        std::string_view(stored.bytes).substr(section.offset - stored.offset, section.stored);
+    const std::string_view bytes = stored.Of(section);
     section.row_group = number;
     FLUORO_CHECK_OK(PutStored(section, bytes));
   }

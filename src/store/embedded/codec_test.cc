@@ -118,17 +118,21 @@ struct Encoded {
   std::vector<model::Span> spans;
 };
 
-Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9) {
+Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9, std::size_t traces = 0) {
   Rng rng(seed);
   Encoded out;
   std::vector<std::unique_ptr<model::SpanBatch>> batches;  // alive until Finish
-  const std::size_t traces = 1 + rng.Below(6);
+  if (traces == 0) traces = 1 + rng.Below(6);
   std::uint64_t number = 0;
   RowGroupBuilder builder;
   for (std::size_t t = 0; t < traces; ++t) {
     std::vector<model::Span> spans;
     for (std::uint64_t i = 1 + rng.Below(25); i > 0; --i) {
       spans.push_back(RandomSpan(rng, MakeTraceId(t), ++number));
+      if (rng.Chance(0.9)) {
+        spans.back().attributes.push_back(
+            {"request.id", {"req-" + std::to_string(rng.Next() >> 8)}, {}});
+      }
       for (std::size_t k = 9; k < keys; ++k)
         spans.back().attributes.push_back(
             {"rare." + std::to_string(k + number * keys), {std::string("v")}, {}});
@@ -173,6 +177,32 @@ TEST(RowGroup, KeysBeyondTheColumnsAreKeptInTheOverflow) {
   ASSERT_TRUE(batch) << batch.error().message;
   model::SpanReader reader(*batch);
   for (std::uint32_t i = 0; i < batch->size(); ++i) EXPECT_EQ(reader.Read(i), encoded.spans[i]);
+}
+
+TEST(RowGroup, RowsOfOneTraceAreThoseOfTheWhole) {
+  for (std::uint64_t seed = 1; seed <= 24; ++seed) {
+    SCOPED_TRACE(seed);
+    const Encoded encoded =
+        EncodeRandomRowGroup(seed, seed % 3 == 0 ? 400 : 9, seed % 4 == 0 ? 80 : 0);
+    std::uint32_t begin = 0;
+    for (std::size_t run = 0; run < encoded.runs.size();) {
+      std::uint32_t end = begin;
+      for (const std::size_t last = run + 1 + run % 2; run < last && run < encoded.runs.size();)
+        end += encoded.runs[run++].rows;
+      const auto rows = DecodeRows(Views(encoded.columns), encoded.runs, {begin, end});
+      ASSERT_TRUE(rows) << rows.error().message;
+      ASSERT_EQ(rows->size(), end - begin);
+      model::SpanReader reader(*rows);
+      for (std::uint32_t i = begin; i < end; ++i)
+        ASSERT_EQ(reader.Read(i - begin), encoded.spans[i]) << i;
+      begin = end;
+    }
+    if (encoded.runs.front().rows > 1) {
+      EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {1, begin}));
+      EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {0, 1}));
+    }
+    EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {0, begin + 1}));
+  }
 }
 
 TEST(RowGroup, FlippedOrCutColumnsAreRefusedOrSafe) {

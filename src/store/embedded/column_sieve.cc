@@ -9,6 +9,7 @@
 #include "store/embedded/attribute_directory.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/text_template.h"
 
 namespace fluoro::store {
 namespace {
@@ -27,7 +28,7 @@ class ColumnSieve {
   Result<std::vector<bool>> Run() {
     for (std::size_t i = 0; i < hits_.size(); ++i) {
       if (std::holds_alternative<query::ExtentProbe>(sieve_.probes()[i])) continue;
-      if (run_of_.empty()) FLUORO_CHECK_OK(ReadCounts());
+      if (run_begins_.empty()) FLUORO_CHECK_OK(ReadCounts());
       hit_ = &hits_[i];
       FLUORO_CHECK_OK(
           std::visit([this](const auto& probe) { return this->Find(probe); }, sieve_.probes()[i]));
@@ -68,11 +69,13 @@ class ColumnSieve {
                                               std::to_string(rows) + " spans, the columns " +
                                               std::to_string(spans_));
     }
-    run_of_.resize(spans_);
+    run_begins_.reserve(traces_.size() + 1);
     std::size_t row = 0;
-    for (std::uint32_t run = 0; run < traces_.size(); ++run) {
-      for (std::uint32_t i = 0; i < traces_[run].rows; ++i) run_of_[row++] = run;
+    for (const TraceRun& trace : traces_) {
+      run_begins_.push_back(row);
+      row += trace.rows;
     }
+    run_begins_.push_back(row);
     return {};
   }
 
@@ -103,7 +106,12 @@ class ColumnSieve {
     return &*known;
   }
 
-  void MarkRow(std::size_t row) { (*hit_)[run_of_[row]] = true; }
+  // Rows are marked in order, probe by probe.
+  void MarkRow(std::size_t row) {
+    if (row < run_begins_[run_]) run_ = 0;
+    while (row >= run_begins_[run_ + 1]) ++run_;
+    (*hit_)[run_] = true;
+  }
   void MarkAll() { hit_->assign(hit_->size(), true); }
 
   // How often a column (counted from 0) stands in each shape.
@@ -134,18 +142,7 @@ class ColumnSieve {
     };
     switch (entry.type) {
       case AttributeType::kString: {
-        FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, count));
-        if (texts.codes.empty()) {
-          for (std::size_t i = 0; i < count; ++i) set(i, test.Text(texts.Entry(i)));
-          break;
-        }
-        std::vector<bool> entries(texts.entries.size());
-        for (std::size_t i = 0; i < entries.size(); ++i) {
-          entries[i] = test.Text(texts.Entry(i));
-          any = any || entries[i];
-        }
-        if (!any) return std::nullopt;
-        for (std::size_t i = 0; i < count; ++i) values[i] = entries[texts.codes[i]];
+        FLUORO_TRY(any, TestTexts(in, test, values));
         break;
       }
       case AttributeType::kBool:
@@ -164,6 +161,46 @@ class ColumnSieve {
     }
     if (!any) return std::nullopt;
     return values;
+  }
+
+  // Sets those of the texts that satisfy the test. False: none does.
+  static Result<bool> TestTexts(ByteReader& in, const query::ValueTest& test,
+                                std::vector<bool>& hits) {
+    const auto bytes = test.AsBytes();
+    if (!bytes)
+      return TestTextsBy([&](std::string_view text) { return test.Text(text); }, in, hits);
+    if (!bytes->text.empty() && TakeTemplatedKind(in)) return FindBytes(*bytes, in, hits);
+    return TestTextsBy([&](std::string_view text) { return bytes->Matches(text); }, in, hits);
+  }
+  template <class Test>
+  static Result<bool> TestTextsBy(const Test& test, ByteReader& in, std::vector<bool>& hits) {
+    FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, hits.size()));
+    bool any = false;
+    std::vector<bool> entries(texts.entries.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (test(texts.Entry(i))) entries[i] = any = true;
+    }
+    if (!any) return false;
+    if (texts.codes.empty()) {
+      hits = std::move(entries);
+    } else {
+      for (std::size_t i = 0; i < hits.size(); ++i) hits[i] = entries[texts.codes[i]];
+    }
+    return true;
+  }
+  // In texts that are cut into patterns and numbers, without putting them together.
+  static Result<bool> FindBytes(const query::ValueTest::Bytes& bytes, ByteReader& in,
+                                std::vector<bool>& hits) {
+    FLUORO_TRY(const TemplatedTexts texts, TemplatedTexts::Decode(in, hits.size()));
+    bool any = false;
+    const auto mark = [&](std::size_t i) { hits[i] = any = true; };
+    if (bytes.or_empty) texts.FindEqual("", mark);
+    if (bytes.is_whole) {
+      texts.FindEqual(bytes.text, mark);
+      return any;
+    }
+    FLUORO_TRY(const bool contained, texts.FindContaining(bytes.text, hits));
+    return any || contained;
   }
 
   static model::AttributeValue NumberOf(AttributeType type, std::uint64_t bits) {
@@ -315,7 +352,8 @@ class ColumnSieve {
   std::vector<bool>* hit_ = nullptr;     ///< of the probe that is looked for
   std::size_t spans_ = 0;
   std::size_t resources_ = 0;
-  std::vector<std::uint32_t> run_of_;  ///< by row
+  std::vector<std::size_t> run_begins_;  ///< first row of each run, and the end
+  std::size_t run_ = 0;                  ///< of the row that was marked last
   std::optional<std::vector<Entry>> directory_;
   std::optional<Shapes> shapes_[kAttributeOwners];
 };

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "store/embedded/text_template.h"
+
 namespace fluoro::store {
 namespace {
 
@@ -15,6 +17,7 @@ constexpr std::uint8_t kPacked = 1;
 constexpr std::uint8_t kScaled = 2;
 constexpr std::uint8_t kPlain = 0;
 constexpr std::uint8_t kDictionary = 1;
+constexpr std::uint8_t kTemplated = 2;
 constexpr std::size_t kGroup = 128;
 // After so many texts it is decided whether interning is worth its time.
 constexpr std::size_t kTrial = 512;
@@ -55,6 +58,19 @@ void PackGroup(std::span<const Value> values, std::uint64_t factor, std::string&
   }
   std::memcpy(to, &word, 8);
   out.resize(begin + bytes);
+}
+
+std::unexpected<Error> NotBelow(std::uint64_t value, std::uint64_t limit) {
+  return Fail(ErrorCode::kCorruption,
+              "ints: value " + std::to_string(value) + " is not below " + std::to_string(limit));
+}
+
+Result<void> SkipGroup(ByteReader& in, std::size_t count) {
+  FLUORO_CHECK_OK(in.TakeVarint());
+  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
+  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
+  FLUORO_CHECK_OK(in.Take((count * width + 7) / 8));
+  return {};
 }
 
 Result<void> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
@@ -125,6 +141,11 @@ void EncodeInts(std::span<const std::uint64_t> values, std::string& out) { Encod
 void EncodeInts(std::span<const std::uint32_t> values, std::string& out) { Encode(values, out); }
 
 Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
+  return DecodeSomeInts(in, values.size(), 0, values);
+}
+
+Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
+                            std::span<std::uint64_t> values) {
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
   std::uint64_t factor = 1;
   switch (kind) {
@@ -142,12 +163,23 @@ Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
     default:
       return Fail(ErrorCode::kUnsupported, "ints: unknown encoding " + std::to_string(kind));
   }
-  for (std::size_t i = 0; i < values.size(); i += kGroup) {
-    const auto group = values.subspan(i, std::min(kGroup, values.size() - i));
-    FLUORO_CHECK_OK(UnpackGroup(in, group));
-    if (factor != 1) {
-      for (std::uint64_t& value : group) value *= factor;
+  const std::size_t end = first + values.size();
+  for (std::size_t at = 0; at < count; at += kGroup) {
+    const std::size_t group = std::min(kGroup, count - at);
+    if (at >= first && at + group <= end) {
+      FLUORO_CHECK_OK(UnpackGroup(in, values.subspan(at - first, group)));
+    } else if (at + group <= first || at >= end) {
+      FLUORO_CHECK_OK(SkipGroup(in, group));
+    } else {
+      std::uint64_t whole[kGroup];
+      FLUORO_CHECK_OK(UnpackGroup(in, std::span(whole).first(group)));
+      const std::size_t from = std::max(at, first);
+      std::copy(whole + (from - at), whole + (std::min(at + group, end) - at),
+                values.begin() + static_cast<std::ptrdiff_t>(from - first));
     }
+  }
+  if (factor != 1) {
+    for (std::uint64_t& value : values) value *= factor;
   }
   return {};
 }
@@ -155,10 +187,7 @@ Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values) {
   FLUORO_CHECK_OK(DecodeInts(in, values));
   for (const std::uint64_t value : values) {
-    if (value >= limit) {
-      return Fail(ErrorCode::kCorruption, "ints: value " + std::to_string(value) +
-                                              " is not below " + std::to_string(limit));
-    }
+    if (value >= limit) return NotBelow(value, limit);
   }
   return {};
 }
@@ -168,9 +197,15 @@ std::string_view TextColumn::Entry(std::uint32_t code) const {
   return {bytes_.data() + begin, ends_[code] - begin};
 }
 
+TextColumn::TextColumn() = default;
+TextColumn::~TextColumn() = default;
+TextColumn::TextColumn(TextColumn&&) noexcept = default;
+TextColumn& TextColumn::operator=(TextColumn&&) noexcept = default;
+
 void TextColumn::Add(std::string_view text) {
   if (is_plain_) {
     rest_.push_back(text);
+    if (is_templated_) is_templated_ = templates_->Add(text);
     return;
   }
   AddCoded(text);
@@ -231,10 +266,17 @@ void TextColumn::TurnPlain() {
     ends_ = std::move(ends);
   }
   codes_.clear();
+  if (templates_ == nullptr) templates_ = std::make_unique<TemplateColumn>();
+  templates_->Clear();
+  is_templated_ = true;
+  for (std::uint32_t i = 0; i < ends_.size() && is_templated_; ++i)
+    is_templated_ = templates_->Add(Entry(i));
 }
 
 void TextColumn::Clear() {
   is_plain_ = false;
+  is_templated_ = false;
+  if (templates_ != nullptr) templates_->Clear();
   codes_.clear();
   ends_.clear();
   rest_.clear();
@@ -244,24 +286,43 @@ void TextColumn::Clear() {
   std::ranges::fill(slots_, 0);
 }
 
+// False: it would not be smaller than what a general compressor makes of the texts.
+bool TextColumn::EncodeTemplated(std::string& out) const {
+  std::size_t bytes = bytes_.size();
+  for (const std::string_view text : rest_) bytes += text.size();
+  if (bytes > kTemplatedTextBytesMax) return false;
+  const std::size_t begin = out.size();
+  out.push_back(kTemplated);
+  templates_->Encode(out);
+  if (out.size() - begin <= bytes / 5 * 3) return true;
+  out.resize(begin);
+  return false;
+}
+
+void TextColumn::EncodePlain(std::string& out) const {
+  ByteWriter(out).PutU8(kPlain);
+  std::vector<std::uint32_t> lengths;
+  lengths.reserve(ends_.size() + rest_.size());
+  for (std::uint32_t i = 0; i < ends_.size(); ++i)
+    lengths.push_back(static_cast<std::uint32_t>(Entry(i).size()));
+  std::size_t bytes = bytes_.size();
+  for (const std::string_view text : rest_) {
+    lengths.push_back(static_cast<std::uint32_t>(text.size()));
+    bytes += text.size();
+  }
+  EncodeInts(lengths, out);
+  out.reserve(out.size() + bytes);
+  out.append(bytes_);
+  for (const std::string_view text : rest_) out.append(text);
+}
+
 void TextColumn::Encode(std::string& out) const {
+  if (is_templated_ && EncodeTemplated(out)) return;
+  if (is_plain_) return EncodePlain(out);
   ByteWriter writer(out);
   std::vector<std::uint32_t> lengths(ends_.size());
   for (std::size_t i = 0; i < ends_.size(); ++i)
     lengths[i] = static_cast<std::uint32_t>(ends_[i] - (i == 0 ? 0 : ends_[i - 1]));
-  if (is_plain_) {
-    writer.PutU8(kPlain);
-    std::size_t bytes = bytes_.size();
-    for (const std::string_view text : rest_) {
-      lengths.push_back(static_cast<std::uint32_t>(text.size()));
-      bytes += text.size();
-    }
-    EncodeInts(lengths, out);
-    out.reserve(out.size() + bytes);
-    out.append(bytes_);
-    for (const std::string_view text : rest_) out.append(text);
-    return;
-  }
   std::uint64_t plain_bytes = 0;
   for (const std::uint32_t code : codes_) plain_bytes += lengths[code];
   const auto code_bits = static_cast<std::uint64_t>(std::bit_width(ends_.size()));
@@ -280,42 +341,97 @@ void TextColumn::Encode(std::string& out) const {
   EncodeInts(codes_, out);
 }
 
-Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
+namespace {
+
+// What a column of texts, not cut, says before the codes.
+struct TextEntries {
+  std::string_view bytes;
+  std::vector<TextPiece> entries;
+  bool is_coded = false;
+};
+
+Result<TextEntries> TakeEntries(ByteReader& in, std::size_t count) {
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
   if (kind > kDictionary) {
     return Fail(ErrorCode::kUnsupported, "texts: unknown encoding " + std::to_string(kind));
   }
+  TextEntries texts{.bytes = {}, .entries = {}, .is_coded = kind == kDictionary};
   std::size_t entries = count;
-  if (kind == kDictionary) {
+  if (texts.is_coded) {
     FLUORO_TRY(entries, in.TakeCount(count));
   }
-  std::vector<std::uint64_t> numbers(entries);
-  FLUORO_CHECK_OK(DecodeIntsBelow(in, in.left() + 1, numbers));
-  CodedTexts texts;
+  std::vector<std::uint64_t> lengths(entries);
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, in.left() + 1, lengths));
   texts.entries.resize(entries);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < entries; ++i) {
-    texts.entries[i] = {.offset = total, .bytes = numbers[i]};
-    total += numbers[i];
+    texts.entries[i] = {.offset = total, .bytes = lengths[i]};
+    total += lengths[i];
     if (total > in.left()) return Fail(ErrorCode::kCorruption, "texts: longer than their column");
   }
   FLUORO_TRY(texts.bytes, in.Take(total));
-  if (kind == kPlain) return texts;
-  numbers.resize(count);
-  FLUORO_CHECK_OK(DecodeIntsBelow(in, entries, numbers));
-  texts.codes = std::move(numbers);
+  return texts;
+}
+
+}  // namespace
+
+bool TakeTemplatedKind(ByteReader& in) {
+  ByteReader ahead = in;
+  const auto kind = ahead.TakeU8();
+  if (!kind || *kind != kTemplated) return false;
+  in = ahead;
+  return true;
+}
+
+Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
+  if (!TakeTemplatedKind(in)) return DecodeUncutTexts(in, count);
+  FLUORO_TRY(const TemplatedTexts templated, TemplatedTexts::Decode(in, count));
+  const auto held = std::make_shared<std::string>();
+  CodedTexts texts;
+  FLUORO_CHECK_OK(templated.Expand(0, count, *held, texts.entries));
+  texts.bytes = *held;
+  texts.held = held;
+  return texts;
+}
+
+Result<CodedTexts> DecodeUncutTexts(ByteReader& in, std::size_t count) {
+  FLUORO_TRY(TextEntries column, TakeEntries(in, count));
+  CodedTexts texts{.bytes = column.bytes, .entries = std::move(column.entries), .codes = {}};
+  if (!column.is_coded) return texts;
+  texts.codes.resize(count);
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, texts.entries.size(), texts.codes));
   return texts;
 }
 
 Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
-  FLUORO_TRY(CodedTexts coded, DecodeCodedTexts(in, count));
-  DecodedTexts texts{.bytes = coded.bytes, .values = {}};
-  if (coded.codes.empty()) {
-    texts.values = std::move(coded.entries);
+  return DecodeSomeTexts(in, count, 0, count);
+}
+
+Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count, std::size_t first,
+                                     std::size_t end) {
+  DecodedTexts texts;
+  if (TakeTemplatedKind(in)) {
+    FLUORO_TRY(const TemplatedTexts templated, TemplatedTexts::Decode(in, count));
+    const auto held = std::make_shared<std::string>();
+    FLUORO_CHECK_OK(templated.Expand(first, end, *held, texts.values));
+    texts.bytes = *held;
+    texts.held = held;
     return texts;
   }
-  texts.values.resize(count);
-  for (std::size_t i = 0; i < count; ++i) texts.values[i] = coded.entries[coded.codes[i]];
+  FLUORO_TRY(const TextEntries column, TakeEntries(in, count));
+  texts.bytes = column.bytes;
+  if (!column.is_coded) {
+    texts.values.assign(column.entries.begin() + static_cast<std::ptrdiff_t>(first),
+                        column.entries.begin() + static_cast<std::ptrdiff_t>(end));
+    return texts;
+  }
+  std::vector<std::uint64_t> codes(end - first);
+  FLUORO_CHECK_OK(DecodeSomeInts(in, count, first, codes));
+  texts.values.resize(end - first);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] >= column.entries.size()) return NotBelow(codes[i], column.entries.size());
+    texts.values[i] = column.entries[codes[i]];
+  }
   return texts;
 }
 

@@ -7,10 +7,12 @@
 // texts := kind:u8 rest
 //   0 plain: lengths:ints(count) bytes
 //   1 dictionary: entries:varint lengths:ints(entries) bytes codes:ints(count)
+//   2 templated: text_template.h
 // The number of values is known to the reader.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,12 +27,26 @@ void EncodeInts(std::span<const std::uint64_t> values, std::string& out);
 void EncodeInts(std::span<const std::uint32_t> values, std::string& out);
 /// Fills `values`, whose size says how many are wanted. Errors: kCorruption.
 Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values);
-/// As DecodeInts, refusing values above `max`.
+/// As DecodeInts, refusing values from `limit` on.
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values);
+/// The values from number `first` on of `count`, as many as fit into `values`; leaves the reader
+/// behind all of them.
+Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
+                            std::span<std::uint64_t> values);
 
-/// Collects texts and interns them, until most of those added turn out to differ.
+class TemplateColumn;
+
+/// Texts that are longer, all of a column together, are not cut into patterns and numbers.
+inline constexpr std::uint64_t kTemplatedTextBytesMax = std::uint64_t{64} << 20;
+
+/// Collects texts and interns them, until most of those added turn out to differ; then cuts them
+/// into patterns and numbers, as long as that is worth it.
 class TextColumn {
  public:
+  TextColumn();
+  ~TextColumn();
+  TextColumn(TextColumn&&) noexcept;
+  TextColumn& operator=(TextColumn&&) noexcept;
   /// The text must stay where it is until Encode or Clear.
   void Add(std::string_view text);
   /// As Add, but the text is copied; for columns to which nothing else is added. Returns the code:
@@ -47,12 +63,16 @@ class TextColumn {
  private:
   void Grow();
   void TurnPlain();
+  void EncodePlain(std::string& out) const;
+  bool EncodeTemplated(std::string& out) const;
   std::vector<std::string_view> rest_;  ///< if plain: the texts behind the entries
   bool is_plain_ = false;               ///< every text is an entry, there are no codes
   std::vector<std::uint32_t> codes_;    ///< of the texts added
   std::vector<std::uint64_t> ends_;     ///< of each entry in bytes_
   std::vector<std::uint64_t> slots_;    ///< hash: 32 bits, code + 1: 32 bits; 0: free
   std::string bytes_;
+  std::unique_ptr<TemplateColumn> templates_;  ///< of the texts, if plain and it is_templated_
+  bool is_templated_ = false;
 };
 
 struct TextPiece {
@@ -64,7 +84,8 @@ struct TextPiece {
 struct CodedTexts {
   std::string_view bytes;  ///< of all entries
   std::vector<TextPiece> entries;
-  std::vector<std::uint64_t> codes;  ///< empty: value i is entry i
+  std::vector<std::uint64_t> codes;                   ///< empty: value i is entry i
+  std::shared_ptr<const std::string> held = nullptr;  ///< what `bytes` are of, if not the column's
   [[nodiscard]] std::string_view Entry(std::size_t i) const {
     return bytes.substr(entries[i].offset, entries[i].bytes);
   }
@@ -74,17 +95,25 @@ struct CodedTexts {
 };
 /// `count` values; the result borrows from the reader's bytes. Errors: kCorruption, kUnsupported.
 Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count);
+/// As DecodeCodedTexts, but refuses texts that are cut into patterns and numbers.
+Result<CodedTexts> DecodeUncutTexts(ByteReader& in, std::size_t count);
+/// Whether the texts that come are cut into patterns and numbers; if so, takes the kind.
+bool TakeTemplatedKind(ByteReader& in);
 
 /// Texts of a decoded column: pieces of one string.
 struct DecodedTexts {
   using Piece = TextPiece;
   std::string_view bytes;
   std::vector<Piece> values;
+  std::shared_ptr<const std::string> held = nullptr;  ///< as in CodedTexts
   [[nodiscard]] std::string_view At(std::size_t i) const {
     return bytes.substr(values[i].offset, values[i].bytes);
   }
 };
 /// As DecodeCodedTexts, value by value.
 Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count);
+/// The values [first, end) of `count`.
+Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count, std::size_t first,
+                                     std::size_t end);
 
 }  // namespace fluoro::store

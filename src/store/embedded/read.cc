@@ -26,8 +26,9 @@ Result<Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
 
 Result<Fragments> EmbeddedStoreImpl::FindIn(const BlockList& list, const model::TraceId& id) {
   Fragments found;
+  const std::uint64_t hash = TraceFilter::Hash(id);
   for (const auto& block : list) {
-    if (!block->MayContain(id) || block->IsDeleted(id)) continue;
+    if (!block->MayContain(id, hash) || block->IsDeleted(id)) continue;
     FLUORO_TRY(auto table, block->Table());
     const auto places = table->Find(id);
     for (const std::uint32_t place : places) {

@@ -70,6 +70,7 @@ class Cursor {
 /// `count` integers: docs/formats/block.md, ints.
 std::vector<std::uint64_t> Ints(Cursor& in, std::uint64_t count, std::set<std::string>& seen);
 /// `count` texts: docs/formats/block.md, texts.
-std::vector<std::string> Texts(Cursor& in, std::uint64_t count, std::set<std::string>& seen);
+std::vector<std::string> Texts(Cursor& in, std::uint64_t count, std::set<std::string>& seen,
+                               std::uint64_t kind_max = 2);
 
 }  // namespace fluoro::store::reference

@@ -114,6 +114,9 @@ struct TraceRun {
 /// Errors: kCorruption, kUnsupported (an encoding of a newer version). Pure.
 Result<model::SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                         std::span<const TraceRun> traces);
+/// As DecodeRowGroup, but the spans of these rows alone, which must be whole runs.
+Result<model::SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
+                                    std::span<const TraceRun> traces, model::Range rows);
 
 /// What DecodeSpanKeys reads.
 inline constexpr std::array kSpanKeyColumns = {RowColumn::kCounts, RowColumn::kSpanIds,

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/row_group.h"
@@ -30,8 +32,13 @@ class Reader {
   Reader(const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces)
       : columns_(columns), traces_(traces) {}
 
-  Result<SpanBatch> Read() {
+  /// @param rows  whole runs; nullopt: all.
+  Result<SpanBatch> Read(std::optional<Range> rows = std::nullopt) {
     FLUORO_CHECK_OK(ReadCounts());
+    if (rows) {
+      if (rows->begin > rows->end || rows->end > spans_) return Bad("it has no such rows");
+      rows_ = *rows;
+    }
     FLUORO_CHECK_OK(ReadIds());
     FLUORO_CHECK_OK(ReadTimes());
     FLUORO_CHECK_OK(ReadSpanColumns());
@@ -62,10 +69,18 @@ class Reader {
     AttributeType type = AttributeType::kNull;
     model::AttributeRole role = model::AttributeRole::kPlain;
     std::uint32_t key = 0;
-    std::uint64_t values = 0;  // wanted by the shapes
+    std::uint64_t values = 0;  // that the shapes say
+    std::uint64_t first = 0;   // of those that are read
+    std::uint64_t wanted = 0;
     std::size_t next = 0;
     std::vector<TextRef> texts;
     std::vector<std::uint64_t> numbers;
+  };
+  // Owners of one shape: all, those before the ones that are read, and these.
+  struct Uses {
+    std::uint64_t all = 0;
+    std::uint64_t before = 0;
+    std::uint64_t wanted = 0;
   };
   struct OwnerShapes {
     std::vector<std::vector<std::uint32_t>> shapes;
@@ -78,13 +93,18 @@ class Reader {
     return ByteReader(at == columns_.end() ? std::string_view() : at->second);
   }
 
-  Result<std::vector<std::uint64_t>> Ints(ByteReader& in, std::size_t count,
-                                          std::uint64_t limit = UINT64_MAX) {
-    std::vector<std::uint64_t> values(count);
-    if (limit == UINT64_MAX) {
-      FLUORO_CHECK_OK(DecodeInts(in, values));
-    } else {
-      FLUORO_CHECK_OK(DecodeIntsBelow(in, limit, values));
+  static Result<std::vector<std::uint64_t>> Ints(ByteReader& in, std::size_t count,
+                                                 std::uint64_t limit = UINT64_MAX) {
+    return SomeInts(in, count, {0, static_cast<std::uint32_t>(count)}, limit);
+  }
+  // Of `count` values those in the range.
+  static Result<std::vector<std::uint64_t>> SomeInts(ByteReader& in, std::size_t count, Range range,
+                                                     std::uint64_t limit = UINT64_MAX) {
+    std::vector<std::uint64_t> values(range.size());
+    FLUORO_CHECK_OK(DecodeSomeInts(in, count, range.begin, values));
+    if (limit == UINT64_MAX) return values;
+    for (const std::uint64_t value : values) {
+      if (value >= limit) return Bad("a value is not below " + std::to_string(limit));
     }
     return values;
   }
@@ -93,21 +113,34 @@ class Reader {
   template <class T>
   Result<void> Fill(RowColumn id, std::uint64_t limit, std::vector<T>& to) {
     ByteReader in = Column(id);
-    FLUORO_TRY(const auto values, Ints(in, spans_, limit));
-    to.resize(spans_);
-    for (std::size_t i = 0; i < spans_; ++i) to[i] = static_cast<T>(values[i]);
+    FLUORO_TRY(const auto values, SomeInts(in, spans_, rows_, limit));
+    to.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) to[i] = static_cast<T>(values[i]);
     return {};
   }
 
   Result<std::vector<TextRef>> Texts(ByteReader& in, std::size_t count) {
-    FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, count));
+    return SomeTexts(in, count, {0, static_cast<std::uint32_t>(count)});
+  }
+  // Of `count` values those in the range.
+  Result<std::vector<TextRef>> SomeTexts(ByteReader& in, std::size_t count, Range range) {
+    FLUORO_TRY(DecodedTexts texts, DecodeSomeTexts(in, count, range.begin, range.end));
+    std::string picked;
+    if (range.size() < count && texts.held == nullptr) {
+      for (DecodedTexts::Piece& piece : texts.values) {
+        const std::size_t at = picked.size();
+        picked.append(texts.bytes, piece.offset, piece.bytes);
+        piece.offset = at;
+      }
+      texts.bytes = picked;
+    }
     if (batch_.arena.size() + texts.bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
       return Bad("more than 4 GiB of text");
     }
     const auto base = static_cast<std::uint32_t>(batch_.arena.size());
     batch_.arena.append(texts.bytes);
-    std::vector<TextRef> refs(count);
-    for (std::size_t i = 0; i < count; ++i) {
+    std::vector<TextRef> refs(texts.values.size());
+    for (std::size_t i = 0; i < refs.size(); ++i) {
       if (texts.values[i].bytes == 0) continue;  // an empty text is {0, 0}
       refs[i] = {.offset = base + static_cast<std::uint32_t>(texts.values[i].offset),
                  .bytes = static_cast<std::uint32_t>(texts.values[i].bytes)};
@@ -117,13 +150,14 @@ class Reader {
 
   Result<void> FillTexts(RowColumn id, std::vector<TextRef>& to) {
     ByteReader in = Column(id);
-    FLUORO_TRY(to, Texts(in, spans_));
+    FLUORO_TRY(to, SomeTexts(in, spans_, rows_));
     return {};
   }
 
   Result<void> ReadCounts() {
     ByteReader in = Column(RowColumn::kCounts);
     FLUORO_TRY(spans_, in.TakeCount(kRowGroupSpansMax));
+    rows_ = {0, static_cast<std::uint32_t>(spans_)};
     FLUORO_TRY(resources_, in.TakeCount(spans_));
     FLUORO_TRY(scopes_, in.TakeCount(spans_));
     FLUORO_TRY(events_, in.TakeCount(kRowGroupRowsMax));
@@ -140,50 +174,68 @@ class Reader {
   Result<void> ReadIds() {
     ByteReader ids = Column(RowColumn::kSpanIds);
     FLUORO_TRY(const std::string_view raw, ids.Take(spans_ * 8));
-    batch_.span_ids.resize(spans_);
-    for (std::size_t i = 0; i < spans_; ++i) {
-      std::memcpy(batch_.span_ids[i].bytes.data(), raw.data() + i * 8, 8);
+    batch_.span_ids.resize(rows_.size());
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      std::memcpy(batch_.span_ids[i].bytes.data(), raw.data() + (rows_.begin + i) * 8, 8);
     }
     ByteReader in = Column(RowColumn::kParents);
     FLUORO_TRY(const auto parents, Ints(in, spans_));
     ByteReader explicit_ids = Column(RowColumn::kParentIds);
-    batch_.trace_ids.resize(spans_);
-    batch_.parent_ids.resize(spans_);
-    std::size_t row = 0;
-    for (const TraceRun& trace : traces_) {
-      for (std::int64_t i = 0; i < trace.rows; ++i, ++row) {
+    const auto before = std::ranges::count(std::span(parents).first(rows_.begin), 1U);
+    FLUORO_CHECK_OK(explicit_ids.Take(static_cast<std::uint64_t>(before) * 8));
+    batch_.trace_ids.resize(rows_.size());
+    batch_.parent_ids.resize(rows_.size());
+    return ForEachRun([&](const TraceRun& trace, std::size_t first) -> Result<void> {
+      for (std::int64_t i = 0; i < trace.rows; ++i) {
+        const std::size_t row = first + static_cast<std::size_t>(i);
         batch_.trace_ids[row] = trace.id;
-        if (parents[row] == 0) continue;
-        if (parents[row] == 1) {
+        const std::uint64_t parent = parents[rows_.begin + row];
+        if (parent == 0) continue;
+        if (parent == 1) {
           FLUORO_TRY(const std::string_view id, explicit_ids.Take(8));
           std::memcpy(batch_.parent_ids[row].bytes.data(), id.data(), 8);
           continue;
         }
-        const std::int64_t at = WrapAdd(i, UnZigZag(parents[row] - 2));
+        const std::int64_t at = WrapAdd(i, UnZigZag(parent - 2));
         if (at < 0 || at >= trace.rows) return Bad("a parent lies outside its trace");
-        const auto first = row - static_cast<std::size_t>(i);
         batch_.parent_ids[row] = batch_.span_ids[first + static_cast<std::size_t>(at)];
       }
+      return {};
+    });
+  }
+
+  // Visits the runs that are read with the place of their first row in the batch.
+  template <class Visit>
+  Result<void> ForEachRun(const Visit& visit) {
+    std::size_t row = 0;
+    for (const TraceRun& trace : traces_) {
+      const std::size_t end = row + trace.rows;
+      if (row >= rows_.begin && row < rows_.end) {
+        if (end > rows_.end) return Bad("rows of a part of a trace were asked for");
+        FLUORO_CHECK_OK(visit(trace, row - rows_.begin));
+      } else if (row < rows_.begin && end > rows_.begin) {
+        return Bad("rows of a part of a trace were asked for");
+      }
+      row = end;
     }
     return {};
   }
 
   Result<void> ReadTimes() {
     ByteReader start_column = Column(RowColumn::kStarts);
-    FLUORO_TRY(const auto starts, Ints(start_column, spans_));
+    FLUORO_TRY(const auto starts, SomeInts(start_column, spans_, rows_));
     ByteReader duration_column = Column(RowColumn::kDurations);
-    FLUORO_TRY(const auto durations, Ints(duration_column, spans_));
-    batch_.start_ns.resize(spans_);
-    batch_.end_ns.resize(spans_);
-    std::size_t row = 0;
-    for (const TraceRun& trace : traces_) {
-      for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
+    FLUORO_TRY(const auto durations, SomeInts(duration_column, spans_, rows_));
+    batch_.start_ns.resize(rows_.size());
+    batch_.end_ns.resize(rows_.size());
+    return ForEachRun([&](const TraceRun& trace, std::size_t first) -> Result<void> {
+      for (std::size_t row = first; row < first + trace.rows; ++row) {
         batch_.start_ns[row] = WrapAdd(trace.start_ns, static_cast<std::int64_t>(starts[row]));
         batch_.end_ns[row] =
             WrapAdd(batch_.start_ns[row], static_cast<std::int64_t>(durations[row]));
       }
-    }
-    return {};
+      return {};
+    });
   }
 
   Result<void> ReadSpanColumns() {
@@ -202,9 +254,9 @@ class Reader {
     FLUORO_CHECK_OK(Fill(RowColumn::kDroppedEvents, kU32, batch_.dropped_events));
     FLUORO_CHECK_OK(Fill(RowColumn::kDroppedLinks, kU32, batch_.dropped_links));
     FLUORO_CHECK_OK(FillTexts(RowColumn::kDocuments, batch_.documents));
-    batch_.span_attributes.resize(spans_);
-    batch_.span_events.resize(spans_);
-    batch_.span_links.resize(spans_);
+    batch_.span_attributes.resize(rows_.size());
+    batch_.span_events.resize(rows_.size());
+    batch_.span_links.resize(rows_.size());
     return {};
   }
 
@@ -239,31 +291,38 @@ class Reader {
     return {};
   }
 
-  // Turns counts a span into ranges; together they must be `total`.
-  Result<void> ReadRanges(RowColumn id, std::size_t total, std::vector<Range>& ranges) {
+  // Turns counts a span into ranges; together they must be `total`. Returns those of the rows that
+  // are read.
+  Result<Range> ReadRanges(RowColumn id, std::size_t total, std::vector<Range>& ranges) {
     ByteReader in = Column(id);
     FLUORO_TRY(const auto counts, Ints(in, spans_, total + 1));
     std::uint64_t end = 0;
+    std::uint64_t first = 0;
     for (std::size_t i = 0; i < spans_; ++i) {
+      if (i == rows_.begin) first = end;
       const std::uint64_t begin = end;
       end += counts[i];
       if (end > total) return Bad("more events or links than their columns hold");
-      ranges[i] = {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+      if (i < rows_.begin || i >= rows_.end) continue;
+      ranges[i - rows_.begin] = {static_cast<std::uint32_t>(begin - first),
+                                 static_cast<std::uint32_t>(end - first)};
     }
     if (end != total) return Bad("fewer events or links than their columns hold");
-    return {};
+    const std::uint32_t read = ranges.empty() ? 0 : ranges.back().end;
+    return Range{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first) + read};
   }
 
   Result<void> ReadEvents() {
-    FLUORO_CHECK_OK(ReadRanges(RowColumn::kEventCounts, events_, batch_.span_events));
+    FLUORO_TRY(event_rows_, ReadRanges(RowColumn::kEventCounts, events_, batch_.span_events));
     ByteReader time_column = Column(RowColumn::kEventTimes);
-    FLUORO_TRY(const auto times, Ints(time_column, events_));
+    FLUORO_TRY(const auto times, SomeInts(time_column, events_, event_rows_));
     ByteReader name_column = Column(RowColumn::kEventNames);
-    FLUORO_TRY(const auto names, Texts(name_column, events_));
+    FLUORO_TRY(const auto names, SomeTexts(name_column, events_, event_rows_));
     ByteReader dropped_column = Column(RowColumn::kEventDropped);
-    FLUORO_TRY(const auto dropped, Ints(dropped_column, events_, std::uint64_t{1} << 32));
-    batch_.events.resize(events_);
-    for (std::size_t span = 0; span < spans_; ++span) {
+    FLUORO_TRY(const auto dropped,
+               SomeInts(dropped_column, events_, event_rows_, std::uint64_t{1} << 32));
+    batch_.events.resize(event_rows_.size());
+    for (std::size_t span = 0; span < rows_.size(); ++span) {
       const Range range = batch_.span_events[span];
       for (std::uint32_t i = range.begin; i < range.end; ++i) {
         batch_.events[i] = {.time_ns = WrapAdd(batch_.start_ns[span], UnZigZag(times[i])),
@@ -276,15 +335,16 @@ class Reader {
   }
 
   Result<void> ReadLinks() {
-    FLUORO_CHECK_OK(ReadRanges(RowColumn::kLinkCounts, links_, batch_.span_links));
+    FLUORO_TRY(link_rows_, ReadRanges(RowColumn::kLinkCounts, links_, batch_.span_links));
     ByteReader id_column = Column(RowColumn::kLinkIds);
-    FLUORO_TRY(const std::string_view ids, id_column.Take(std::uint64_t{24} * links_));
+    FLUORO_TRY(std::string_view ids, id_column.Take(std::uint64_t{24} * links_));
+    ids.remove_prefix(std::size_t{24} * link_rows_.begin);
     ByteReader in = Column(RowColumn::kLinkRows);
-    FLUORO_TRY(const auto states, Texts(in, links_));
-    FLUORO_TRY(const auto dropped, Ints(in, links_, std::uint64_t{1} << 32));
-    FLUORO_TRY(const auto flags, Ints(in, links_, std::uint64_t{1} << 32));
-    batch_.links.resize(links_);
-    for (std::size_t i = 0; i < links_; ++i) {
+    FLUORO_TRY(const auto states, SomeTexts(in, links_, link_rows_));
+    FLUORO_TRY(const auto dropped, SomeInts(in, links_, link_rows_, std::uint64_t{1} << 32));
+    FLUORO_TRY(const auto flags, SomeInts(in, links_, link_rows_, std::uint64_t{1} << 32));
+    batch_.links.resize(link_rows_.size());
+    for (std::size_t i = 0; i < batch_.links.size(); ++i) {
       model::LinkRow& link = batch_.links[i];
       std::memcpy(link.trace_id.bytes.data(), ids.data() + i * 24, 16);
       std::memcpy(link.span_id.bytes.data(), ids.data() + i * 24 + 16, 8);
@@ -322,12 +382,14 @@ class Reader {
     return {};
   }
 
-  Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, std::uint64_t& cells) {
+  // @param owners  those that are read.
+  Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, Range owners,
+                          std::uint64_t& cells) {
     ByteReader in = Column(RowColumn::kShapes, owner);
     FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, owners_count));
     OwnerShapes& to = shapes_[owner];
     std::unordered_map<std::uint64_t, std::uint32_t> known;  // by place in the column's bytes
-    std::vector<std::uint64_t> uses;
+    std::vector<Uses> uses;
     to.codes.reserve(owners_count);
     for (const DecodedTexts::Piece piece : texts.values) {
       if (piece.bytes % 4 != 0) return Bad("a shape is cut");
@@ -345,16 +407,26 @@ class Reader {
           }
         }
         to.shapes.push_back(std::move(shape));
-        uses.push_back(0);
+        uses.emplace_back();
       }
-      ++uses[at->second];
+      Uses& used = uses[at->second];
+      ++used.all;
+      if (to.codes.size() < owners.begin) {
+        ++used.before;
+      } else if (to.codes.size() < owners.end) {
+        ++used.wanted;
+      }
       to.codes.push_back(at->second);
       cells += to.shapes[at->second].size();
       if (cells > kRowGroupRowsMax) return Bad("too many attributes");
     }
     for (std::size_t shape = 0; shape < uses.size(); ++shape) {
       for (const std::uint32_t column : to.shapes[shape]) {
-        if (column > 0) attribute_columns_[column - 1].values += uses[shape];
+        if (column == 0) continue;
+        AttributeColumn& values = attribute_columns_[column - 1];
+        values.values += uses[shape].all;
+        values.first += uses[shape].before;
+        values.wanted += uses[shape].wanted;
       }
     }
     return {};
@@ -409,24 +481,53 @@ class Reader {
   Result<void> ReadAttributes() {
     const std::array<std::size_t, kAttributeOwners> owners{resources_, scopes_, spans_, events_,
                                                            links_};
+    const std::array<Range, kAttributeOwners> wanted{
+        Range{0, static_cast<std::uint32_t>(resources_)},
+        Range{0, static_cast<std::uint32_t>(scopes_)}, rows_, event_rows_, link_rows_};
     std::uint64_t cells = 0;
     for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
-      FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], cells));
+      FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], wanted[owner], cells));
     }
+    std::size_t wanted_cells = 0;
     for (std::size_t i = 0; i < attribute_columns_.size(); ++i) {
       AttributeColumn& column = attribute_columns_[i];
+      wanted_cells += column.wanted;
+      if (column.wanted == 0 && column.values > 0) continue;
       ByteReader in = Column(RowColumn::kAttributes, i);
+      const Range values{static_cast<std::uint32_t>(column.first),
+                         static_cast<std::uint32_t>(column.first + column.wanted)};
       if (IsText(column.type)) {
-        FLUORO_TRY(column.texts, Texts(in, column.values));
+        FLUORO_TRY(column.texts, SomeTexts(in, column.values, values));
       } else if (column.type != AttributeType::kNull) {
-        FLUORO_TRY(column.numbers, Ints(in, column.values));
+        FLUORO_TRY(column.numbers, SomeInts(in, column.values, values));
       }
     }
-    batch_.attributes.reserve(cells);
+    batch_.attributes.reserve(wanted_cells);
     for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
       ByteReader overflow = Column(RowColumn::kOverflow, owner);
-      for (std::size_t i = 0; i < owners[owner]; ++i) {
-        FLUORO_CHECK_OK(FillCells(owner, i, RangeOf(owner, i), overflow));
+      if (overflow.left() > 0)
+        FLUORO_CHECK_OK(SkipOverflow(shapes_[owner], wanted[owner].begin, overflow));
+      for (std::uint32_t i = wanted[owner].begin; i < wanted[owner].end; ++i) {
+        FLUORO_CHECK_OK(FillCells(owner, i, RangeOf(owner, i - wanted[owner].begin), overflow));
+      }
+    }
+    return {};
+  }
+
+  // Passes over what stands outside the columns of the first `owners`.
+  static Result<void> SkipOverflow(const OwnerShapes& shapes, std::size_t owners,
+                                   ByteReader& overflow) {
+    for (std::size_t i = 0; i < owners; ++i) {
+      for (const std::uint32_t place : shapes.shapes[shapes.codes[i]]) {
+        if (place != 0) continue;
+        FLUORO_CHECK_OK(overflow.TakeText());
+        FLUORO_TRY(const std::uint8_t type, overflow.TakeU8());
+        FLUORO_CHECK_OK(overflow.TakeU8());
+        if (IsText(static_cast<AttributeType>(type))) {
+          FLUORO_CHECK_OK(overflow.TakeText());
+        } else {
+          FLUORO_CHECK_OK(overflow.TakeFixed64());
+        }
       }
     }
     return {};
@@ -452,6 +553,8 @@ class Reader {
   const std::span<const TraceRun> traces_;
   SpanBatch batch_;
   std::size_t spans_ = 0, resources_ = 0, scopes_ = 0, events_ = 0, links_ = 0;
+  Range rows_;  // that are read, and what belongs to them
+  Range event_rows_, link_rows_;
   std::vector<AttributeColumn> attribute_columns_;
   std::array<OwnerShapes, kAttributeOwners> shapes_;
   std::unordered_map<std::string, std::uint32_t> key_ids_;
@@ -462,6 +565,11 @@ class Reader {
 Result<SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                  std::span<const TraceRun> traces) {
   return Reader(columns, traces).Read();
+}
+
+Result<SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
+                             std::span<const TraceRun> traces, Range rows) {
+  return Reader(columns, traces).Read(rows);
 }
 
 Result<std::vector<model::SpanKey>> DecodeSpanKeys(

@@ -187,8 +187,9 @@ class SearchRun {
   bool IsWhole(const model::TraceId& id, const Stream& stream) {
     if (in_head_.contains(id)) return false;
     if (!stream.table->by_row.empty() && stream.table->Find(id).size() > 1) return false;
+    const std::uint64_t hash = TraceFilter::Hash(id);
     const bool elsewhere = std::ranges::any_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
-      return other != stream.block && other->MayContain(id);
+      return other != stream.block && other->MayContain(id, hash);
     });
     if (!elsewhere) return true;
     const auto fragments = store_.Find(id);

@@ -172,13 +172,20 @@ INSTANTIATE_TEST_SUITE_P(Seeds, LargeSearchTest, ::testing::Values(99U));
 // Sieves on columns and on batches are two programs for one rule.
 TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
   std::uint64_t held_back = 0;
+  std::uint64_t templated = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
     model::SpanBatch batch;
     std::vector<TraceRun> runs;
-    for (std::uint64_t trace = 1; trace <= 30; ++trace) {
+    std::vector<std::string> urls;  // all differ, so that they are cut into patterns and numbers
+    for (std::uint64_t trace = seed % 6 == 0 ? 500 : 30; trace > 0; --trace) {
       TraceRun run{.id = testing::MakeTraceId(trace), .start_ns = INT64_MAX, .end_ns = INT64_MIN};
-      for (const model::Span& span : query::testing::RandomTrace(rng, run.id, 1'000)) {
+      for (model::Span& span : query::testing::RandomTrace(rng, run.id, 1'000)) {
+        if (rng.Chance(0.7)) {
+          urls.push_back("/items/" + std::to_string(rng.Below(1'000'000)) +
+                         "?page=" + std::to_string(rng.Below(9)));
+          span.attributes.push_back({"item.url", {urls.back()}});
+        }
         batch.AppendSpan(span);
         run.start_ns = std::min(run.start_ns, span.start_ns);
         run.end_ns = std::max(run.end_ns, span.end_ns);
@@ -194,6 +201,7 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
       builder.AddTrace(run.start_ns, rows);
     }
     const std::vector<EncodedColumn> columns = testing::FinishInMemory(builder);
+    for (const EncodedColumn& column : columns) templated += column.bytes[0] == 2 ? 1U : 0U;
     const ColumnReader read = [&](std::uint32_t id) -> Result<std::string_view> {
       for (const EncodedColumn& column : columns) {
         if (column.id == id) return column.bytes;
@@ -201,7 +209,14 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
       return std::string_view();
     };
     for (int i = 0; i < 30; ++i) {
-      const std::string text = query::testing::RandomExpression(rng).Make();
+      std::string text = query::testing::RandomExpression(rng).Make();
+      if (i % 3 == 0) {
+        const std::string& url = urls[rng.Below(urls.size())];
+        const std::size_t begin = rng.Below(url.size());
+        text = i % 2 == 0 ? "annotation.item.url = \"" + url + "\""
+                          : "annotation.item.url CONTAINS \"" +
+                                url.substr(begin, 1 + rng.Below(url.size() - begin)) + "\"";
+      }
       const query::Sieve sieve = query::Sieve::Of(*Filter::Parse(text));
       const auto passes = SieveRowGroup(sieve, runs, read);
       ASSERT_TRUE(passes) << passes.error().message;
@@ -219,6 +234,7 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
     }
   }
   EXPECT_GT(held_back, 10'000U);
+  EXPECT_GT(templated, 5U);
 }
 
 }  // namespace

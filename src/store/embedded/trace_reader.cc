@@ -55,13 +55,18 @@ Result<void> FragmentReader::ApplyReplacements() {
   return {};
 }
 
-Result<const std::shared_ptr<const model::SpanBatch>*> FragmentReader::Open(std::size_t index) {
+Result<const Block::ReadRows*> FragmentReader::Open(std::size_t index) {
   if (const auto at = open_.find(index); at != open_.end()) return &at->second;
   if (open_.size() >= kOpenMax) open_.clear();
   const Piece& piece = pieces_[index];
-  FLUORO_TRY(auto batch,
-             piece.in_block->block->RowGroup(*piece.in_block->table, piece.rows.group, cache_));
-  return &open_.try_emplace(index, std::move(batch)).first->second;
+  const Block& block = *piece.in_block->block;
+  Block::ReadRows rows;
+  if (cache_ == nullptr) {
+    FLUORO_TRY(rows, block.Rows(*piece.in_block->table, piece.rows));
+  } else {
+    FLUORO_TRY(rows.batch, block.RowGroup(*piece.in_block->table, piece.rows.group, cache_));
+  }
+  return &open_.try_emplace(index, std::move(rows)).first->second;
 }
 
 Result<void> FragmentReader::AppendKeys(std::size_t index, std::vector<model::SpanKey>& keys) {
@@ -76,8 +81,9 @@ Result<void> FragmentReader::AppendKeys(std::size_t index, std::vector<model::Sp
     return {};
   }
   if (pieces_.size() <= kOpenMax) {  // the spans are read from the same row groups next
-    FLUORO_TRY(const auto* const batch, Open(index));
-    for (std::uint32_t i = 0; i < piece.count; ++i) append(**batch, piece.rows.begin + i);
+    FLUORO_TRY(const auto* const rows, Open(index));
+    for (std::uint32_t i = 0; i < piece.count; ++i)
+      append(*rows->batch, piece.rows.begin - rows->first + i);
     return {};
   }
   FLUORO_TRY(const auto group,
@@ -97,9 +103,10 @@ Result<FragmentReader::Row> FragmentReader::At(std::uint64_t number) {
   if (piece.in_block == nullptr) {
     return Row{.ref = fragments_.head->rows[inside], .holder = nullptr};
   }
-  FLUORO_TRY(const auto* const batch, Open(static_cast<std::size_t>(&piece - pieces_.data())));
-  return Row{.ref = {batch->get(), piece.rows.begin + static_cast<std::uint32_t>(inside)},
-             .holder = batch};
+  FLUORO_TRY(const auto* const rows, Open(static_cast<std::size_t>(&piece - pieces_.data())));
+  return Row{.ref = {rows->batch.get(),
+                     piece.rows.begin - rows->first + static_cast<std::uint32_t>(inside)},
+             .holder = &rows->batch};
 }
 
 namespace {

@@ -60,7 +60,7 @@ class FragmentReader {
     std::uint64_t count = 0;
   };
   void AddPiece(Piece piece);
-  Result<const std::shared_ptr<const model::SpanBatch>*> Open(std::size_t index);
+  Result<const Block::ReadRows*> Open(std::size_t index);
   Result<void> AppendKeys(std::size_t index, std::vector<model::SpanKey>& keys);
 
   const Fragments& fragments_;
@@ -69,8 +69,8 @@ class FragmentReader {
   std::uint64_t rows_ = 0;
   std::uint64_t cut_rows_ = 0;
   bool is_ordered_ = false;
-  std::vector<std::uint32_t> order_;  // rows of the spans that stand, if is_ordered_
-  std::map<std::size_t, std::shared_ptr<const model::SpanBatch>> open_;  // by piece
+  std::vector<std::uint32_t> order_;             // rows of the spans that stand, if is_ordered_
+  std::map<std::size_t, Block::ReadRows> open_;  // by piece
 };
 
 /// The spans from number `first_span` on (in the order of model::Deduplicate over all fragments),

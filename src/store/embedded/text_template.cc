@@ -1,0 +1,403 @@
+#include "store/embedded/text_template.h"
+
+#include <charconv>
+#include <limits>
+
+namespace fluoro::store {
+namespace {
+
+constexpr std::size_t kDigitsMax = 18;  // fit into 64 bits
+constexpr std::size_t kHexDigitsMin = 8;
+constexpr std::size_t kHexDigitsMax = 16;
+constexpr std::size_t kUuidBytes = 36;
+constexpr std::size_t kPatternsMax = 4'096;
+// Fewer values than this a pattern are not worth their patterns.
+constexpr std::size_t kValuesAPattern = 8;
+constexpr std::size_t kFirstPatterns = 64;
+constexpr std::size_t kNumberBytesMax = 20;
+
+constexpr std::uint8_t kOther = 0xff;
+constexpr std::uint8_t kSlotByte = 0xfe;
+// Of each byte: the value of a digit 0-9a-f, kSlotByte, or kOther.
+constexpr std::array<std::uint8_t, 256> kDigits = [] {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kOther);
+  for (unsigned i = 0; i < 10; ++i) values['0' + i] = static_cast<std::uint8_t>(i);
+  for (unsigned i = 0; i < 6; ++i) values['a' + i] = static_cast<std::uint8_t>(10 + i);
+  for (unsigned i = 1; i <= 4; ++i) values[i] = kSlotByte;
+  return values;
+}();
+
+std::uint8_t Digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
+
+std::uint64_t HexNumber(std::string_view digits) {
+  std::uint64_t number = 0;
+  for (const char c : digits) number = number << 4 | Digit(c);
+  return number;
+}
+std::uint64_t DecimalNumber(std::string_view digits) {
+  std::uint64_t number = 0;
+  for (const char c : digits) number = number * 10 + Digit(c);
+  return number;
+}
+
+void PrintHex(std::uint64_t number, std::size_t digits, std::string& to) {
+  for (std::size_t i = digits; i-- > 0;) to.push_back("0123456789abcdef"[(number >> (4 * i)) & 15]);
+}
+
+std::unexpected<Error> Bad(const char* what) {
+  return Fail(ErrorCode::kCorruption, std::string("texts: ") + what);
+}
+
+}  // namespace
+
+bool TextCutter::Cut(std::string_view text) {
+  pattern_.clear();
+  count_ = 0;
+  if (text.size() > kCutTextBytesMax) return false;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t begin = at;
+    while (at < text.size() && Digit(text[at]) == kOther) ++at;
+    pattern_.append(text, begin, at - begin);
+    if (at == text.size()) break;
+    if (Digit(text[at]) == kSlotByte) return false;
+    std::size_t end = at;
+    bool has_digit = false;
+    bool has_letter = false;
+    for (; end < text.size() && Digit(text[end]) < 16; ++end)
+      (Digit(text[end]) < 10 ? has_digit : has_letter) = true;
+    if (end - at == 8 && CutUuid(text.substr(at))) {
+      at += kUuidBytes;
+      continue;
+    }
+    std::string_view run = text.substr(at, end - at);
+    at = end;
+    if (!has_digit) {
+      pattern_.append(run);
+      continue;
+    }
+    const bool is_hex = has_letter && run.size() >= kHexDigitsMin;
+    while (!run.empty()) run.remove_prefix(is_hex ? CutHex(run) : CutDigits(run));
+  }
+  return true;
+}
+
+// Of a text that begins with exactly eight digits 0-9a-f.
+bool TextCutter::CutUuid(std::string_view text) {
+  if (text.size() < kUuidBytes || count_ + 2 > kTextSlotsMax) return false;
+  std::array<char, 32> digits{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < kUuidBytes; ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (text[i] != '-') return false;
+    } else {
+      if (Digit(text[i]) >= 16) return false;
+      digits[count++] = text[i];
+    }
+  }
+  pattern_.push_back(static_cast<char>(TextSlot::kUuid));
+  Add(HexNumber({digits.data(), 16}));
+  Add(HexNumber({digits.data() + 16, 16}));
+  return true;
+}
+
+std::size_t TextCutter::CutHex(std::string_view run) {
+  if (count_ == kTextSlotsMax) {
+    pattern_.append(run);
+    return run.size();
+  }
+  const std::string_view digits = run.substr(0, kHexDigitsMax);
+  pattern_.push_back(static_cast<char>(TextSlot::kHex));
+  pattern_.push_back(static_cast<char>(digits.size()));
+  Add(HexNumber(digits));
+  return digits.size();
+}
+
+// What a run of digits and letters a-f begins with: letters, or decimal digits.
+std::size_t TextCutter::CutDigits(std::string_view run) {
+  std::size_t bytes = 0;
+  const bool is_number = Digit(run[0]) < 10;
+  while (bytes < run.size() && (Digit(run[bytes]) < 10) == is_number) ++bytes;
+  const std::string_view digits = run.substr(0, bytes);
+  if (!is_number || bytes > kDigitsMax || count_ == kTextSlotsMax) {
+    pattern_.append(digits);
+    return bytes;
+  }
+  if (digits[0] == '0' && bytes > 1) {
+    pattern_.push_back(static_cast<char>(TextSlot::kPadded));
+    pattern_.push_back(static_cast<char>(bytes));
+  } else {
+    pattern_.push_back(static_cast<char>(TextSlot::kNumber));
+  }
+  Add(DecimalNumber(digits));
+  return bytes;
+}
+
+bool TemplateColumn::Add(std::string_view text) {
+  if (!cutter_.Cut(text)) return false;
+  patterns_.AddCoded(cutter_.pattern());
+  const std::size_t values = patterns_.codes().size();
+  if (patterns_.entries() > kPatternsMax ||
+      patterns_.entries() > kFirstPatterns + values / kValuesAPattern)
+    return false;
+  const std::span<const std::uint64_t> numbers = cutter_.numbers();
+  for (std::size_t slot = 0; slot < numbers.size(); ++slot) numbers_[slot].push_back(numbers[slot]);
+  return true;
+}
+
+void TemplateColumn::Encode(std::string& out) const {
+  patterns_.Encode(out);
+  std::size_t slots = kTextSlotsMax;
+  while (slots > 0 && numbers_[slots - 1].empty()) --slots;
+  ByteWriter(out).PutVarint(slots);
+  for (std::size_t slot = 0; slot < slots; ++slot) EncodeInts(numbers_[slot], out);
+}
+
+void TemplateColumn::Clear() {
+  patterns_.Clear();
+  for (auto& numbers : numbers_) numbers.clear();
+}
+
+Result<TemplatedTexts::Pattern> TemplatedTexts::Parse(std::string_view pattern) {
+  Pattern parsed;
+  std::size_t begin = 0;
+  std::size_t bytes = pattern.size();
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (Digit(pattern[at]) != kSlotByte) continue;
+    Part part{.literal = pattern.substr(begin, at - begin),
+              .slot = static_cast<TextSlot>(pattern[at])};
+    if (part.slot == TextSlot::kPadded || part.slot == TextSlot::kHex) {
+      if (++at == pattern.size()) return Bad("a pattern ends inside a slot");
+      part.digits = static_cast<std::uint8_t>(pattern[at]);
+      if (part.digits == 0 ||
+          part.digits > (part.slot == TextSlot::kHex ? kHexDigitsMax : kDigitsMax))
+        return Bad("a pattern's slot has an impossible width");
+    }
+    bytes += part.slot == TextSlot::kUuid ? kUuidBytes : kNumberBytesMax;
+    parsed.numbers += part.slot == TextSlot::kUuid ? 2 : 1;
+    parsed.parts.push_back(part);
+    begin = at + 1;
+  }
+  parsed.parts.push_back({.literal = pattern.substr(begin), .is_last = true});
+  if (parsed.numbers > kTextSlotsMax || bytes > kCutTextBytesMax + kTextSlotsMax * kUuidBytes)
+    return Bad("a pattern is too long");
+  return parsed;
+}
+
+Result<TemplatedTexts> TemplatedTexts::Decode(ByteReader& in, std::size_t count) {
+  TemplatedTexts texts;
+  texts.count_ = count;
+  FLUORO_TRY(texts.patterns_, DecodeUncutTexts(in, count));
+  const std::size_t patterns = texts.patterns_.entries.size();
+  texts.parsed_.reserve(patterns);
+  for (std::size_t i = 0; i < patterns; ++i) {
+    FLUORO_TRY(auto parsed, Parse(texts.patterns_.Entry(i)));
+    texts.parsed_.push_back(std::move(parsed));
+  }
+  std::vector<std::uint64_t> uses(patterns);
+  for (std::size_t i = 0; i < count; ++i) ++uses[texts.patterns_.CodeOf(i)];
+  FLUORO_TRY(const std::uint64_t slots, in.TakeCount(kTextSlotsMax));
+  texts.numbers_.resize(slots);
+  for (std::size_t slot = 0; slot < slots; ++slot) {
+    std::uint64_t numbers = 0;
+    for (std::size_t i = 0; i < patterns; ++i)
+      numbers += texts.parsed_[i].numbers > slot ? uses[i] : 0;
+    texts.numbers_[slot].resize(numbers);
+    FLUORO_CHECK_OK(DecodeInts(in, texts.numbers_[slot]));
+  }
+  for (std::size_t i = 0; i < patterns; ++i) {
+    if (uses[i] > 0 && texts.parsed_[i].numbers > slots)
+      return Bad("a pattern's numbers are missing");
+  }
+  return texts;
+}
+
+Result<void> TemplatedTexts::Print(const Pattern& pattern, const std::uint64_t* numbers,
+                                   std::string& to) {
+  for (const Part& part : pattern.parts) {
+    to.append(part.literal);
+    if (part.is_last) break;
+    const std::uint64_t number = *numbers++;
+    switch (part.slot) {
+      case TextSlot::kNumber:
+      case TextSlot::kPadded: {
+        std::array<char, kNumberBytesMax> digits{};
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+        const auto bytes = static_cast<std::size_t>(end - digits.data());
+        if (part.slot == TextSlot::kPadded) {
+          if (bytes > part.digits) return Bad("a number is wider than its slot");
+          to.append(part.digits - bytes, '0');
+        }
+        to.append(digits.data(), bytes);
+        break;
+      }
+      case TextSlot::kHex:
+        if (part.digits < kHexDigitsMax && number >> (4 * part.digits) != 0)
+          return Bad("a number is wider than its slot");
+        PrintHex(number, part.digits, to);
+        break;
+      case TextSlot::kUuid: {
+        const std::uint64_t low = *numbers++;
+        PrintHex(number >> 32, 8, to);
+        to.push_back('-');
+        PrintHex(number >> 16, 4, to);
+        to.push_back('-');
+        PrintHex(number, 4, to);
+        to.push_back('-');
+        PrintHex(low >> 48, 4, to);
+        to.push_back('-');
+        PrintHex(low, 12, to);
+        break;
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> TemplatedTexts::Expand(std::size_t first, std::size_t end, std::string& to,
+                                    std::vector<TextPiece>& pieces) const {
+  to.clear();
+  pieces.clear();
+  pieces.reserve(end - first);
+  std::array<std::uint64_t, kTextSlotsMax> numbers{};
+  for (Walk walk(*this); walk.value() < end; walk.Next()) {
+    if (walk.value() < first) continue;
+    const Pattern& pattern = parsed_[walk.pattern()];
+    for (std::size_t slot = 0; slot < pattern.numbers; ++slot) numbers[slot] = walk.Number(slot);
+    const std::size_t begin = to.size();
+    FLUORO_CHECK_OK(Print(pattern, numbers.data(), to));
+    pieces.push_back({.offset = begin, .bytes = to.size() - begin});
+    if (to.size() > kTemplatedTextBytesMax) return Bad("longer than a column may be");
+  }
+  return {};
+}
+
+/// What a pattern says of texts that contain another.
+class ContainsPlan {
+ public:
+  using Pattern = TemplatedTexts::Pattern;
+  using Part = TemplatedTexts::Part;
+
+  explicit ContainsPlan(std::string_view text) : text_(text) {
+    std::size_t at = 0;
+    const auto is_number = [&](std::size_t i) { return Digit(text[i]) < 10; };
+    do {
+      const std::size_t literal = at;
+      while (at < text.size() && !is_number(at)) ++at;
+      const std::size_t digits = at;
+      while (at < text.size() && is_number(at)) ++at;
+      tokens_.push_back({.literal = text.substr(literal, digits - literal),
+                         .digits = text.substr(digits, at - digits)});
+    } while (at < text.size());
+    if (!tokens_.back().digits.empty()) tokens_.push_back({});
+  }
+
+  enum class Kind : std::uint8_t { kNone, kAll, kNumbers, kText };
+  // Slots from `first` on have these numbers.
+  struct Place {
+    std::size_t first = 0;
+    std::vector<std::uint64_t> numbers;
+  };
+  struct Says {
+    Kind kind = Kind::kNone;
+    std::vector<Place> places = {};  // kNumbers: at one of them
+  };
+
+  [[nodiscard]] Says Of(const Pattern& pattern) const {
+    bool plain = true;
+    for (const Part& part : pattern.parts) {
+      if (part.literal.contains(text_)) return {.kind = Kind::kAll};
+      plain = plain &&
+              (part.is_last || part.slot == TextSlot::kNumber || part.slot == TextSlot::kPadded) &&
+              part.literal.find_first_of("0123456789") == std::string_view::npos;
+    }
+    const bool has_number = tokens_.size() > 1;
+    // Letters a-f may stand in slots of hexadecimal digits.
+    if (!plain) return {.kind = Kind::kText};
+    if (!has_number) return {.kind = Kind::kNone};
+    // A number at the edge may be a part of one.
+    if (tokens_.front().literal.empty() || tokens_.back().literal.empty())
+      return {.kind = Kind::kText};
+    Says says;
+    const std::size_t slots = tokens_.size() - 1;
+    for (std::size_t first = 0; first + slots < pattern.parts.size(); ++first) {
+      Place place{.first = first, .numbers = {}};
+      if (Fits(std::span(pattern.parts).subspan(first, slots + 1), place.numbers))
+        says.places.push_back(std::move(place));
+    }
+    if (!says.places.empty()) says.kind = Kind::kNumbers;
+    return says;
+  }
+
+ private:
+  struct Token {
+    std::string_view literal;
+    std::string_view digits;
+  };
+
+  [[nodiscard]] bool Fits(std::span<const Part> parts, std::vector<std::uint64_t>& numbers) const {
+    if (!parts.front().literal.ends_with(tokens_.front().literal) ||
+        !parts.back().literal.starts_with(tokens_.back().literal))
+      return false;
+    for (std::size_t i = 0; i + 1 < tokens_.size(); ++i) {
+      if (i > 0 && parts[i].literal != tokens_[i].literal) return false;
+      const std::string_view digits = tokens_[i].digits;
+      if (digits.size() > kDigitsMax) return false;
+      const bool is_padded = digits.size() > 1 && digits[0] == '0';
+      if (is_padded ? parts[i].slot != TextSlot::kPadded || parts[i].digits != digits.size()
+                    : parts[i].slot == TextSlot::kPadded)
+        return false;
+      numbers.push_back(DecimalNumber(digits));
+    }
+    return true;
+  }
+
+  std::string_view text_;
+  std::vector<Token> tokens_;  // a literal and the number behind it; the last has no number
+};
+
+Result<bool> TemplatedTexts::FindContaining(std::string_view text, std::vector<bool>& hits) const {
+  const ContainsPlan plan(text);
+  std::vector<ContainsPlan::Says> says(parsed_.size());
+  bool any = false;
+  for (std::size_t i = 0; i < says.size(); ++i) {
+    says[i] = plan.Of(parsed_[i]);
+    any = any || says[i].kind != ContainsPlan::Kind::kNone;
+  }
+  if (!any) return false;
+  any = false;
+  std::string printed;
+  std::array<std::uint64_t, kTextSlotsMax> numbers{};
+  for (Walk walk(*this); !walk.done(); walk.Next()) {
+    const ContainsPlan::Says& pattern_says = says[walk.pattern()];
+    bool hit = false;
+    switch (pattern_says.kind) {
+      case ContainsPlan::Kind::kNone:
+        continue;
+      case ContainsPlan::Kind::kAll:
+        hit = true;
+        break;
+      case ContainsPlan::Kind::kNumbers:
+        for (const ContainsPlan::Place& place : pattern_says.places) {
+          std::size_t i = 0;
+          while (i < place.numbers.size() && walk.Number(place.first + i) == place.numbers[i]) ++i;
+          hit = hit || i == place.numbers.size();
+        }
+        break;
+      case ContainsPlan::Kind::kText: {
+        const Pattern& pattern = parsed_[walk.pattern()];
+        for (std::size_t slot = 0; slot < pattern.numbers; ++slot)
+          numbers[slot] = walk.Number(slot);
+        printed.clear();
+        FLUORO_CHECK_OK(Print(pattern, numbers.data(), printed));
+        hit = printed.contains(text);
+        break;
+      }
+    }
+    if (hit) hits[walk.value()] = any = true;
+  }
+  return any;
+}
+
+}  // namespace fluoro::store

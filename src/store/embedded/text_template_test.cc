@@ -1,0 +1,241 @@
+#include "store/embedded/text_template.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/rng.h"
+
+namespace fluoro::store {
+namespace {
+
+std::string Digits(Rng& rng, std::size_t count, std::string_view alphabet) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text.push_back(alphabet[rng.Below(alphabet.size())]);
+  return text;
+}
+
+// Pieces that stand near each edge of the rules.
+std::string RandomText(Rng& rng) {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text;
+  for (std::uint64_t left = rng.Below(7); left > 0; --left) {
+    switch (rng.Below(9)) {
+      case 0:
+        text += std::to_string(rng.Below(1'000));
+        break;
+      case 1:
+        text += std::to_string(rng.Next());
+        break;
+      case 2:
+        text += Digits(rng, 1 + rng.Below(21), "0123456789");
+        break;
+      case 3:
+        text += Digits(rng, 1 + rng.Below(40), kHex);
+        break;
+      case 4:
+        text += Digits(rng, 7 + rng.Below(3), kHex) + "-" + Digits(rng, 4, kHex) + "-" +
+                Digits(rng, 4, kHex) + "-" + Digits(rng, 4, kHex) + "-" + Digits(rng, 12, kHex);
+        break;
+      case 5:
+        text += "00" + std::to_string(rng.Below(100));
+        break;
+      case 6:
+        text += "/items/";
+        break;
+      case 7:
+        text += "ABCDEF0";
+        break;
+      default:
+        text += rng.Chance(0.5) ? "." : "-";
+    }
+  }
+  return text;
+}
+
+// A family of texts with few patterns, as a column of a real attribute is.
+std::string FamilyText(Rng& rng, std::uint64_t family) {
+  switch (family) {
+    case 0:
+      return Digits(rng, 16, "0123456789abcdef");
+    case 1:
+      return "user-" + Digits(rng, 6, "0123456789");
+    case 2:
+      return "https://shop.example/api/v2/orders/" + std::to_string(rng.Below(100'000)) +
+             "?page=" + std::to_string(rng.Below(20)) + "&size=5";
+    case 3:
+      return std::to_string(rng.Below(256)) + "." + std::to_string(rng.Below(256)) + ".0." +
+             std::to_string(rng.Below(256));
+    case 4:
+      return Digits(rng, 8, "0123456789abcdef") + "-0000-4000-8000-" +
+             Digits(rng, 12, "0123456789abcdef");
+    default:
+      return rng.Chance(0.5) ? FamilyText(rng, rng.Below(5)) : RandomText(rng);
+  }
+}
+
+struct Column {
+  std::vector<std::string> texts;
+  std::string bytes;
+  [[nodiscard]] bool IsTemplated() const { return bytes[0] == 2; }
+};
+
+Column MakeColumn(Rng& rng, std::uint64_t family, std::size_t count) {
+  Column column;
+  column.texts.reserve(count);  // borrowed
+  for (std::size_t i = 0; i < count; ++i) column.texts.push_back(FamilyText(rng, family));
+  TextColumn to;
+  for (const std::string& text : column.texts) to.Add(text);
+  to.Encode(column.bytes);
+  return column;
+}
+
+TemplatedTexts Open(const Column& column) {
+  ByteReader in(column.bytes);
+  EXPECT_TRUE(TakeTemplatedKind(in));
+  auto texts = TemplatedTexts::Decode(in, column.texts.size());
+  EXPECT_TRUE(texts) << texts.error().message;
+  return *std::move(texts);
+}
+
+TEST(TextCutter, CutsEqualTextsAlikeAndOthersApart) {
+  Rng rng(1);
+  std::map<std::pair<std::string, std::vector<std::uint64_t>>, std::string> seen;
+  TextCutter cutter;
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string text = RandomText(rng);
+    ASSERT_TRUE(cutter.Cut(text));
+    const auto numbers = cutter.numbers();
+    const auto [at, is_new] =
+        seen.try_emplace({std::string(cutter.pattern()), {numbers.begin(), numbers.end()}}, text);
+    ASSERT_EQ(at->second, text);
+  }
+}
+
+TEST(TextCutter, SaysWhatStandsInAPattern) {
+  using namespace std::string_literals;
+  struct Case {
+    std::string text, pattern;
+    std::vector<std::uint64_t> numbers;
+  };
+  const Case cases[] = {
+      {"", "", {}},
+      {"face", "face", {}},
+      {"user-004213", "user-\2\6"s, {4'213}},
+      {"0 10", "\1 \1"s, {0, 10}},
+      {"a1b2", "a\1b\1"s, {1, 2}},
+      {"00c0ffee00c0ffee1", "\3\x10\3\1"s, {0x00c0ffee00c0ffee, 1}},
+      {"123e4567-e89b-12d3-a456-426614174000", "\4"s, {0x123e4567e89b12d3, 0xa456426614174000}},
+      {"1234567890123456789", "1234567890123456789", {}},
+      {"1 2 3 4 5 6 7 8 9", "\1 \1 \1 \1 \1 \1 \1 \1 9"s, {1, 2, 3, 4, 5, 6, 7, 8}},
+  };
+  TextCutter cutter;
+  for (const Case& expected : cases) {
+    ASSERT_TRUE(cutter.Cut(expected.text));
+    EXPECT_EQ(cutter.pattern(), expected.pattern) << expected.text;
+    const auto numbers = cutter.numbers();
+    EXPECT_EQ(std::vector(numbers.begin(), numbers.end()), expected.numbers) << expected.text;
+  }
+  EXPECT_FALSE(cutter.Cut("a\1b"));
+  EXPECT_FALSE(cutter.Cut(std::string(kCutTextBytesMax + 1, 'x')));
+}
+
+TEST(TemplatedTexts, ColumnsOfIdsAndUrlsAreCutAndComeBack) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Rng rng(seed);
+    const Column column = MakeColumn(rng, seed % 6, 600 + rng.Below(3'000));
+    if (seed % 6 < 5) {
+      EXPECT_TRUE(column.IsTemplated()) << seed;
+    }
+    ByteReader in(column.bytes);
+    const auto decoded = DecodeTexts(in, column.texts.size());
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_TRUE(in.done());
+    for (std::size_t i = 0; i < column.texts.size(); ++i)
+      ASSERT_EQ(decoded->At(i), column.texts[i]) << seed;
+  }
+}
+
+TEST(TemplatedTexts, PackToWhatTheirNumbersNeed) {
+  Rng rng(3);
+  EXPECT_LT(MakeColumn(rng, 0, 4'096).bytes.size(), 4'096 * 8.2);
+  EXPECT_LT(MakeColumn(rng, 1, 4'096).bytes.size(), 4'096 * 3);
+  EXPECT_LT(MakeColumn(rng, 4, 4'096).bytes.size(), 4'096 * 16.3);
+}
+
+TEST(TemplatedTexts, OneTextThatCannotBeCutLeavesTheColumnAsItIs) {
+  Rng rng(4);
+  for (const std::string& odd : {std::string("\4"), std::string(2'000, 'x')}) {
+    TextColumn to;
+    std::vector<std::string> texts;
+    texts.reserve(1'001);  // the column borrows them
+    for (int i = 0; i < 1'000; ++i) texts.push_back(FamilyText(rng, 0));
+    texts.push_back(odd);
+    for (const std::string& text : texts) to.Add(text);
+    std::string bytes;
+    to.Encode(bytes);
+    EXPECT_EQ(bytes[0], 0);
+    ByteReader in(bytes);
+    const auto decoded = DecodeTexts(in, texts.size());
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->At(1'000), odd);
+  }
+}
+
+// The same questions, of the texts themselves.
+TEST(TemplatedTexts, FindsWhatALookAtEveryTextFinds) {
+  std::size_t found = 0;
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    Rng rng(1'000 + seed);
+    const Column column = MakeColumn(rng, seed % 6, 600 + rng.Below(600));
+    if (!column.IsTemplated()) continue;
+    const TemplatedTexts texts = Open(column);
+    for (int question = 0; question < 40; ++question) {
+      std::string wanted = rng.Chance(0.8) ? column.texts[rng.Below(column.texts.size())]
+                                           : FamilyText(rng, seed % 6);
+      std::vector<bool> equal(column.texts.size());
+      texts.FindEqual(wanted, [&](std::size_t i) { equal[i] = true; });
+      if (!wanted.empty() && rng.Chance(0.9)) {
+        const std::size_t begin = rng.Below(wanted.size());
+        const std::string part = wanted.substr(begin, 1 + rng.Below(wanted.size() - begin));
+        if (rng.Chance(0.1)) wanted = "0" + part;
+        std::vector<bool> hits(column.texts.size());
+        const auto any = texts.FindContaining(part, hits);
+        ASSERT_TRUE(any);
+        for (std::size_t i = 0; i < hits.size(); ++i)
+          ASSERT_EQ(hits[i], column.texts[i].contains(part)) << part << " in " << column.texts[i];
+        EXPECT_EQ(*any, std::ranges::find(hits, true) != hits.end());
+        found += *any ? 1U : 0U;
+      }
+      std::vector<bool> again(column.texts.size());
+      texts.FindEqual(wanted, [&](std::size_t i) { again[i] = true; });
+      for (std::size_t i = 0; i < again.size(); ++i)
+        ASSERT_EQ(again[i], column.texts[i] == wanted) << wanted;
+    }
+  }
+  EXPECT_GT(found, 1'000U);
+}
+
+TEST(TemplatedTexts, CutOrFlippedBytesAreRefusedOrReadSafely) {
+  Rng rng(7);
+  const Column column = MakeColumn(rng, 2, 700);
+  ASSERT_TRUE(column.IsTemplated());
+  for (std::size_t cut = 0; cut < column.bytes.size(); cut += 1 + rng.Below(5)) {
+    ByteReader in(std::string_view(column.bytes).substr(0, cut));
+    EXPECT_FALSE(DecodeTexts(in, column.texts.size())) << cut;
+  }
+  for (int i = 0; i < 20'000; ++i) {
+    std::string flipped = column.bytes;
+    const std::size_t bit = rng.Below(flipped.size() * 8);
+    flipped[bit / 8] =
+        static_cast<char>(static_cast<unsigned char>(flipped[bit / 8]) ^ (1U << (bit % 8)));
+    ByteReader in(flipped);
+    const auto decoded = DecodeTexts(in, column.texts.size());
+    if (!decoded) continue;
+    for (std::size_t at = 0; at < column.texts.size(); ++at) (void)decoded->At(at).size();
+  }
+}
+
+}  // namespace
+}  // namespace fluoro::store
