@@ -197,7 +197,16 @@ Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
   }
   FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
   FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
+  MarkParts(*table);
   return table;
+}
+
+void Block::MarkParts(TraceTable& table) {
+  for (std::size_t i = 1; i < table.by_id.size(); ++i) {
+    if (table.traces[table.by_id[i]].id != table.traces[table.by_id[i - 1]].id) continue;
+    table.is_part.resize(table.traces.size());
+    table.is_part[table.by_id[i]] = table.is_part[table.by_id[i - 1]] = true;
+  }
 }
 
 Result<void> Block::OrderByRow(TraceTable& table) const {
@@ -425,8 +434,13 @@ Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& t
   Sieved sieved;
   const auto sift = [&](std::span<const TraceRun> runs, const ColumnReader& read) -> Result<void> {
     FLUORO_TRY(const std::vector<bool> passes, SieveRowGroup(sieve, runs, read));
+    std::uint32_t row = 0;
     for (std::size_t run = 0; run < runs.size(); ++run) {
-      if (!runs[run].is_gap) sieved.passes.push_back(passes[run]);
+      const model::Range rows{row, row + runs[run].rows};
+      row = rows.end;
+      if (runs[run].is_gap) continue;
+      sieved.passes.push_back(passes[run]);
+      sieved.rows.push_back(rows);
     }
     return {};
   };
@@ -463,24 +477,30 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::LoadGroup(const TraceTabl
 
 Result<Block::ReadRows> Block::Rows(const TraceTable& table, const BlockRows& rows) const {
   if (auto known = cache_.Get({.block = meta_.id, .part = rows.group})) {
-    return ReadRows{.batch = std::static_pointer_cast<const model::SpanBatch>(known)};
+    return ReadRows{.batch = std::static_pointer_cast<const model::SpanBatch>(known),
+                    .begin = rows.begin};
   }
   if (IsWholeWanted(rows)) {
     FLUORO_TRY(auto batch, LoadGroup(table, rows.group, cache_));
-    return ReadRows{.batch = std::move(batch)};
+    return ReadRows{.batch = std::move(batch), .begin = rows.begin};
   }
-  const auto load = [&]() -> Result<ReadRows> {
+  const model::Range range{rows.begin, rows.end};
+  FLUORO_TRY(auto batch, SomeRows(table, rows.group, {&range, 1}));
+  return ReadRows{.batch = std::move(batch)};
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::SomeRows(
+    const TraceTable& table, std::uint32_t group, std::span<const model::Range> rows) const {
+  const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
     FLUORO_TRY(const auto file, OpenFile());
-    FLUORO_TRY(const Columns columns, ReadAllColumns(*file, rows.group));
-    FLUORO_TRY(model::SpanBatch batch,
-               DecodeRows(columns.by_id, RunsOf(table, rows.group), {rows.begin, rows.end}));
-    return ReadRows{.batch = std::make_shared<const model::SpanBatch>(std::move(batch)),
-                    .first = rows.begin};
+    FLUORO_TRY(const Columns columns, ReadAllColumns(*file, group));
+    FLUORO_TRY(model::SpanBatch batch, DecodeRows(columns.by_id, RunsOf(table, group), rows));
+    return std::make_shared<const model::SpanBatch>(std::move(batch));
   };
   auto read = load();
   if (!read) {
     return std::unexpected(
-        Named(std::move(read).error().With("row group " + std::to_string(rows.group))));
+        Named(std::move(read).error().With("row group " + std::to_string(group))));
   }
   return read;
 }

@@ -29,8 +29,10 @@ struct TraceTable {
   std::vector<std::uint32_t> by_id;   ///< places in `traces` in order of id
   std::vector<std::uint32_t> by_row;  ///< places in order of rows; empty: as they stand
   std::vector<std::uint32_t> run_of;  ///< of each place that in by_row; empty: the place itself
+  std::vector<bool> is_part;          ///< by place: its trace has other entries; empty: none has
   /// Places of all parts of a trace.
   [[nodiscard]] std::span<const std::uint32_t> Find(const model::TraceId& id) const;
+  [[nodiscard]] bool IsPart(std::size_t place) const { return !is_part.empty() && is_part[place]; }
   [[nodiscard]] std::size_t RunOf(std::size_t place) const {
     return run_of.empty() ? place : run_of[place];
   }
@@ -82,14 +84,17 @@ class Block {
   Result<std::shared_ptr<const model::SpanBatch>> RowGroup(const TraceTable& table,
                                                            std::uint32_t group,
                                                            BlockCache* cache = nullptr) const;
-  /// A batch that holds the rows from number `first` of their row group on.
+  /// Rows that follow each other in a batch.
   struct ReadRows {
-    std::shared_ptr<const model::SpanBatch> batch;
-    std::uint32_t first = 0;
+    std::shared_ptr<const model::SpanBatch> batch = nullptr;
+    std::uint32_t begin = 0;
   };
   /// The rows of one trace: of the row group if that is in the cache or is read again and again,
   /// else they alone, which are not cached.
   Result<ReadRows> Rows(const TraceTable& table, const BlockRows& rows) const;
+  /// These rows alone: whole traces, in order. Not cached.
+  Result<std::shared_ptr<const model::SpanBatch>> SomeRows(
+      const TraceTable& table, std::uint32_t group, std::span<const model::Range> rows) const;
   /// The keys of a row group's spans, without the rest of them. Not cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
 
@@ -115,8 +120,9 @@ class Block {
 
   /// What a sieve says of the traces of a row group.
   struct Sieved {
-    std::size_t first_run = 0;  ///< in order of rows
-    std::vector<bool> passes;   ///< of the trace at first_run and those behind it
+    std::size_t first_run = 0;            ///< in order of rows
+    std::vector<bool> passes;             ///< of the trace at first_run and those behind it
+    std::vector<model::Range> rows = {};  ///< of the row group, of each
     std::uint64_t bytes_read = 0;
   };
   /// Reads the columns that the sieve needs. Not cached.
@@ -180,6 +186,7 @@ class Block {
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
   Result<void> OrderByRow(TraceTable& table) const;
+  static void MarkParts(TraceTable& table);
   [[nodiscard]] Error Named(Error error) const;
 
   Fs& fs_;

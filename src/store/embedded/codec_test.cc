@@ -2,6 +2,7 @@
 // refused.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "base/memory_fs.h"
@@ -189,7 +190,8 @@ TEST(RowGroup, RowsOfOneTraceAreThoseOfTheWhole) {
       std::uint32_t end = begin;
       for (const std::size_t last = run + 1 + run % 2; run < last && run < encoded.runs.size();)
         end += encoded.runs[run++].rows;
-      const auto rows = DecodeRows(Views(encoded.columns), encoded.runs, {begin, end});
+      const auto rows =
+          DecodeRows(Views(encoded.columns), encoded.runs, std::array{model::Range{begin, end}});
       ASSERT_TRUE(rows) << rows.error().message;
       ASSERT_EQ(rows->size(), end - begin);
       model::SpanReader reader(*rows);
@@ -197,11 +199,32 @@ TEST(RowGroup, RowsOfOneTraceAreThoseOfTheWhole) {
         ASSERT_EQ(reader.Read(i - begin), encoded.spans[i]) << i;
       begin = end;
     }
-    if (encoded.runs.front().rows > 1) {
-      EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {1, begin}));
-      EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {0, 1}));
+    // Some of the traces at once.
+    Rng rng(seed);
+    std::vector<model::Range> some;
+    std::vector<model::Span> expected;
+    std::uint32_t row = 0;
+    for (const TraceRun& run : encoded.runs) {
+      if (rng.Chance(0.4)) {
+        some.push_back({row, row + run.rows});
+        expected.insert(expected.end(), encoded.spans.begin() + row,
+                        encoded.spans.begin() + row + run.rows);
+      }
+      row += run.rows;
     }
-    EXPECT_FALSE(DecodeRows(Views(encoded.columns), encoded.runs, {0, begin + 1}));
+    const auto rows = DecodeRows(Views(encoded.columns), encoded.runs, some);
+    ASSERT_TRUE(rows) << rows.error().message;
+    ASSERT_EQ(rows->size(), expected.size());
+    model::SpanReader reader(*rows);
+    for (std::uint32_t i = 0; i < expected.size(); ++i) ASSERT_EQ(reader.Read(i), expected[i]) << i;
+    if (encoded.runs.front().rows > 1) {
+      EXPECT_FALSE(
+          DecodeRows(Views(encoded.columns), encoded.runs, std::array{model::Range{1, begin}}));
+      EXPECT_FALSE(
+          DecodeRows(Views(encoded.columns), encoded.runs, std::array{model::Range{0, 1}}));
+    }
+    EXPECT_FALSE(
+        DecodeRows(Views(encoded.columns), encoded.runs, std::array{model::Range{0, begin + 1}}));
   }
 }
 

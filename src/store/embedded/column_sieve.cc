@@ -35,10 +35,25 @@ class ColumnSieve {
     }
     std::vector<bool> passes(traces_.size());
     std::vector<bool> holds(hits_.size());
+    const bool has_extent = std::ranges::any_of(sieve_.probes(), [](const query::Probe& probe) {
+      return std::holds_alternative<query::ExtentProbe>(probe);
+    });
+    // Neighbours are mostly alike.
+    std::optional<bool> before;
     for (std::size_t run = 0; run < traces_.size(); ++run) {
-      for (std::size_t i = 0; i < hits_.size(); ++i) holds[i] = hits_[i][run];
-      query::HoldByExtent(sieve_, traces_[run].start_ns, traces_[run].end_ns, holds);
-      passes[run] = sieve_.Passes(holds);
+      for (std::size_t i = 0; i < hits_.size(); ++i) {
+        if (holds[i] == hits_[i][run]) continue;
+        holds[i] = hits_[i][run];
+        before.reset();
+      }
+      if (has_extent) {
+        std::vector<bool> with_extent = holds;
+        query::HoldByExtent(sieve_, traces_[run].start_ns, traces_[run].end_ns, with_extent);
+        passes[run] = sieve_.Passes(with_extent);
+        continue;
+      }
+      if (!before) before = sieve_.Passes(holds);
+      passes[run] = *before;
     }
     return passes;
   }

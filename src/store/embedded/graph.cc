@@ -180,12 +180,12 @@ class GraphRun {
   }
 
   // Whether all of a trace stands in this entry of a block.
-  [[nodiscard]] bool IsAlone(const Block& block, const TraceTable& table,
-                             const TraceEntry& entry) const {
-    if (!block.OnlyGroupOf(entry)) return false;
-    if (!table.by_row.empty() && table.Find(entry.id).size() > 1) return false;
+  [[nodiscard]] bool IsAlone(const Block& block, const TraceTable& table, std::size_t place) const {
+    const TraceEntry& entry = table.traces[place];
+    if (!block.OnlyGroupOf(entry) || table.IsPart(place)) return false;
+    const std::uint64_t hash = TraceFilter::Hash(entry.id);
     return std::ranges::none_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
-      return other.get() != &block && other->MayContain(entry.id);
+      return other.get() != &block && other->MayContain(entry.id, hash);
     });
   }
 
@@ -221,7 +221,7 @@ class GraphRun {
       const bool touches = Touches(entry.start_ns, entry.end_ns, windows);
       if ((summed && !touches) || block->IsDeleted(entry.id) || in_head_.contains(entry.id))
         continue;
-      if (!IsAlone(*block, **table, entry)) {
+      if (!IsAlone(*block, **table, place)) {
         // What a piece changes may lie in the time of another.
         joined_.insert(entry.id);
         continue;

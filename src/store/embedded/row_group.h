@@ -114,9 +114,10 @@ struct TraceRun {
 /// Errors: kCorruption, kUnsupported (an encoding of a newer version). Pure.
 Result<model::SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                         std::span<const TraceRun> traces);
-/// As DecodeRowGroup, but the spans of these rows alone, which must be whole runs.
+/// As DecodeRowGroup, but the spans of these rows alone: whole runs, in order.
 Result<model::SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
-                                    std::span<const TraceRun> traces, model::Range rows);
+                                    std::span<const TraceRun> traces,
+                                    std::span<const model::Range> rows);
 
 /// What DecodeSpanKeys reads.
 inline constexpr std::array kSpanKeyColumns = {RowColumn::kCounts, RowColumn::kSpanIds,

@@ -27,17 +27,45 @@ std::unexpected<Error> Bad(std::string what) {
   return Fail(ErrorCode::kCorruption, "row group: " + std::move(what));
 }
 
+// Of things in a row some, in order.
+struct Picks {
+  std::vector<Range> ranges;
+  std::uint32_t size = 0;
+
+  static Picks All(std::size_t count) {
+    Picks picks;
+    if (count > 0) picks.Add({0, static_cast<std::uint32_t>(count)});
+    return picks;
+  }
+  void Add(Range range) {
+    size += range.size();
+    if (!ranges.empty() && ranges.back().end == range.begin) {
+      ranges.back().end = range.end;
+    } else {
+      ranges.push_back(range);
+    }
+  }
+  // From the first to the last.
+  [[nodiscard]] Range Hull() const {
+    return ranges.empty() ? Range{} : Range{ranges.front().begin, ranges.back().end};
+  }
+};
+
 class Reader {
  public:
   Reader(const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces)
       : columns_(columns), traces_(traces) {}
 
   /// @param rows  whole runs; nullopt: all.
-  Result<SpanBatch> Read(std::optional<Range> rows = std::nullopt) {
+  Result<SpanBatch> Read(std::optional<std::span<const Range>> rows = std::nullopt) {
     FLUORO_CHECK_OK(ReadCounts());
     if (rows) {
-      if (rows->begin > rows->end || rows->end > spans_) return Bad("it has no such rows");
-      rows_ = *rows;
+      rows_ = {};
+      for (const Range range : *rows) {
+        if (range.begin < rows_.Hull().end || range.begin >= range.end || range.end > spans_)
+          return Bad("it has no such rows");
+        rows_.Add(range);
+      }
     }
     FLUORO_CHECK_OK(ReadIds());
     FLUORO_CHECK_OK(ReadTimes());
@@ -70,17 +98,11 @@ class Reader {
     model::AttributeRole role = model::AttributeRole::kPlain;
     std::uint32_t key = 0;
     std::uint64_t values = 0;  // that the shapes say
-    std::uint64_t first = 0;   // of those that are read
-    std::uint64_t wanted = 0;
+    std::uint64_t passed = 0;  // while these are counted
+    Picks wanted = {};         // those that are read
     std::size_t next = 0;
     std::vector<TextRef> texts;
     std::vector<std::uint64_t> numbers;
-  };
-  // Owners of one shape: all, those before the ones that are read, and these.
-  struct Uses {
-    std::uint64_t all = 0;
-    std::uint64_t before = 0;
-    std::uint64_t wanted = 0;
   };
   struct OwnerShapes {
     std::vector<std::vector<std::uint32_t>> shapes;
@@ -95,18 +117,33 @@ class Reader {
 
   static Result<std::vector<std::uint64_t>> Ints(ByteReader& in, std::size_t count,
                                                  std::uint64_t limit = UINT64_MAX) {
-    return SomeInts(in, count, {0, static_cast<std::uint32_t>(count)}, limit);
+    return SomeInts(in, count, Picks::All(count), limit);
   }
-  // Of `count` values those in the range.
-  static Result<std::vector<std::uint64_t>> SomeInts(ByteReader& in, std::size_t count, Range range,
+  // Of `count` values those that are picked.
+  static Result<std::vector<std::uint64_t>> SomeInts(ByteReader& in, std::size_t count,
+                                                     const Picks& picks,
                                                      std::uint64_t limit = UINT64_MAX) {
-    std::vector<std::uint64_t> values(range.size());
-    FLUORO_CHECK_OK(DecodeSomeInts(in, count, range.begin, values));
+    const Range hull = picks.Hull();
+    std::vector<std::uint64_t> values(hull.size());
+    FLUORO_CHECK_OK(DecodeSomeInts(in, count, hull.begin, values));
+    Pick(picks, values);
     if (limit == UINT64_MAX) return values;
     for (const std::uint64_t value : values) {
       if (value >= limit) return Bad("a value is not below " + std::to_string(limit));
     }
     return values;
+  }
+  // Leaves of the hull's values the picked ones.
+  template <class T>
+  static void Pick(const Picks& picks, std::vector<T>& values) {
+    if (picks.ranges.size() < 2) return;
+    const std::uint32_t begin = picks.Hull().begin;
+    auto to = values.begin();
+    for (const Range range : picks.ranges) {
+      to = std::copy(values.begin() + (range.begin - begin), values.begin() + (range.end - begin),
+                     to);
+    }
+    values.resize(picks.size);
   }
 
   // Decodes integers straight into a column of the batch.
@@ -120,13 +157,15 @@ class Reader {
   }
 
   Result<std::vector<TextRef>> Texts(ByteReader& in, std::size_t count) {
-    return SomeTexts(in, count, {0, static_cast<std::uint32_t>(count)});
+    return SomeTexts(in, count, Picks::All(count));
   }
-  // Of `count` values those in the range.
-  Result<std::vector<TextRef>> SomeTexts(ByteReader& in, std::size_t count, Range range) {
-    FLUORO_TRY(DecodedTexts texts, DecodeSomeTexts(in, count, range.begin, range.end));
+  // Of `count` values those that are picked.
+  Result<std::vector<TextRef>> SomeTexts(ByteReader& in, std::size_t count, const Picks& picks) {
+    FLUORO_TRY(DecodedTexts texts,
+               DecodeSomeTexts(in, count, picks.Hull().begin, picks.Hull().end));
+    Pick(picks, texts.values);
     std::string picked;
-    if (range.size() < count && texts.held == nullptr) {
+    if (picks.size < count) {
       for (DecodedTexts::Piece& piece : texts.values) {
         const std::size_t at = picked.size();
         picked.append(texts.bytes, piece.offset, piece.bytes);
@@ -157,7 +196,7 @@ class Reader {
   Result<void> ReadCounts() {
     ByteReader in = Column(RowColumn::kCounts);
     FLUORO_TRY(spans_, in.TakeCount(kRowGroupSpansMax));
-    rows_ = {0, static_cast<std::uint32_t>(spans_)};
+    rows_ = Picks::All(spans_);
     FLUORO_TRY(resources_, in.TakeCount(spans_));
     FLUORO_TRY(scopes_, in.TakeCount(spans_));
     FLUORO_TRY(events_, in.TakeCount(kRowGroupRowsMax));
@@ -174,47 +213,58 @@ class Reader {
   Result<void> ReadIds() {
     ByteReader ids = Column(RowColumn::kSpanIds);
     FLUORO_TRY(const std::string_view raw, ids.Take(spans_ * 8));
-    batch_.span_ids.resize(rows_.size());
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      std::memcpy(batch_.span_ids[i].bytes.data(), raw.data() + (rows_.begin + i) * 8, 8);
+    batch_.span_ids.resize(rows_.size);
+    std::size_t next = 0;
+    for (const Range range : rows_.ranges) {
+      for (std::size_t i = range.begin; i < range.end; ++i)
+        std::memcpy(batch_.span_ids[next++].bytes.data(), raw.data() + i * 8, 8);
     }
     ByteReader in = Column(RowColumn::kParents);
     FLUORO_TRY(const auto parents, Ints(in, spans_));
-    ByteReader explicit_ids = Column(RowColumn::kParentIds);
-    const auto before = std::ranges::count(std::span(parents).first(rows_.begin), 1U);
-    FLUORO_CHECK_OK(explicit_ids.Take(static_cast<std::uint64_t>(before) * 8));
-    batch_.trace_ids.resize(rows_.size());
-    batch_.parent_ids.resize(rows_.size());
-    return ForEachRun([&](const TraceRun& trace, std::size_t first) -> Result<void> {
-      for (std::int64_t i = 0; i < trace.rows; ++i) {
-        const std::size_t row = first + static_cast<std::size_t>(i);
-        batch_.trace_ids[row] = trace.id;
-        const std::uint64_t parent = parents[rows_.begin + row];
+    FLUORO_TRY(const std::string_view explicit_ids,
+               Column(RowColumn::kParentIds).Take(Column(RowColumn::kParentIds).left()));
+    batch_.trace_ids.resize(rows_.size);
+    batch_.parent_ids.resize(rows_.size);
+    std::size_t row = 0;          // in the row group
+    std::size_t explicit_at = 0;  // bytes before it
+    return ForEachRun([&](const TraceRun& trace, std::size_t run_begin,
+                          std::size_t first) -> Result<void> {
+      for (; row < run_begin; ++row) explicit_at += parents[row] == 1 ? 8U : 0U;
+      for (std::int64_t i = 0; i < trace.rows; ++i, ++row) {
+        const std::size_t here = first + static_cast<std::size_t>(i);
+        batch_.trace_ids[here] = trace.id;
+        const std::uint64_t parent = parents[row];
         if (parent == 0) continue;
         if (parent == 1) {
-          FLUORO_TRY(const std::string_view id, explicit_ids.Take(8));
-          std::memcpy(batch_.parent_ids[row].bytes.data(), id.data(), 8);
+          if (explicit_ids.size() < explicit_at + 8) return Bad("an id of a parent is missing");
+          std::memcpy(batch_.parent_ids[here].bytes.data(), explicit_ids.data() + explicit_at, 8);
+          explicit_at += 8;
           continue;
         }
         const std::int64_t at = WrapAdd(i, UnZigZag(parent - 2));
         if (at < 0 || at >= trace.rows) return Bad("a parent lies outside its trace");
-        batch_.parent_ids[row] = batch_.span_ids[first + static_cast<std::size_t>(at)];
+        batch_.parent_ids[here] = batch_.span_ids[first + static_cast<std::size_t>(at)];
       }
       return {};
     });
   }
 
-  // Visits the runs that are read with the place of their first row in the batch.
+  // Visits the runs that are read with the place of their first row in the row group and in the
+  // batch.
   template <class Visit>
   Result<void> ForEachRun(const Visit& visit) {
     std::size_t row = 0;
+    std::size_t read = 0;
+    auto range = rows_.ranges.begin();
     for (const TraceRun& trace : traces_) {
       const std::size_t end = row + trace.rows;
-      if (row >= rows_.begin && row < rows_.end) {
-        if (end > rows_.end) return Bad("rows of a part of a trace were asked for");
-        FLUORO_CHECK_OK(visit(trace, row - rows_.begin));
-      } else if (row < rows_.begin && end > rows_.begin) {
-        return Bad("rows of a part of a trace were asked for");
+      while (range != rows_.ranges.end() && range->end <= row) ++range;
+      if (range == rows_.ranges.end()) break;
+      if (end > range->begin && trace.rows > 0) {
+        if (row < range->begin || end > range->end)
+          return Bad("rows of a part of a trace were asked for");
+        FLUORO_CHECK_OK(visit(trace, row, read));
+        read += trace.rows;
       }
       row = end;
     }
@@ -226,9 +276,9 @@ class Reader {
     FLUORO_TRY(const auto starts, SomeInts(start_column, spans_, rows_));
     ByteReader duration_column = Column(RowColumn::kDurations);
     FLUORO_TRY(const auto durations, SomeInts(duration_column, spans_, rows_));
-    batch_.start_ns.resize(rows_.size());
-    batch_.end_ns.resize(rows_.size());
-    return ForEachRun([&](const TraceRun& trace, std::size_t first) -> Result<void> {
+    batch_.start_ns.resize(rows_.size);
+    batch_.end_ns.resize(rows_.size);
+    return ForEachRun([&](const TraceRun& trace, std::size_t, std::size_t first) -> Result<void> {
       for (std::size_t row = first; row < first + trace.rows; ++row) {
         batch_.start_ns[row] = WrapAdd(trace.start_ns, static_cast<std::int64_t>(starts[row]));
         batch_.end_ns[row] =
@@ -254,9 +304,9 @@ class Reader {
     FLUORO_CHECK_OK(Fill(RowColumn::kDroppedEvents, kU32, batch_.dropped_events));
     FLUORO_CHECK_OK(Fill(RowColumn::kDroppedLinks, kU32, batch_.dropped_links));
     FLUORO_CHECK_OK(FillTexts(RowColumn::kDocuments, batch_.documents));
-    batch_.span_attributes.resize(rows_.size());
-    batch_.span_events.resize(rows_.size());
-    batch_.span_links.resize(rows_.size());
+    batch_.span_attributes.resize(rows_.size);
+    batch_.span_events.resize(rows_.size);
+    batch_.span_links.resize(rows_.size);
     return {};
   }
 
@@ -291,25 +341,28 @@ class Reader {
     return {};
   }
 
-  // Turns counts a span into ranges; together they must be `total`. Returns those of the rows that
-  // are read.
-  Result<Range> ReadRanges(RowColumn id, std::size_t total, std::vector<Range>& ranges) {
+  // Turns counts a span into ranges; together they must be `total`. Returns what belongs to the
+  // rows that are read.
+  Result<Picks> ReadRanges(RowColumn id, std::size_t total, std::vector<Range>& ranges) {
     ByteReader in = Column(id);
     FLUORO_TRY(const auto counts, Ints(in, spans_, total + 1));
+    Picks picks;
     std::uint64_t end = 0;
-    std::uint64_t first = 0;
+    std::size_t next = 0;
+    auto range = rows_.ranges.begin();
     for (std::size_t i = 0; i < spans_; ++i) {
-      if (i == rows_.begin) first = end;
       const std::uint64_t begin = end;
       end += counts[i];
       if (end > total) return Bad("more events or links than their columns hold");
-      if (i < rows_.begin || i >= rows_.end) continue;
-      ranges[i - rows_.begin] = {static_cast<std::uint32_t>(begin - first),
-                                 static_cast<std::uint32_t>(end - first)};
+      while (range != rows_.ranges.end() && range->end <= i) ++range;
+      if (range == rows_.ranges.end() || i < range->begin) continue;
+      ranges[next].begin = picks.size;
+      if (begin < end)
+        picks.Add({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+      ranges[next++].end = picks.size;
     }
     if (end != total) return Bad("fewer events or links than their columns hold");
-    const std::uint32_t read = ranges.empty() ? 0 : ranges.back().end;
-    return Range{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first) + read};
+    return picks;
   }
 
   Result<void> ReadEvents() {
@@ -321,8 +374,8 @@ class Reader {
     ByteReader dropped_column = Column(RowColumn::kEventDropped);
     FLUORO_TRY(const auto dropped,
                SomeInts(dropped_column, events_, event_rows_, std::uint64_t{1} << 32));
-    batch_.events.resize(event_rows_.size());
-    for (std::size_t span = 0; span < rows_.size(); ++span) {
+    batch_.events.resize(event_rows_.size);
+    for (std::size_t span = 0; span < batch_.size(); ++span) {
       const Range range = batch_.span_events[span];
       for (std::uint32_t i = range.begin; i < range.end; ++i) {
         batch_.events[i] = {.time_ns = WrapAdd(batch_.start_ns[span], UnZigZag(times[i])),
@@ -337,20 +390,22 @@ class Reader {
   Result<void> ReadLinks() {
     FLUORO_TRY(link_rows_, ReadRanges(RowColumn::kLinkCounts, links_, batch_.span_links));
     ByteReader id_column = Column(RowColumn::kLinkIds);
-    FLUORO_TRY(std::string_view ids, id_column.Take(std::uint64_t{24} * links_));
-    ids.remove_prefix(std::size_t{24} * link_rows_.begin);
+    FLUORO_TRY(const std::string_view ids, id_column.Take(std::uint64_t{24} * links_));
     ByteReader in = Column(RowColumn::kLinkRows);
     FLUORO_TRY(const auto states, SomeTexts(in, links_, link_rows_));
     FLUORO_TRY(const auto dropped, SomeInts(in, links_, link_rows_, std::uint64_t{1} << 32));
     FLUORO_TRY(const auto flags, SomeInts(in, links_, link_rows_, std::uint64_t{1} << 32));
-    batch_.links.resize(link_rows_.size());
-    for (std::size_t i = 0; i < batch_.links.size(); ++i) {
-      model::LinkRow& link = batch_.links[i];
-      std::memcpy(link.trace_id.bytes.data(), ids.data() + i * 24, 16);
-      std::memcpy(link.span_id.bytes.data(), ids.data() + i * 24 + 16, 8);
-      link.trace_state = states[i];
-      link.dropped_attributes = static_cast<std::uint32_t>(dropped[i]);
-      link.otel_flags = static_cast<std::uint32_t>(flags[i]);
+    batch_.links.resize(link_rows_.size);
+    std::size_t next = 0;
+    for (const Range range : link_rows_.ranges) {
+      for (std::size_t i = range.begin; i < range.end; ++i, ++next) {
+        model::LinkRow& link = batch_.links[next];
+        std::memcpy(link.trace_id.bytes.data(), ids.data() + i * 24, 16);
+        std::memcpy(link.span_id.bytes.data(), ids.data() + i * 24 + 16, 8);
+        link.trace_state = states[next];
+        link.dropped_attributes = static_cast<std::uint32_t>(dropped[next]);
+        link.otel_flags = static_cast<std::uint32_t>(flags[next]);
+      }
     }
     return {};
   }
@@ -382,14 +437,12 @@ class Reader {
     return {};
   }
 
-  // @param owners  those that are read.
-  Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, Range owners,
-                          std::uint64_t& cells) {
+  Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, std::uint64_t& cells) {
     ByteReader in = Column(RowColumn::kShapes, owner);
     FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, owners_count));
     OwnerShapes& to = shapes_[owner];
     std::unordered_map<std::uint64_t, std::uint32_t> known;  // by place in the column's bytes
-    std::vector<Uses> uses;
+    std::vector<std::uint64_t> uses;
     to.codes.reserve(owners_count);
     for (const DecodedTexts::Piece piece : texts.values) {
       if (piece.bytes % 4 != 0) return Bad("a shape is cut");
@@ -407,26 +460,16 @@ class Reader {
           }
         }
         to.shapes.push_back(std::move(shape));
-        uses.emplace_back();
+        uses.push_back(0);
       }
-      Uses& used = uses[at->second];
-      ++used.all;
-      if (to.codes.size() < owners.begin) {
-        ++used.before;
-      } else if (to.codes.size() < owners.end) {
-        ++used.wanted;
-      }
+      ++uses[at->second];
       to.codes.push_back(at->second);
       cells += to.shapes[at->second].size();
       if (cells > kRowGroupRowsMax) return Bad("too many attributes");
     }
     for (std::size_t shape = 0; shape < uses.size(); ++shape) {
       for (const std::uint32_t column : to.shapes[shape]) {
-        if (column == 0) continue;
-        AttributeColumn& values = attribute_columns_[column - 1];
-        values.values += uses[shape].all;
-        values.first += uses[shape].before;
-        values.wanted += uses[shape].wanted;
+        if (column > 0) attribute_columns_[column - 1].values += uses[shape];
       }
     }
     return {};
@@ -481,43 +524,72 @@ class Reader {
   Result<void> ReadAttributes() {
     const std::array<std::size_t, kAttributeOwners> owners{resources_, scopes_, spans_, events_,
                                                            links_};
-    const std::array<Range, kAttributeOwners> wanted{
-        Range{0, static_cast<std::uint32_t>(resources_)},
-        Range{0, static_cast<std::uint32_t>(scopes_)}, rows_, event_rows_, link_rows_};
+    const std::array<Picks, kAttributeOwners> wanted{Picks::All(resources_), Picks::All(scopes_),
+                                                     rows_, event_rows_, link_rows_};
     std::uint64_t cells = 0;
     for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
-      FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], wanted[owner], cells));
+      FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], cells));
+      PickValues(shapes_[owner], wanted[owner]);
     }
     std::size_t wanted_cells = 0;
     for (std::size_t i = 0; i < attribute_columns_.size(); ++i) {
       AttributeColumn& column = attribute_columns_[i];
-      wanted_cells += column.wanted;
-      if (column.wanted == 0 && column.values > 0) continue;
+      wanted_cells += column.wanted.size;
+      if (column.wanted.size == 0 && column.values > 0) continue;
       ByteReader in = Column(RowColumn::kAttributes, i);
-      const Range values{static_cast<std::uint32_t>(column.first),
-                         static_cast<std::uint32_t>(column.first + column.wanted)};
       if (IsText(column.type)) {
-        FLUORO_TRY(column.texts, SomeTexts(in, column.values, values));
+        FLUORO_TRY(column.texts, SomeTexts(in, column.values, column.wanted));
       } else if (column.type != AttributeType::kNull) {
-        FLUORO_TRY(column.numbers, SomeInts(in, column.values, values));
+        FLUORO_TRY(column.numbers, SomeInts(in, column.values, column.wanted));
       }
     }
     batch_.attributes.reserve(wanted_cells);
     for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
       ByteReader overflow = Column(RowColumn::kOverflow, owner);
-      if (overflow.left() > 0)
-        FLUORO_CHECK_OK(SkipOverflow(shapes_[owner], wanted[owner].begin, overflow));
-      for (std::uint32_t i = wanted[owner].begin; i < wanted[owner].end; ++i) {
-        FLUORO_CHECK_OK(FillCells(owner, i, RangeOf(owner, i - wanted[owner].begin), overflow));
+      std::uint32_t passed = 0;
+      std::size_t next = 0;
+      for (const Range range : wanted[owner].ranges) {
+        if (overflow.left() > 0)
+          FLUORO_CHECK_OK(SkipOverflow(shapes_[owner], {passed, range.begin}, overflow));
+        for (std::uint32_t i = range.begin; i < range.end; ++i)
+          FLUORO_CHECK_OK(FillCells(owner, i, RangeOf(owner, next++), overflow));
+        passed = range.end;
       }
     }
     return {};
   }
 
-  // Passes over what stands outside the columns of the first `owners`.
-  static Result<void> SkipOverflow(const OwnerShapes& shapes, std::size_t owners,
-                                   ByteReader& overflow) {
-    for (std::size_t i = 0; i < owners; ++i) {
+  // Which values of the columns are those of the owners that are read.
+  void PickValues(const OwnerShapes& shapes, const Picks& owners) {
+    std::vector<std::uint64_t> uses(shapes.shapes.size());
+    std::vector<std::uint32_t> used;
+    std::uint32_t passed = 0;
+    for (const Range range : owners.ranges) {
+      for (std::uint32_t i = passed; i < range.begin; ++i) {
+        if (uses[shapes.codes[i]]++ == 0) used.push_back(shapes.codes[i]);
+      }
+      for (const std::uint32_t shape : used) {
+        for (const std::uint32_t column : shapes.shapes[shape]) {
+          if (column > 0) attribute_columns_[column - 1].passed += uses[shape];
+        }
+        uses[shape] = 0;
+      }
+      used.clear();
+      for (std::uint32_t i = range.begin; i < range.end; ++i) {
+        for (const std::uint32_t column : shapes.shapes[shapes.codes[i]]) {
+          if (column == 0) continue;
+          AttributeColumn& values = attribute_columns_[column - 1];
+          const auto at = static_cast<std::uint32_t>(values.passed++);
+          values.wanted.Add({at, at + 1});
+        }
+      }
+      passed = range.end;
+    }
+  }
+
+  // Passes over what stands outside the columns of these owners.
+  static Result<void> SkipOverflow(const OwnerShapes& shapes, Range owners, ByteReader& overflow) {
+    for (std::uint32_t i = owners.begin; i < owners.end; ++i) {
       for (const std::uint32_t place : shapes.shapes[shapes.codes[i]]) {
         if (place != 0) continue;
         FLUORO_CHECK_OK(overflow.TakeText());
@@ -553,8 +625,8 @@ class Reader {
   const std::span<const TraceRun> traces_;
   SpanBatch batch_;
   std::size_t spans_ = 0, resources_ = 0, scopes_ = 0, events_ = 0, links_ = 0;
-  Range rows_;  // that are read, and what belongs to them
-  Range event_rows_, link_rows_;
+  Picks rows_;  // that are read, and what belongs to them
+  Picks event_rows_, link_rows_;
   std::vector<AttributeColumn> attribute_columns_;
   std::array<OwnerShapes, kAttributeOwners> shapes_;
   std::unordered_map<std::string, std::uint32_t> key_ids_;
@@ -568,7 +640,7 @@ Result<SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>
 }
 
 Result<SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
-                             std::span<const TraceRun> traces, Range rows) {
+                             std::span<const TraceRun> traces, std::span<const Range> rows) {
   return Reader(columns, traces).Read(rows);
 }
 

@@ -2,6 +2,7 @@
 // window touches. Traces that the filter's sieve holds back are passed over by columns; spans are
 // read of the others.
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <queue>
 #include <unordered_map>
@@ -42,27 +43,55 @@ class SearchRun {
  private:
   static constexpr std::size_t kHead = SIZE_MAX;
   static constexpr std::size_t kMoved = SIZE_MAX - 1;
+  static constexpr std::uint32_t kNoGroup = UINT32_MAX;
+  static constexpr std::uint32_t kNotRead = UINT32_MAX;
   static constexpr std::size_t kHeadSievesMax = 256;
+  // Row groups of which the traces that passed are held, read at once.
+  static constexpr std::size_t kHeldGroupsMax = 4;
   // A merge leaves the row groups of its inputs side by side, whose times overlap.
   static constexpr std::size_t kSiftedGroupsMax = 16;
 
   struct Item {
     Cursor at;
-    std::size_t source = kHead;     // a stream, kHead or kMoved
-    std::uint64_t passed_over = 0;  // of the stream, between the item before and this one
-    bool is_mark = false;           // stands for what was passed over only
+    std::size_t source = kHead;      // a stream, kHead or kMoved
+    std::uint32_t group = kNoGroup;  // that holds it whole and was sifted
+    std::uint32_t run = 0;           // there
+    std::uint64_t passed_over = 0;   // of the stream, between the item before and this one
+    bool is_mark = false;            // stands for what was passed over only
     bool operator<(const Item& other) const { return at < other.at; }
+  };
+  struct Sifted {
+    Block::Sieved sieved;
+    bool is_read = false;                                     // or it was tried
+    std::shared_ptr<const model::SpanBatch> batch = nullptr;  // with the traces that passed
+    std::vector<std::uint32_t> row_of = {};                   // there, by run
+    [[nodiscard]] bool Passes(std::size_t run) const {
+      return run >= sieved.passes.size() || sieved.passes[run];
+    }
   };
   struct Stream {
     std::shared_ptr<Block> block;
+    std::uint64_t block_id = 0;
     std::shared_ptr<const TraceTable> table;
-    std::size_t left = 0;                                // entries not offered yet: [0, left)
-    std::map<std::uint32_t, Block::Sieved> sifted = {};  // by row group
-    // Of an entry of a group that was sifted.
-    [[nodiscard]] bool Passes(std::uint32_t group, std::size_t place) const {
-      const Block::Sieved& sieved = sifted.at(group);
-      const std::size_t run = table->RunOf(place) - sieved.first_run;
-      return run >= sieved.passes.size() || sieved.passes[run];
+    std::shared_ptr<const std::vector<model::TraceId>> deleted = {};  // null: none
+    std::size_t left = 0;                         // entries not offered yet: [0, left)
+    std::map<std::uint32_t, Sifted> sifted = {};  // by row group
+    std::uint32_t group = 0;                      // asked for last, and its rows
+    std::pair<std::uint64_t, std::uint64_t> group_rows = {};
+
+    // The next entry is mostly in the same.
+    std::uint32_t OnlyGroupOf(const TraceEntry& entry) {
+      if (entry.first_row < group_rows.first || entry.first_row + entry.rows > group_rows.second) {
+        const auto other = block->OnlyGroupOf(entry);
+        if (!other) return kNoGroup;
+        group = *other;
+        group_rows = block->RowsIn(group);
+      }
+      return group;
+    }
+    // What is deleted from now on is found missing when it is read.
+    [[nodiscard]] bool IsDeleted(const model::TraceId& id) const {
+      return deleted && std::binary_search(deleted->begin(), deleted->end(), id);
     }
   };
 
@@ -121,8 +150,11 @@ class SearchRun {
         Damaged(table.error().message);
         continue;
       }
-      streams_.push_back(
-          {.block = std::move(block), .table = *table, .left = (*table)->traces.size()});
+      streams_.push_back({.block = block,
+                          .block_id = block->meta().id,
+                          .table = *table,
+                          .deleted = block->deleted(),
+                          .left = (*table)->traces.size()});
       Offer(streams_.size() - 1);
     }
     return !queue_.empty();
@@ -142,19 +174,23 @@ class SearchRun {
         stream.left = 0;  // the rest is older still
         break;
       }
-      if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.block->IsDeleted(entry.id))
-        continue;
-      const auto group = sieve_.passes_all() ? std::nullopt : stream.block->OnlyGroupOf(entry);
-      if (group && !stream.sifted.contains(*group)) {
-        if (sifted && passed_over) break;
-        Sift(stream, *group);
-        sifted = true;
-      }
+      if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.IsDeleted(entry.id)) continue;
+      item.group = sieve_.passes_all() ? kNoGroup : stream.OnlyGroupOf(entry);
       item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
-      if (group && !stream.Passes(*group, place) && IsWhole(entry.id, stream)) {
-        passed_over = true;
-        if (BehindCursor(item.at)) ++item.passed_over;
-        continue;
+      if (item.group != kNoGroup) {
+        auto known = stream.sifted.find(item.group);
+        if (known == stream.sifted.end()) {
+          if (sifted && passed_over) break;
+          known = Sift(stream, item.group);
+          sifted = true;
+        }
+        const std::size_t run = stream.table->RunOf(place) - known->second.sieved.first_run;
+        item.run = static_cast<std::uint32_t>(run);
+        if (!known->second.Passes(run) && IsWhole(place, stream)) {
+          passed_over = true;
+          if (BehindCursor(item.at)) ++item.passed_over;
+          continue;
+        }
       }
       --stream.left;
       queue_.push(item);
@@ -169,24 +205,75 @@ class SearchRun {
     stream.block.reset();
   }
 
-  void Sift(Stream& stream, std::uint32_t group) {
+  std::map<std::uint32_t, Sifted>::iterator Sift(Stream& stream, std::uint32_t group) {
     // Groups of younger traces are done with, whatever order they were sifted in.
     if (stream.sifted.size() >= kSiftedGroupsMax) stream.sifted.clear();
-    Block::Sieved& sieved = stream.sifted[group];  // everything passes
-    auto sifted = stream.block->Sift(sieve_, *stream.table, group);
-    if (!sifted) {
-      Damaged(sifted.error().message);
+    const auto at = stream.sifted.try_emplace(group).first;  // everything passes
+    auto sieved = stream.block->Sift(sieve_, *stream.table, group);
+    if (!sieved) {
+      Damaged(sieved.error().message);
+      return at;
+    }
+    at->second.sieved = *std::move(sieved);
+    ++result_.row_groups;
+    result_.column_bytes += at->second.sieved.bytes_read;
+    return at;
+  }
+
+  // Of a trace that passed: its rows are read together with those of all others that passed in its
+  // row group.
+  void GiveRows(const Item& item, Fragments::InBlock& part) {
+    if (part.block->OnlyGroupOf(*part.entry) != item.group) return;
+    const auto at = streams_[item.source].sifted.find(item.group);
+    if (at == streams_[item.source].sifted.end()) return;
+    Sifted& sifted = at->second;
+    if (!sifted.is_read) {
+      sifted.is_read = true;
+      ReadPassing(part, item.group, sifted);
+      if (sifted.batch == nullptr) return;
+      held_.push_back({item.source, item.group});
+      if (held_.size() > kHeldGroupsMax) LetGo();
+    }
+    if (sifted.batch != nullptr && item.run < sifted.row_of.size() &&
+        sifted.row_of[item.run] != kNotRead)
+      part.read = {.batch = sifted.batch, .begin = sifted.row_of[item.run]};
+  }
+
+  void LetGo() {
+    const auto [stream, group] = held_.front();
+    held_.pop_front();
+    const auto at = streams_[stream].sifted.find(group);
+    if (at != streams_[stream].sifted.end()) at->second.batch = nullptr;
+  }
+
+  // What cannot be read is named when its traces are read one by one.
+  static void ReadPassing(const Fragments::InBlock& part, std::uint32_t group, Sifted& sifted) {
+    const Block::Sieved& sieved = sifted.sieved;
+    std::vector<model::Range> rows;
+    std::uint32_t count = 0;
+    sifted.row_of.assign(sieved.rows.size(), kNotRead);
+    for (std::size_t run = 0; run < sieved.rows.size(); ++run) {
+      if (!sieved.passes[run]) continue;
+      sifted.row_of[run] = count;
+      rows.push_back(sieved.rows[run]);
+      count += sieved.rows[run].size();
+    }
+    const auto [begin, end] = part.block->RowsIn(group);
+    if (count * std::uint64_t{2} > end - begin) {
+      for (std::size_t run = 0; run < sieved.rows.size(); ++run)
+        sifted.row_of[run] = sieved.rows[run].begin;
+      if (auto batch = part.block->RowGroup(*part.table, group)) sifted.batch = *std::move(batch);
       return;
     }
-    sieved = *std::move(sifted);
-    ++result_.row_groups;
-    result_.column_bytes += sieved.bytes_read;
+    if (auto batch = part.block->SomeRows(*part.table, group, rows))
+      sifted.batch = *std::move(batch);
   }
 
   // Whether all of a trace stands in this block, in one piece.
-  bool IsWhole(const model::TraceId& id, const Stream& stream) {
-    if (in_head_.contains(id)) return false;
-    if (!stream.table->by_row.empty() && stream.table->Find(id).size() > 1) return false;
+  bool IsWhole(std::size_t place, const Stream& stream) {
+    if (stream.table->IsPart(place)) return false;
+    const model::TraceId& id = stream.table->traces[place].id;
+    if (!in_head_.empty() && in_head_.contains(id)) return false;
     const std::uint64_t hash = TraceFilter::Hash(id);
     const bool elsewhere = std::ranges::any_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
       return other != stream.block && other->MayContain(id, hash);
@@ -250,6 +337,9 @@ class SearchRun {
       PassOver(1, item.at);
       return true;
     }
+    if (item.group != kNoGroup && fragments->blocks.size() == 1 &&
+        fragments->blocks.front().block->meta().id == streams_[item.source].block_id)
+      GiveRows(item, fragments->blocks.front());
     auto trace = ReadTracePart(id, *fragments, 0, store_.read_budget_);
     if (!trace) {
       Damaged(trace.error().message);
@@ -315,6 +405,7 @@ class SearchRun {
   std::unordered_map<const model::SpanBatch*, HeadSieve> head_sieves_;
   BlockList waiting_;
   std::vector<Stream> streams_;
+  std::deque<std::pair<std::size_t, std::uint32_t>> held_;  // streams' groups with a batch
   std::priority_queue<Item> queue_;
   std::optional<Cursor> before_;
   std::unordered_set<std::string> damaged_;

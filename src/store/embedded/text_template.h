@@ -3,6 +3,7 @@
 // are compared without making texts of them. docs/formats/block.md, texts of kind 2.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -140,11 +141,9 @@ void TemplatedTexts::FindEqual(std::string_view text, Visit&& visit) const {
     any = any || equal;
   }
   if (!any) return;
-  if (parsed_.size() == 1 && wanted.size() == 1) {
-    for (std::size_t i = 0; i < count_; ++i) {
-      if (numbers_[0][i] == wanted[0]) visit(i);
-    }
-    return;
+  // Most searches for an id end here.
+  for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
+    if (std::ranges::find(numbers_[slot], wanted[slot]) == numbers_[slot].end()) return;
   }
   for (Walk walk(*this); !walk.done(); walk.Next()) {
     if (!is_wanted[walk.pattern()]) continue;

@@ -60,10 +60,13 @@ Result<const Block::ReadRows*> FragmentReader::Open(std::size_t index) {
   if (open_.size() >= kOpenMax) open_.clear();
   const Piece& piece = pieces_[index];
   const Block& block = *piece.in_block->block;
-  Block::ReadRows rows;
-  if (cache_ == nullptr) {
+  Block::ReadRows rows = piece.in_block->read;
+  if (rows.batch != nullptr) {
+    // The caller has them.
+  } else if (cache_ == nullptr) {
     FLUORO_TRY(rows, block.Rows(*piece.in_block->table, piece.rows));
   } else {
+    rows.begin = piece.rows.begin;
     FLUORO_TRY(rows.batch, block.RowGroup(*piece.in_block->table, piece.rows.group, cache_));
   }
   return &open_.try_emplace(index, std::move(rows)).first->second;
@@ -82,8 +85,7 @@ Result<void> FragmentReader::AppendKeys(std::size_t index, std::vector<model::Sp
   }
   if (pieces_.size() <= kOpenMax) {  // the spans are read from the same row groups next
     FLUORO_TRY(const auto* const rows, Open(index));
-    for (std::uint32_t i = 0; i < piece.count; ++i)
-      append(*rows->batch, piece.rows.begin - rows->first + i);
+    for (std::uint32_t i = 0; i < piece.count; ++i) append(*rows->batch, rows->begin + i);
     return {};
   }
   FLUORO_TRY(const auto group,
@@ -104,8 +106,7 @@ Result<FragmentReader::Row> FragmentReader::At(std::uint64_t number) {
     return Row{.ref = fragments_.head->rows[inside], .holder = nullptr};
   }
   FLUORO_TRY(const auto* const rows, Open(static_cast<std::size_t>(&piece - pieces_.data())));
-  return Row{.ref = {rows->batch.get(),
-                     piece.rows.begin - rows->first + static_cast<std::uint32_t>(inside)},
+  return Row{.ref = {rows->batch.get(), rows->begin + static_cast<std::uint32_t>(inside)},
              .holder = &rows->batch};
 }
 

@@ -20,6 +20,7 @@ struct Fragments {
     std::shared_ptr<Block> block;
     std::shared_ptr<const TraceTable> table;
     const TraceEntry* entry = nullptr;
+    Block::ReadRows read = {};  ///< its rows, if they were read already and stand in one row group
   };
   std::vector<InBlock> blocks;  ///< in order of sealing
   std::unique_ptr<TraceRows> head;
