@@ -9,6 +9,7 @@
 #include <boost/system/errc.hpp>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,7 +42,25 @@ struct BodySink {
     return true;
   }
 
+  /// Room for more of a body whose length is known, to be filled from its beginning on; empty:
+  /// there is no budget for it. What the client has sent already bounds what is taken for the rest.
+  [[nodiscard]] std::span<char> Room(std::size_t expected_bytes) {
+    if (filled == data.size()) {
+      const std::size_t wanted =
+          std::min(expected_bytes, std::max(filled * kGrowth, kKnownFirstBytes));
+      if (!charge.Grow(wanted - std::min(wanted, data.size()))) {
+        budget_full = true;
+        return {};
+      }
+      data.resize(wanted);
+    }
+    return std::span(data).subspan(filled);
+  }
+  std::size_t filled = 0;  ///< of `data`, by Room
+
   static constexpr std::size_t kFirstBytes = 16 << 10;
+  static constexpr std::size_t kKnownFirstBytes = 64 << 10;
+  static constexpr std::size_t kGrowth = 8;
 };
 
 /// Beast's Body concept over a BodySink; read only.

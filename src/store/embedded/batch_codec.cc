@@ -20,6 +20,7 @@ using model::SpanBatch;
 using model::TextRef;
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kHeadBytesMax = 128;
 
 bool IsTextType(AttributeType type) {
   return type == AttributeType::kString || type == AttributeType::kBytes ||
@@ -36,13 +37,18 @@ class PlaneWriter {
   void Put(std::size_t count, Get&& get) {
     static_assert(std::is_unsigned_v<Unsigned>);
     const std::size_t begin = out_.size();
-    out_.resize(begin + count * sizeof(Unsigned));
-    char* to = out_.data() + begin;
-    for (std::size_t i = 0; i < count; ++i) {
-      const Unsigned value = get(i);
-      for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane) {
-        to[plane * count + i] = static_cast<char>(value >> (8 * plane));
+    out_.resize(begin + count * sizeof(Unsigned));  // with zeros
+    char* const to = out_.data() + begin;
+    std::array<Unsigned, kChunk> values;
+    for (std::size_t first = 0; first < count; first += kChunk) {
+      const std::size_t chunk = std::min(kChunk, count - first);
+      Unsigned any = 0;
+      for (std::size_t i = 0; i < chunk; ++i) {
+        values[i] = get(first + i);
+        any = static_cast<Unsigned>(any | values[i]);
       }
+      for (std::size_t plane = 0; plane < sizeof(Unsigned) && any >> (8 * plane) != 0; ++plane)
+        PutPlane(values, chunk, 8 * plane, to + plane * count + first);
     }
   }
 
@@ -88,6 +94,18 @@ class PlaneWriter {
   }
 
  private:
+  static constexpr std::size_t kChunk = 256;
+
+  template <class Unsigned>
+  static void PutPlane(const std::array<Unsigned, kChunk>& values, std::size_t count,
+                       std::size_t shift, char* to) {
+    if (count == kChunk) {  // compiled to vectors
+      for (std::size_t i = 0; i < kChunk; ++i) to[i] = static_cast<char>(values[i] >> shift);
+      return;
+    }
+    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<char>(values[i] >> shift);
+  }
+
   std::string& out_;
 };
 
@@ -406,14 +424,17 @@ std::unexpected<Error> Bad(std::string what) {
 }  // namespace
 
 void EncodeBatch(const SpanBatch& batch, std::int64_t arrival_ns, std::string& out) {
+  const std::array<std::uint64_t, 8> counts{
+      batch.size(),       batch.resource_rows.size(), batch.scope_rows.size(), batch.events.size(),
+      batch.links.size(), batch.attributes.size(),    batch.keys.size(),       batch.arena.size()};
+  const CountedBatch counted(counts);
+  Sizer sizer;
+  ForEachColumn(counted, sizer);
+  out.reserve(out.size() + kHeadBytesMax + sizer.bytes + batch.arena.size());
   ByteWriter head(out);
   head.PutU8(kVersion);
   head.PutFixed64(static_cast<std::uint64_t>(arrival_ns));
-  for (const std::size_t count :
-       {batch.size(), batch.resource_rows.size(), batch.scope_rows.size(), batch.events.size(),
-        batch.links.size(), batch.attributes.size(), batch.keys.size(), batch.arena.size()}) {
-    head.PutVarint(count);
-  }
+  for (const std::uint64_t count : counts) head.PutVarint(count);
   ForEachColumn(batch, Encoder{PlaneWriter(out), out});
   out.append(batch.arena);
 }

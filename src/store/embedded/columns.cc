@@ -208,10 +208,21 @@ void TextColumn::Add(std::string_view text) {
     if (is_templated_) is_templated_ = templates_->Add(text);
     return;
   }
-  AddCoded(text);
+  AddBorrowed(text);
   const bool is_tried =
       codes_.size() == kTrial || (codes_.size() >= kLongTrial && bytes_.size() > kTrialBytesMax);
   if (is_tried && ends_.size() > codes_.size() / 8 * 7) TurnPlain();
+}
+
+std::uint32_t TextColumn::AddBorrowed(std::string_view text) {
+  const auto place = reinterpret_cast<std::uintptr_t>(text.data()) * 0x9e3779b97f4a7c15U;
+  Seen& seen = seen_[place >> 60];
+  if (seen.data == text.data() && seen.bytes == text.size() && seen.data != nullptr) {
+    codes_.push_back(seen.code);
+    return seen.code;
+  }
+  seen = {.data = text.data(), .bytes = text.size(), .code = AddCoded(text)};
+  return seen.code;
 }
 
 std::uint32_t TextColumn::AddCoded(std::string_view text) {
@@ -277,6 +288,7 @@ void TextColumn::Clear() {
   is_plain_ = false;
   is_templated_ = false;
   if (templates_ != nullptr) templates_->Clear();
+  seen_.fill({});
   codes_.clear();
   ends_.clear();
   rest_.clear();

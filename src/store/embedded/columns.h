@@ -11,6 +11,7 @@
 // The number of values is known to the reader.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -49,6 +50,8 @@ class TextColumn {
   TextColumn& operator=(TextColumn&&) noexcept;
   /// The text must stay where it is until Encode or Clear.
   void Add(std::string_view text);
+  /// As Add and AddCoded at once: borrowed, and never plain.
+  std::uint32_t AddBorrowed(std::string_view text);
   /// As Add, but the text is copied; for columns to which nothing else is added. Returns the code:
   /// equal texts have equal codes, counted up from 0.
   std::uint32_t AddCoded(std::string_view text);
@@ -61,6 +64,12 @@ class TextColumn {
   void Clear();
 
  private:
+  // A text that was added from the same place: batches share the texts that repeat in them.
+  struct Seen {
+    const char* data = nullptr;
+    std::size_t bytes = 0;
+    std::uint32_t code = 0;
+  };
   void Grow();
   void TurnPlain();
   void EncodePlain(std::string& out) const;
@@ -71,6 +80,7 @@ class TextColumn {
   std::vector<std::uint64_t> ends_;     ///< of each entry in bytes_
   std::vector<std::uint64_t> slots_;    ///< hash: 32 bits, code + 1: 32 bits; 0: free
   std::string bytes_;
+  std::array<Seen, 16> seen_{};
   std::unique_ptr<TemplateColumn> templates_;  ///< of the texts, if plain and it is_templated_
   bool is_templated_ = false;
 };

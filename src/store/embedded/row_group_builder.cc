@@ -536,7 +536,7 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
   FLUORO_CHECK_OK(put(RowColumn::kDurations, 0, [&](std::string& out) { s.Durations(out); }));
   FLUORO_CHECK_OK(put(RowColumn::kNames, 0, [&](std::string& out) {
     for (const State::Row& row : s.rows)
-      s.names.AddCoded(row.batch->Text(row.batch->names[row.row]));
+      s.names.AddBorrowed(row.batch->Text(row.batch->names[row.row]));
     s.names.Encode(out);
   }));
   s.CollectOperations(operations);

@@ -52,16 +52,16 @@ std::unexpected<Error> Bad(const char* what) {
 }  // namespace
 
 bool TextCutter::Cut(std::string_view text) {
-  pattern_.clear();
+  bytes_ = 0;
   count_ = 0;
   if (text.size() > kCutTextBytesMax) return false;
   std::size_t at = 0;
   while (at < text.size()) {
-    const std::size_t begin = at;
-    while (at < text.size() && Digit(text[at]) == kOther) ++at;
-    pattern_.append(text, begin, at - begin);
-    if (at == text.size()) break;
-    if (Digit(text[at]) == kSlotByte) return false;
+    if (const std::uint8_t digit = Digit(text[at]); digit >= 16) {
+      if (digit == kSlotByte) return false;
+      Put(text[at++]);
+      continue;
+    }
     std::size_t end = at;
     bool has_digit = false;
     bool has_letter = false;
@@ -74,7 +74,7 @@ bool TextCutter::Cut(std::string_view text) {
     std::string_view run = text.substr(at, end - at);
     at = end;
     if (!has_digit) {
-      pattern_.append(run);
+      Put(run);
       continue;
     }
     const bool is_hex = has_letter && run.size() >= kHexDigitsMin;
@@ -96,7 +96,7 @@ bool TextCutter::CutUuid(std::string_view text) {
       digits[count++] = text[i];
     }
   }
-  pattern_.push_back(static_cast<char>(TextSlot::kUuid));
+  Put(TextSlot::kUuid);
   Add(HexNumber({digits.data(), 16}));
   Add(HexNumber({digits.data() + 16, 16}));
   return true;
@@ -104,12 +104,12 @@ bool TextCutter::CutUuid(std::string_view text) {
 
 std::size_t TextCutter::CutHex(std::string_view run) {
   if (count_ == kTextSlotsMax) {
-    pattern_.append(run);
+    Put(run);
     return run.size();
   }
   const std::string_view digits = run.substr(0, kHexDigitsMax);
-  pattern_.push_back(static_cast<char>(TextSlot::kHex));
-  pattern_.push_back(static_cast<char>(digits.size()));
+  Put(TextSlot::kHex);
+  Put(static_cast<char>(digits.size()));
   Add(HexNumber(digits));
   return digits.size();
 }
@@ -121,14 +121,14 @@ std::size_t TextCutter::CutDigits(std::string_view run) {
   while (bytes < run.size() && (Digit(run[bytes]) < 10) == is_number) ++bytes;
   const std::string_view digits = run.substr(0, bytes);
   if (!is_number || bytes > kDigitsMax || count_ == kTextSlotsMax) {
-    pattern_.append(digits);
+    Put(digits);
     return bytes;
   }
   if (digits[0] == '0' && bytes > 1) {
-    pattern_.push_back(static_cast<char>(TextSlot::kPadded));
-    pattern_.push_back(static_cast<char>(bytes));
+    Put(TextSlot::kPadded);
+    Put(static_cast<char>(bytes));
   } else {
-    pattern_.push_back(static_cast<char>(TextSlot::kNumber));
+    Put(TextSlot::kNumber);
   }
   Add(DecimalNumber(digits));
   return bytes;

@@ -35,18 +35,25 @@ class TextCutter {
  public:
   /// False: this text cannot be cut.
   bool Cut(std::string_view text);
-  [[nodiscard]] std::string_view pattern() const { return pattern_; }
+  [[nodiscard]] std::string_view pattern() const { return {pattern_.data(), bytes_}; }
   [[nodiscard]] std::span<const std::uint64_t> numbers() const {
     return std::span(numbers_).first(count_);
   }
 
  private:
   void Add(std::uint64_t number) { numbers_[count_++] = number; }
+  void Put(char c) { pattern_[bytes_++] = c; }
+  void Put(TextSlot slot) { Put(static_cast<char>(slot)); }
+  void Put(std::string_view text) {
+    for (const char c : text) Put(c);
+  }
   bool CutUuid(std::string_view text);
   std::size_t CutHex(std::string_view run);
   std::size_t CutDigits(std::string_view run);
 
-  std::string pattern_;
+  // A slot takes no more bytes than its number has, or one more.
+  std::array<char, kCutTextBytesMax + kTextSlotsMax> pattern_;
+  std::size_t bytes_ = 0;
   std::array<std::uint64_t, kTextSlotsMax> numbers_{};
   std::size_t count_ = 0;
 };

@@ -13,6 +13,9 @@
 namespace fluoro::store {
 namespace {
 
+// The log is written once and seldom read: a fifth more bytes for a third of the time.
+constexpr int kLz4Acceleration = 12;
+
 constexpr std::uint64_t kHeaderMagic = 0x314c4157'524f4c46ULL;  // "FLORWAL1"
 constexpr std::uint32_t kFrameMagic = 0x4d415246U;              // "FRAM"
 constexpr std::uint16_t kMajor = 1;
@@ -155,13 +158,16 @@ Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw) {
   EncodedRecord record;
   record.type = type;
   record.raw = static_cast<std::uint32_t>(raw.size());
-  record.body.resize(static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size()))));
-  const int stored =
-      LZ4_compress_default(raw.data(), record.body.data(), static_cast<int>(raw.size()),
-                           static_cast<int>(record.body.size()));
+  int stored = 0;
+  record.body.resize_and_overwrite(
+      static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size()))),
+      [&](char* to, std::size_t bytes) {
+        stored = LZ4_compress_fast(raw.data(), to, static_cast<int>(raw.size()),
+                                   static_cast<int>(bytes), kLz4Acceleration);
+        return static_cast<std::size_t>(std::max(stored, 0));
+      });
   if (stored > 0 && static_cast<std::size_t>(stored) < raw.size()) {
     record.codec = FrameCodec::kLz4;
-    record.body.resize(static_cast<std::size_t>(stored));
   } else {
     record.body.assign(raw);
   }
