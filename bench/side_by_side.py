@@ -82,7 +82,8 @@ class ClickHouse:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / "peers/clickhouse" / name, self.folder)
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=self.folder, check=False)
+        # Not `npm ci`: newer ones want every platform's engine in the lock file, which holds the hash of the one that is used.
+        done = subprocess.run(["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=self.folder, check=False)
         if done.returncode == 0:
             stamp.write_text(wanted)
         return done.returncode == 0

@@ -201,16 +201,27 @@ KeyId Rollup::Sink::Key(KeyId id) {
   return key_ids_[id] - 1;
 }
 
-std::uint32_t Rollup::Sink::SeriesOf(const Series& theirs) {
+Cell& Rollup::Sink::CellOf(const Series& theirs, std::int64_t ns) {
   if (known_.empty()) known_.resize(kKnown);
   Known& known = known_[SeriesHash()(theirs) % kKnown];
   if (known.number_plus_one == 0 || known.theirs != theirs) {
     Series ours = theirs;
     ours.to = Key(theirs.to);
     if (theirs.kind != SeriesKind::kNode) ours.from = Key(theirs.from);
+    if (theirs.kind == SeriesKind::kAlias) ours.alias = Text(theirs.alias);
     known = {.theirs = theirs, .number_plus_one = rollup_.FindSeries(ours) + 1};
   }
-  return known.number_plus_one - 1;
+  const std::uint32_t period = rollup_.PeriodAt(ns);
+  if (known.cell_plus_one != 0 && known.period == period)
+    return rollup_.cells_[known.cell_plus_one - 1];
+  Cell& cell = rollup_.At(ns, known.number_plus_one - 1);
+  const auto index = static_cast<std::uint32_t>(&cell - rollup_.cells_.data());
+  // What had no place may find one later.
+  if (rollup_.places_[index].series == known.number_plus_one - 1) {
+    known.period = period;
+    known.cell_plus_one = index + 1;
+  }
+  return cell;
 }
 
 TextId Rollup::Sink::Text(TextId id) {
@@ -245,10 +256,9 @@ void Rollup::Sink::Count(Cell& cell, const Measured& measured, std::int64_t sign
 void Rollup::Sink::Add(const NodeSample& sample) {
   if (!Wants(sample.measured)) return;
   Follow();
-  const std::uint32_t series = SeriesOf({.kind = SeriesKind::kNode, .to = sample.key});
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  Cell& cell = rollup_.At(instant_ns, series);
+  Cell& cell = CellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
   Count(cell, sample.measured, sign_);
   if (!sample.inferred) cell.real += sign_;
   if (sample.measured.in_progress) return;
@@ -271,7 +281,7 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
                 .to = sample.to};
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  Cell& cell = rollup_.At(instant_ns, SeriesOf(series));
+  Cell& cell = CellOf(series, instant_ns);
   Count(cell, sample.measured, sign_);
   if (!sample.to_inferred) cell.real += sign_;
   if (!sample.from_inferred) cell.from_real += sign_;
@@ -287,10 +297,8 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
   }
   if (sample.alias == 0) return;
   series.kind = SeriesKind::kAlias;
-  series.alias = Text(sample.alias);
-  series.from = Key(sample.from);
-  series.to = Key(sample.to);
-  rollup_.At(instant_ns, rollup_.FindSeries(series)).seen += sign_;
+  series.alias = sample.alias;
+  CellOf(series, instant_ns).seen += sign_;
 }
 
 }  // namespace fluoro::rollup

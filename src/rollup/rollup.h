@@ -89,8 +89,8 @@ class Rollup {
     KeyId Key(KeyId id);
     TextId Text(TextId id);
     void Follow();
-    /// Our number of a node's or edge's series, whose keys are theirs.
-    std::uint32_t SeriesOf(const Series& theirs);
+    /// The cell of a series, whose keys and texts are theirs.
+    Cell& CellOf(const Series& theirs, std::int64_t ns);
     static void Count(Cell& cell, const Measured& measured, std::int64_t sign);
 
     Rollup& rollup_;
@@ -103,6 +103,8 @@ class Rollup {
     struct Known {
       Series theirs;
       std::uint32_t number_plus_one = 0;
+      std::uint32_t period = 0;
+      std::uint32_t cell_plus_one = 0;  ///< in that period
     };
     static constexpr std::size_t kKnown = 4'096;
     std::vector<Known> known_;  ///< by hash; a later one takes the place of an earlier
