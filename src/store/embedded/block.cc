@@ -287,6 +287,9 @@ std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group
     }
     row = to;
   };
+  runs.reserve(table.traces.size() * (end_row - first_row) /
+                   std::max<std::uint64_t>(group_ends_.back(), 1) +
+               16);
   for (std::size_t run = FirstRunOf(table, group); run < table.traces.size(); ++run) {
     const TraceEntry& trace = table.AtRun(run);
     if (trace.first_row >= end_row) break;

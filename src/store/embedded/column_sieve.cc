@@ -113,8 +113,7 @@ class ColumnSieve {
       if (shapes.texts.Entry(i).size() % sizeof(std::uint32_t) != 0)
         return Fail(ErrorCode::kCorruption, "row group: a shape ends inside a number");
     }
-    shapes.owners_of.resize(shapes.texts.entries.size());
-    for (std::size_t i = 0; i < shapes.owners; ++i) ++shapes.owners_of[shapes.texts.CodeOf(i)];
+    shapes.owners_of = shapes.texts.Uses(shapes.owners);
     FLUORO_TRY(const ByteReader overflow, Column(RowColumn::kOverflow, index));
     shapes.overflow = overflow.left() > 0;
     known = std::move(shapes);

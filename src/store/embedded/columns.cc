@@ -82,9 +82,15 @@ Result<void> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
     std::fill(values.begin(), values.end(), low);
     return {};
   }
-  char padded[kGroup * 8 + 16] = {};
+  if (width == 64) {  // ids
+    std::memcpy(values.data(), bits.data(), bits.size());
+    for (std::uint64_t& value : values) value += low;
+    return {};
+  }
+  char padded[kGroup * 8 + 16];
   std::memcpy(padded, bits.data(), bits.size());
-  const std::uint64_t mask = width == 64 ? UINT64_MAX : (std::uint64_t{1} << width) - 1;
+  std::memset(padded + bits.size(), 0, 16);
+  const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
   std::size_t bit = 0;
   for (std::uint64_t& value : values) {
     std::uint64_t word = 0;

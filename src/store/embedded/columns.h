@@ -102,6 +102,14 @@ struct CodedTexts {
   [[nodiscard]] std::size_t CodeOf(std::size_t value) const {
     return codes.empty() ? value : codes[value];
   }
+  /// How many of `count` values each entry is.
+  [[nodiscard]] std::vector<std::uint64_t> Uses(std::size_t count) const {
+    if (codes.empty()) return std::vector<std::uint64_t>(entries.size(), 1);
+    if (entries.size() == 1) return {count};
+    std::vector<std::uint64_t> uses(entries.size());
+    for (const std::uint64_t code : codes) ++uses[code];
+    return uses;
+  }
 };
 /// `count` values; the result borrows from the reader's bytes. Errors: kCorruption, kUnsupported.
 Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count);

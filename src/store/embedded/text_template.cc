@@ -195,8 +195,7 @@ Result<TemplatedTexts> TemplatedTexts::Decode(ByteReader& in, std::size_t count)
     FLUORO_TRY(auto parsed, Parse(texts.patterns_.Entry(i)));
     texts.parsed_.push_back(std::move(parsed));
   }
-  std::vector<std::uint64_t> uses(patterns);
-  for (std::size_t i = 0; i < count; ++i) ++uses[texts.patterns_.CodeOf(i)];
+  const std::vector<std::uint64_t> uses = texts.patterns_.Uses(count);
   FLUORO_TRY(const std::uint64_t slots, in.TakeCount(kTextSlotsMax));
   texts.numbers_.resize(slots);
   for (std::size_t slot = 0; slot < slots; ++slot) {
