@@ -98,6 +98,44 @@ INSTANTIATE_TEST_SUITE_P(All, PowerLossTest,
                                            LossCase{"KeepAll", PowerLoss::kKeepAll, 1}),
                          [](const auto& loss) { return loss.param.name; });
 
+// With encryption: keys are changed on the way and data keys wrapped anew.
+TEST_F(CrashTest, AfterEveryCallNothingEncryptedIsLost) {
+  const auto run = [](Machine& machine, Ledger& ledger) {
+    machine.Encrypt();
+    RunWorkload(machine, ledger);
+  };
+  std::uint64_t changes = 0;
+  {
+    Machine machine;
+    Ledger ledger;
+    const Counter rewraps = SharedMetrics().GetCounter("fluoro_store_rewraps_total", "");
+    const double before = rewraps.value();
+    run(machine, ledger);
+    changes = machine.fs.changes();
+    EXPECT_GT(rewraps.value(), before);
+    EXPECT_EQ(Joined(CheckDisk(machine, ledger)), "");
+  }
+  for (std::uint64_t call = 1; call <= changes; ++call) {
+    for (const PowerLoss loss : {PowerLoss::kDropAll, PowerLoss::kTearWrites}) {
+      Machine machine;
+      Ledger ledger;
+      machine.fs.CrashAfter(call);
+      run(machine, ledger);
+      machine.fs.Restart(loss, RunSeed() + call);
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
+          << "crash after call " << call << ", FLUORO_SEED=" << RunSeed();
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "second start, call " << call;
+    }
+    Machine machine;
+    Ledger ledger;
+    machine.fs.FailChange(call, call % 2 == 0 ? FaultyFs::Fault::kIo : FaultyFs::Fault::kTornWrite,
+                          false);
+    run(machine, ledger);
+    machine.fs.ClearFaults();
+    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "failure of call " << call;
+  }
+}
+
 TEST_F(CrashTest, TakingTheSyncOutIsNoticed) {
   const std::uint64_t changes = WorkloadChanges();
   std::uint64_t noticed = 0;

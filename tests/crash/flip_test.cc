@@ -18,11 +18,14 @@ namespace {
 constexpr std::uint64_t kFlips = 1'000'000;
 constexpr std::uint64_t kWholeStores = 20'000;
 
-class FlipTest : public ::testing::Test {
+// Without encryption, and with it: then there are fewer flips.
+class FlipTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     log::SetLevel(log::Level::kOff);
     Machine machine;
+    if (GetParam()) machine.Encrypt();
+    keys_ = machine.options.keys;
     RunWorkload(machine, ledger_);
     // Something in the head, so that the log holds live records; and a list of deletions.
     auto store = *machine.Open();
@@ -35,6 +38,10 @@ class FlipTest : public ::testing::Test {
       ledger_.Sent(spans, Ledger::Fate::kDone);
       if (i == 2) {
         ASSERT_TRUE(store->SealAll());
+        if (GetParam()) {
+          ASSERT_TRUE(store->SetWrappingKey("b"));
+          ASSERT_TRUE(store->RunMaintenance());
+        }
       }
     }
     const std::vector ids{store::testing::MakeTraceId(31)};
@@ -53,9 +60,9 @@ class FlipTest : public ::testing::Test {
     std::unique_ptr<FaultyFs> fs;
   };
   /// Files that are called damaged.
-  static std::vector<std::string> Problems(OneFile& file) {
+  [[nodiscard]] std::vector<std::string> Problems(OneFile& file) const {
     std::vector<std::string> named;
-    const auto report = store::VerifyFolder(*file.fs, "data");
+    const auto report = store::VerifyFolder(*file.fs, "data", keys_.get());
     if (!report) return {report.error().message};
     for (const auto& item : report->items) {
       if (!item.problem.empty()) named.push_back("data/" + item.file);
@@ -63,6 +70,13 @@ class FlipTest : public ::testing::Test {
     return named;
   }
 
+  [[nodiscard]] static std::uint64_t Flips(std::uint64_t count) {
+    return Cases(GetParam() ? count / 5 : count);
+  }
+  // Log, block, deletions, FORMAT; and wrapped keys.
+  [[nodiscard]] static std::size_t Kinds() { return GetParam() ? 5 : 4; }
+
+  std::shared_ptr<crypto::Keyring> keys_;
   Ledger ledger_;
   std::map<std::string, std::string> disk_;
 };
@@ -70,7 +84,7 @@ class FlipTest : public ::testing::Test {
 // The file with one bit inverted is read as `fluoro verify` reads it: by the reader that questions
 // use, section by section and frame by frame. Each file lies in a folder of its own, so that a flip
 // costs the reading of one file.
-TEST_F(FlipTest, EveryFlipIsFound) {
+TEST_P(FlipTest, EveryFlipIsFound) {
   std::vector<OneFile> files;
   for (const auto& [path, content] : disk_) {
     if (content.empty()) continue;  // LOCK
@@ -84,7 +98,7 @@ TEST_F(FlipTest, EveryFlipIsFound) {
   }
   Rng rng(CaseSeed(1));
   std::map<std::string, std::uint64_t> kinds;
-  const std::uint64_t flips = Cases(kFlips);
+  const std::uint64_t flips = Flips(kFlips);
   std::uint64_t unfound = 0;
   for (std::uint64_t flip = 0; flip < flips && unfound < 10; ++flip) {
     OneFile& file = files[rng.Below(files.size())];
@@ -107,15 +121,16 @@ TEST_F(FlipTest, EveryFlipIsFound) {
     std::printf(" %s %llu", kind == "RMAT" ? "FORMAT" : kind.c_str(),
                 static_cast<unsigned long long>(count));
   std::printf("; seed %llu\n", static_cast<unsigned long long>(CaseSeed(1)));
-  EXPECT_EQ(kinds.size(), 4U);  // log, block, deletions, FORMAT
+  EXPECT_EQ(kinds.size(), Kinds());
 }
 
-TEST_F(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
+TEST_P(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
   Rng rng(CaseSeed(2));
   Machine machine;
+  machine.options.keys = keys_;
   std::map<std::string, std::uint64_t> kinds;
   std::uint64_t lost = 0;
-  for (std::uint64_t flip = 0; flip < Cases(kWholeStores); ++flip) {
+  for (std::uint64_t flip = 0; flip < Flips(kWholeStores); ++flip) {
     auto file = std::next(disk_.begin(), static_cast<std::ptrdiff_t>(rng.Below(disk_.size())));
     if (file->second.empty()) continue;  // LOCK
     const std::string path = file->first;
@@ -124,7 +139,7 @@ TEST_F(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
         rng.Chance(0.5) ? std::min<std::uint64_t>(file->second.size(), 6'000) : file->second.size();
     machine.fs.Load(disk_);
     machine.fs.FlipBit(path, rng.Below(bytes * 8));
-    const auto report = store::VerifyFolder(machine.fs, "data");
+    const auto report = store::VerifyFolder(machine.fs, "data", keys_.get());
     ASSERT_TRUE(report) << path;
     bool named = false;
     for (const auto& item : report->items) {
@@ -146,9 +161,13 @@ TEST_F(FlipTest, EveryFlipIsFoundAndTheRestAnswers) {
     lost += missing > 0 ? 1U : 0U;
     ++kinds[path.substr(path.size() - 4)];
   }
-  EXPECT_GE(kinds.size(), 4U);  // log, block, deletions, FORMAT
+  EXPECT_GE(kinds.size(), Kinds());
   EXPECT_GT(lost, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(All, FlipTest, ::testing::Values(false, true), [](const auto& encrypted) {
+  return std::string(encrypted.param ? "Encrypted" : "Plain");
+});
 
 }  // namespace
 }  // namespace fluoro::crash

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <set>
 
 #include "store/testing.h"
 
@@ -37,6 +38,9 @@ class RandomRun {
     store.retention_ns = kRetentionNs;
     // Now and then so little memory that the head seals early and replay seals on the way.
     if (rng_.Chance(0.3)) store.memory_bytes = 400'000;
+    // None of the runs that are kept since they failed once is among these.
+    encrypts_ = options.seed % 7 == 2;
+    if (encrypts_) machine_.options.keys = MakeKeys("ab");
   }
 
   std::vector<std::string> All() {
@@ -44,6 +48,7 @@ class RandomRun {
     for (std::uint64_t life = 1 + rng_.Below(kLivesMax); life > 0; --life) {
       Live();
       LosePower();
+      if (encrypts_ && rng_.Chance(0.6)) LiveWithoutAKey();
       CutRecoveries();
       if (auto wrong = CheckAndSettle(); !wrong.empty()) return wrong;
     }
@@ -57,6 +62,7 @@ class RandomRun {
   // The power goes after some call, at the latest after the last step.
   void Live() {
     machine_.fs.CrashAfter(1 + rng_.Below(kCallsMax));
+    deleted_.clear();
     if (!store_) {
       if (auto opened = machine_.Open()) store_ = *std::move(opened);
     }
@@ -64,6 +70,17 @@ class RandomRun {
       if (options_.fail_calls && rng_.Chance(0.3)) FailACall();
       Step();
     }
+  }
+
+  // The store goes on although it cannot read all that is there; then the power goes again.
+  void LiveWithoutAKey() {
+    machine_.options.keys = MakeKeys(rng_.Chance(0.5) ? "a" : "b");
+    misses_key_ = true;
+    Note("a key is missing");
+    if (auto opened = machine_.Open()) store_ = *std::move(opened);
+    for (std::uint64_t step = 1 + rng_.Below(kStepsMax / 2); step > 0 && !Off(); --step) Step();
+    if (!Off() && rng_.Chance(0.3)) Reopen();
+    LosePower();
   }
 
   // One call that is near fails, once.
@@ -88,11 +105,14 @@ class RandomRun {
   }
 
   void Step() {
+    if (encrypts_ && rng_.Chance(0.1)) return ChangeKey();
     const std::uint64_t dice = rng_.Below(100);
     if (dice < 48) return Append();
     if (dice < 60) return Seal();
     if (dice < 78) return Maintain();
     if (dice < 88) return Delete();
+    // What is dropped for its age may return with a key that was missing, and go again.
+    if (dice < 93 && misses_key_) return Append();
     if (dice < 91) return DropBefore();
     if (dice < 93) return Expire();
     Reopen();
@@ -102,7 +122,9 @@ class RandomRun {
     std::vector<model::Span> spans;
     const std::uint64_t traces = 1 + rng_.Below(4);
     for (std::uint64_t i = 0; i < traces; ++i) {
-      const std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
+      std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
+      // Its deletion may stand in a log file without a key, and would take new spans along.
+      if (misses_key_ && deleted_.contains(trace)) trace = ++newest_trace_;
       const std::uint64_t count = rng_.Chance(0.06) ? 20 + rng_.Below(50) : 1 + rng_.Below(3);
       for (std::uint64_t n = 0; n < count; ++n) {
         auto span = store::testing::RandomSpan(rng_, MakeTraceId(trace), ++spans_);
@@ -135,7 +157,9 @@ class RandomRun {
   void Delete() {
     std::vector<model::TraceId> ids;
     for (std::uint64_t i = 1 + rng_.Below(3); i > 0; --i) {
-      ids.push_back(MakeTraceId(newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces))));
+      const std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
+      ids.push_back(MakeTraceId(trace));
+      deleted_.insert(trace);
     }
     const auto deleted = store_->Delete(ids);
     for (const model::TraceId& id : ids)
@@ -164,10 +188,25 @@ class RandomRun {
   void Reopen() {
     if (rng_.Chance(0.5)) (void)store_->Close();
     store_.reset();
+    if (encrypts_) ChangeKeys();
     Note("reopen");
     ++counts_.reopens;
     if (machine_.fs.crashed()) return;
     if (auto opened = machine_.Open()) store_ = *std::move(opened);
+  }
+
+  void ChangeKey() {
+    constexpr std::string_view kNames[] = {"a", "b", ""};
+    const std::string_view name = kNames[rng_.Below(std::size(kNames))];
+    Note("key " + std::string(name) + ": " + Outcome(store_->SetWrappingKey(name)));
+  }
+  // Of the next start: now and then one is missing, and what it encrypted with it.
+  void ChangeKeys() {
+    constexpr std::string_view kNames[] = {"ab", "ba", "a", "b"};
+    const std::string_view names = kNames[rng_.Below(std::size(kNames))];
+    machine_.options.keys = MakeKeys(names);
+    misses_key_ = names.size() == 1;
+    Note("keys " + std::string(names));
   }
 
   // The power goes now if it has not, and comes back. Or the process alone ends, once or a few
@@ -190,6 +229,8 @@ class RandomRun {
   }
 
   void CutRecoveries() {
+    if (encrypts_) machine_.options.keys = MakeKeys("ab");
+    misses_key_ = false;
     if (rng_.Chance(0.4)) return;
     std::uint64_t in_a_row = 0;
     for (std::uint64_t i = 1 + rng_.Below(kRecoveriesCutMax); i > 0; --i) {
@@ -237,6 +278,9 @@ class RandomRun {
   std::vector<model::TraceId> may_expire_;
   std::uint64_t spans_ = 0;
   std::uint64_t newest_trace_ = 1;
+  bool encrypts_ = false;
+  bool misses_key_ = false;
+  std::set<std::uint64_t> deleted_;  // in this life
 };
 
 }  // namespace

@@ -29,6 +29,19 @@ Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
   return store::OpenEmbeddedStore(fs, clock, SharedMetrics(), options);
 }
 
+std::shared_ptr<crypto::Keyring> MakeKeys(std::string_view names) {
+  auto keys = std::make_shared<crypto::Keyring>();
+  for (const char name : names) {
+    std::array<std::uint8_t, crypto::kKeyBytes> bytes{};
+    bytes.fill(static_cast<std::uint8_t>(name));
+    (void)keys->Add(std::string(1, name), crypto::Secret(bytes));
+  }
+  (void)keys->Use(names.substr(0, 1));
+  return keys;
+}
+
+void Machine::Encrypt() { options.keys = MakeKeys("ab"); }
+
 std::string Joined(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -42,7 +55,7 @@ std::vector<std::string> CheckDisk(Machine& machine, const Ledger& ledger) {
   if (auto closed = (*store)->Close(); !closed)
     wrong.push_back("closing failed: " + closed.error().message);
   store->reset();
-  const auto report = store::VerifyFolder(machine.fs, "data");
+  const auto report = store::VerifyFolder(machine.fs, "data", machine.options.keys.get());
   if (!report) return {"verify failed: " + report.error().message};
   for (const auto& item : report->items) {
     if (!item.problem.empty()) wrong.push_back("verify: " + item.file + ": " + item.problem);
@@ -66,7 +79,8 @@ class Run {
     Append({7, 8, 9, 7});
     Delete({2, 8});
     machine_.clock.Advance(11 * kNsPerSecond);
-    Maintain();
+    WrapBy("b");
+    Maintain();       // wraps what there is anew
     Append({2, 10});  // again after its deletion
     Reopen();
     Append({10, 11});
@@ -77,7 +91,9 @@ class Run {
     Maintain();  // merges what was sealed so far, without what was deleted
     Delete({7});
     Append({7, 20});
+    WrapBy("");  // from here on without encryption
     Seal();
+    WrapBy("a");
     machine_.clock.Advance(60 * kNsPerSecond);
     Maintain();  // merges again, to the next level
     Append({12});
@@ -136,6 +152,9 @@ class Run {
     const auto spans = MakeSpans(traces, 2);
     Send(spans);
     Send(spans);
+  }
+  void WrapBy(std::string_view key) {
+    if (!Off() && machine_.options.keys) (void)store_->SetWrappingKey(key);
   }
   void Seal() {
     if (!Off()) (void)store_->SealAll();

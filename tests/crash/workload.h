@@ -22,6 +22,9 @@ struct Machine {
   ManualClock clock{1'700'010'000'000'000'000};
   store::EmbeddedOptions options = SmallOptions();
 
+  /// Encrypts from now on, under the first of the keys "a" and "b".
+  void Encrypt();
+
   Result<std::unique_ptr<store::EmbeddedStore>> Open();
 };
 
@@ -33,6 +36,9 @@ std::string Joined(const std::vector<std::string>& lines);
 
 /// Of all machines: making a registry takes longer than a run.
 Metrics& SharedMetrics();
+
+/// Keys "a" and "b", or one of them; the first named is in use.
+std::shared_ptr<crypto::Keyring> MakeKeys(std::string_view names);
 
 /// Runs the workload, noting in the ledger what was answered. With `stop_on_crash` it ends where
 /// the power went; without it goes on through single failures.

@@ -12,7 +12,7 @@ import sys
 # Lower number = lower layer. A module may use modules of a lower layer, and the same-layer ones named in SIDEWAYS.
 LAYERS = {
     "base": 0,
-    "model": 1, "net": 1,
+    "crypto": 1, "model": 1, "net": 1,
     "codec": 2, "propagation": 2, "sampling": 2, "genai": 2, "rollup": 2,
     "query": 3,
     "store": 4,

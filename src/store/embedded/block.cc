@@ -60,7 +60,7 @@ Error Block::Named(Error error) const {
 }
 
 Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::string path,
-                                           std::uint64_t id) {
+                                           std::uint64_t id, const crypto::Keyring* keys) {
   FLUORO_TRY(const auto file, fs.Open(path, Fs::OpenMode::kRead));
   std::shared_ptr<Block> block(new Block(fs, cache, std::move(path)));
   const auto load = [&]() -> Result<void> {
@@ -83,6 +83,13 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
     if (FooterSum(footer, trailer) != trailer.sum) {
       return Fail(ErrorCode::kCorruption, "the footer's sum is wrong");
     }
+    if (trailer.major == kEncryptedBlockMajor) {
+      FLUORO_CHECK_OK(block->FindKey(*file, keys));
+      if (auto opened =
+              block->cipher_->Open(trailer.offset, WhatFooterIs(block->header_, trailer), footer);
+          !opened)
+        return std::unexpected(std::move(opened).error().With("the footer"));
+    }
     FLUORO_TRY(block->meta_, DecodeFooter(footer, trailer.offset));
     if (block->meta_.id != id) return Fail(ErrorCode::kCorruption, "it is another block's file");
     std::uint64_t rows = 0;
@@ -97,6 +104,42 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
   if (auto loaded = load(); !loaded)
     return std::unexpected(block->Named(std::move(loaded).error()));
   return block;
+}
+
+// The data key, wrapped in the file beside the block or, first, in the block.
+Result<void> Block::FindKey(const File& file, const crypto::Keyring* keys) {
+  FLUORO_TRY(header_, file.ReadAt(0, kEncryptedBlockHeaderBytes));
+  FLUORO_TRY(const EncryptedBlockHeader header, DecodeBlockHeader(header_));
+  first_nonce_ = header.envelope.nonce;
+  const auto take = [&](const crypto::Envelope& envelope) -> Result<void> {
+    FLUORO_TRY(cipher_, FileCipher::Of(keys, envelope, FileKind::kBlock, header.id));
+    SetKeyName(envelope.key_name);
+    return {};
+  };
+  const std::string beside = ParentPath(path()) + "/" + RewrapFileName(header.id);
+  if (!fs_.Exists(beside)) return take(header.envelope);
+  const auto content = ReadFile(fs_, beside);
+  const auto rewrap = content ? DecodeRewrap(*content) : std::unexpected(content.error());
+  if (!rewrap && rewrap.error().code == ErrorCode::kIo) return std::unexpected(rewrap.error());
+  // One of another block of that number says nothing of this one.
+  if (!rewrap || rewrap->first_nonce != first_nonce_) return take(header.envelope);
+  auto taken = take(rewrap->envelope);
+  if (!taken && take(header.envelope)) return {};
+  return taken;
+}
+
+std::string Block::key_name() const {
+  MutexLock lock(mutex_);
+  return key_name_;
+}
+
+void Block::SetKeyName(std::string name) {
+  MutexLock lock(mutex_);
+  key_name_ = std::move(name);
+}
+
+Rewrap Block::WrapAgain(const crypto::Keyring::NamedKey& key) const {
+  return {.first_nonce = first_nonce_, .envelope = cipher_->WrapAgain(key)};
 }
 
 Block::~Block() {
@@ -136,9 +179,21 @@ Result<std::unique_ptr<File>> Block::OpenFile() const {
 
 Result<std::string> Block::ReadSection(const File& file, const Section& section) const {
   FLUORO_TRY(std::string stored, file.ReadAt(section.offset, section.stored));
-  FLUORO_CHECK_OK(CheckSum(section, stored));
+  FLUORO_CHECK_OK(OpenSection(section, stored));
   if (section.codec == SectionCodec::kNone && section.raw == stored.size()) return stored;
   return Inflate(stored, section);
+}
+
+// What is stored becomes what was compressed.
+Result<void> Block::OpenSection(const Section& section, std::string& stored) const {
+  FLUORO_CHECK_OK(CheckSum(section, stored));
+  if (cipher_ == nullptr) return {};
+  if (auto opened = cipher_->Open(section.offset, WhatSectionIs(section), stored); !opened) {
+    return std::unexpected(std::move(opened).error().With(
+        "section type " + std::to_string(static_cast<int>(section.type)) + ", row group " +
+        std::to_string(section.row_group) + ", column " + std::to_string(section.column)));
+  }
+  return {};
 }
 
 Result<void> Block::CheckSum(const Section& section, std::string_view stored) const {
@@ -320,17 +375,34 @@ Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
 }
 
 Result<Block::StoredGroup> Block::ReadStoredOf(const File& file, std::uint32_t group) const {
-  StoredGroup stored{.bytes = {}, .sections = SectionsOf(group)};
-  if (stored.sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
-  std::uint64_t end = stored.offset = stored.sections.front().offset;
-  for (const Section& section : stored.sections) {
+  const std::span<const Section> sections = SectionsOf(group);
+  if (sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
+  const std::uint64_t begin = sections.front().offset;
+  std::uint64_t end = begin;
+  for (const Section& section : sections) {
     if (section.row_group != group || section.offset != end)
       return Fail(ErrorCode::kCorruption, "its columns do not stand together");
     end += section.stored;
   }
-  FLUORO_TRY(stored.bytes, file.ReadAt(stored.offset, end - stored.offset));
-  for (const Section& section : stored.sections)
-    FLUORO_CHECK_OK(CheckSum(section, stored.Of(section)));
+  StoredGroup stored{.bytes = {}, .sections = {sections.begin(), sections.end()}};
+  FLUORO_TRY(stored.bytes, file.ReadAt(begin, end - begin));
+  std::uint64_t place = 0;
+  std::string one;
+  for (Section& section : stored.sections) {
+    const auto bytes =
+        std::string_view(stored.bytes).substr(section.offset - begin, section.stored);
+    if (cipher_ == nullptr) {
+      FLUORO_CHECK_OK(CheckSum(section, bytes));
+    } else {
+      one.assign(bytes);
+      FLUORO_CHECK_OK(OpenSection(section, one));
+      section.stored = one.size();
+      one.copy(stored.bytes.data() + place, one.size());  // shorter: before what is still to read
+    }
+    section.offset = place;
+    place += section.stored;
+  }
+  stored.bytes.resize(place);
   return stored;
 }
 
@@ -559,9 +631,14 @@ bool Block::IsDeleted(const model::TraceId& id) const {
 
 Result<void> Block::Verify(const std::function<void(std::string)>& problem) const {
   FLUORO_TRY(const auto file, OpenFile());
-  FLUORO_TRY(const std::string header, file->ReadAt(0, kBlockHeaderBytes));
-  if (auto checked = CheckBlockHeader(header, meta_.id); !checked) problem(checked.error().message);
   std::uint64_t end = kBlockHeaderBytes;
+  if (cipher_ == nullptr) {
+    FLUORO_TRY(const std::string header, file->ReadAt(0, kBlockHeaderBytes));
+    if (auto checked = CheckBlockHeader(header, meta_.id); !checked)
+      problem(checked.error().message);
+  } else {
+    end = kEncryptedBlockHeaderBytes;  // the footer is bound to the header, which has sums
+  }
   for (const Section& section : meta_.sections) {
     if (auto raw = ReadSection(*file, section); !raw) problem(raw.error().message);
     if (section.offset != end) problem("bytes between sections belong to nothing");

@@ -55,9 +55,11 @@ struct BlockRows {
 /// blocks need no descriptors; the file lives until the last reader lets go.
 class Block {
  public:
-  /// Reads footer and filter. Errors: kCorruption, kUnsupported, kIo, kNotFound.
+  /// Reads footer and filter. Errors: kCorruption, kUnsupported, kIo, kNotFound; kPermissionDenied:
+  /// it is encrypted, and the key that it names is not among `keys` or is another.
   static Result<std::shared_ptr<Block>> Open(Fs& fs, BlockCache& cache, std::string path,
-                                             std::uint64_t id);
+                                             std::uint64_t id,
+                                             const crypto::Keyring* keys = nullptr);
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -129,13 +131,12 @@ class Block {
   Result<Sieved> Sift(const query::Sieve& sieve, const TraceTable& table,
                       std::uint32_t group) const;
 
-  /// A row group as it is stored, its sums checked.
+  /// A row group as it was compressed, its sums checked.
   struct StoredGroup {
     std::string bytes;
-    std::span<const Section> sections;  ///< their offsets less `offset` are places in `bytes`
-    std::uint64_t offset = 0;
+    std::vector<Section> sections;  ///< their offsets are places in `bytes`
     [[nodiscard]] std::string_view Of(const Section& section) const {
-      return std::string_view(bytes).substr(section.offset - offset, section.stored);
+      return std::string_view(bytes).substr(section.offset, section.stored);
     }
   };
   Result<StoredGroup> ReadStored(std::uint32_t group) const;
@@ -153,6 +154,14 @@ class Block {
   /// reader lets go. The caller syncs both folders. `prefix` goes before its name there.
   Result<void> Drop(const std::string& folder, std::string_view prefix = {});
 
+  /// What an encrypted block is sealed with; null: it is not encrypted.
+  [[nodiscard]] const std::shared_ptr<const FileCipher>& cipher() const { return cipher_; }
+  /// Of the key that wraps its data key, here or in the file beside it; empty: not encrypted.
+  [[nodiscard]] std::string key_name() const;
+  /// What is to stand in the file beside it for its data key to be wrapped by `key`.
+  [[nodiscard]] Rewrap WrapAgain(const crypto::Keyring::NamedKey& key) const;
+  void SetKeyName(std::string name);
+
   /// Reads and checks every byte. `problem` gets one line each.
   Result<void> Verify(const std::function<void(std::string)>& problem) const;
 
@@ -160,6 +169,8 @@ class Block {
   Block(Fs& fs, BlockCache& cache, std::string path)
       : fs_(fs), cache_(cache), path_(std::move(path)) {}
   Result<std::unique_ptr<File>> OpenFile() const;
+  Result<void> FindKey(const File& file, const crypto::Keyring* keys);
+  Result<void> OpenSection(const Section& section, std::string& stored) const;
   Result<std::string> ReadSection(const File& file, const Section& section) const;
   Result<void> CheckSum(const Section& section, std::string_view stored) const;
   [[nodiscard]] bool Has(SectionType type) const;
@@ -192,6 +203,9 @@ class Block {
   Fs& fs_;
   BlockCache& cache_;
   std::uint64_t file_bytes_ = 0;
+  std::shared_ptr<const FileCipher> cipher_;
+  std::string header_;           ///< of an encrypted block
+  crypto::Nonce first_nonce_{};  ///< likewise, of the envelope in it
   BlockMeta meta_;
   std::vector<std::uint64_t> group_ends_;     ///< rows up to the end of each row group
   std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
@@ -200,6 +214,7 @@ class Block {
   mutable std::atomic<std::uint64_t> part_reads_ = 0;  ///< row group << 32 | how often, of the last
   mutable Mutex mutex_;
   std::string path_ FLUORO_GUARDED_BY(mutex_);
+  std::string key_name_ FLUORO_GUARDED_BY(mutex_);
   std::shared_ptr<const std::vector<model::TraceId>> deleted_ FLUORO_GUARDED_BY(mutex_);
 };
 

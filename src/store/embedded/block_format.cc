@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint64_t kHeaderMagic = 0x314b4c42'524f4c46ULL;    // "FLORBLK1"
 constexpr std::uint64_t kTrailerMagic = 0x31444e45'524f4c46ULL;   // "FLOREND1"
 constexpr std::uint64_t kDeletionMagic = 0x314c4544'524f4c46ULL;  // "FLORDEL1"
+constexpr std::uint64_t kRewrapMagic = 0x3159454b'524f4c46ULL;    // "FLORKEY1"
+constexpr std::size_t kRewrapBytes = 8 + crypto::kNonceBytes + 4 + crypto::kEnvelopeBytes + 8;
 
 enum Field : std::uint64_t {
   kIdField = 1,
@@ -32,6 +34,7 @@ enum Field : std::uint64_t {
   kRowGroupsField = 15,
   kSectionsField = 16,
   kOrderField = 17,
+  kLeftOutField = 24,
 };
 
 std::unexpected<Error> Bad(std::string what) {
@@ -148,6 +151,11 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
       FLUORO_TRY(meta.order, in.TakeVarint());
       break;
     }
+    case kLeftOutField: {
+      FLUORO_TRY(const auto bounds, TakeNumbers(bytes));
+      FLUORO_TRY(meta.left_out, LsnRanges::FromBounds(bounds));
+      break;
+    }
     default:
       break;  // of a later version
   }
@@ -172,6 +180,84 @@ Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id) {
   // The header carries nothing the footer lacks; every byte of it is known.
   if (bytes != EncodeBlockHeader(id)) return Bad("its header is damaged");
   return {};
+}
+
+std::string EncodeBlockHeader(const EncryptedBlockHeader& header) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.PutFixed64(kHeaderMagic);
+  out.PutFixed16(kEncryptedBlockMajor);
+  out.PutFixed16(kBlockMinor);
+  out.PutFixed32(0);
+  out.PutFixed64(header.id);
+  out.PutFixed64(header.sealed_lsn);
+  bytes.resize(kBlockHeaderBytes, '\0');
+  return bytes + crypto::EncodeEnvelope(header.envelope);
+}
+
+Result<EncryptedBlockHeader> DecodeBlockHeader(std::string_view bytes) {
+  ByteReader in(bytes);
+  FLUORO_TRY(const std::uint64_t magic, in.TakeFixed64());
+  FLUORO_TRY(const std::uint16_t major, in.TakeFixed16());
+  FLUORO_CHECK_OK(in.Take(6));
+  if (magic != kHeaderMagic || major != kEncryptedBlockMajor) return Bad("its header is damaged");
+  EncryptedBlockHeader header;
+  FLUORO_TRY(header.id, in.TakeFixed64());
+  FLUORO_TRY(header.sealed_lsn, in.TakeFixed64());
+  FLUORO_CHECK_OK(in.Take(kBlockHeaderBytes - in.position()));
+  FLUORO_TRY(const std::string_view envelope, in.Take(crypto::kEnvelopeBytes));
+  FLUORO_TRY(header.envelope, crypto::DecodeEnvelope(envelope));
+  return header;
+}
+
+std::string WhatSectionIs(const Section& section) {
+  std::string what;
+  ByteWriter out(what);
+  out.PutU8(static_cast<std::uint8_t>(section.type));
+  out.PutU8(static_cast<std::uint8_t>(section.codec));
+  out.PutFixed32(section.row_group);
+  out.PutFixed32(section.column);
+  out.PutFixed64(section.raw);
+  return what;
+}
+
+std::string WhatFooterIs(std::string_view header, const Trailer& trailer) {
+  std::string what(header.substr(0, kBlockHeaderBytes));
+  ByteWriter out(what);
+  out.PutFixed64(trailer.offset);
+  out.PutFixed64(trailer.bytes);
+  out.PutFixed16(trailer.major);
+  out.PutFixed16(trailer.minor);
+  return what;
+}
+
+std::string EncodeRewrap(const Rewrap& rewrap) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.PutFixed64(kRewrapMagic);
+  out.PutRaw(rewrap.first_nonce.data(), rewrap.first_nonce.size());
+  out.PutFixed32(0);
+  out.PutBytes(crypto::EncodeEnvelope(rewrap.envelope));
+  out.PutFixed64(XXH3_64bits(bytes.data(), bytes.size()));
+  return bytes;
+}
+
+Result<Rewrap> DecodeRewrap(std::string_view bytes) {
+  const auto damaged = [] {
+    return Fail(ErrorCode::kCorruption, "a wrapped key: magic, length or sum is wrong");
+  };
+  if (bytes.size() != kRewrapBytes) return damaged();
+  ByteReader in(bytes);
+  FLUORO_TRY(const std::uint64_t magic, in.TakeFixed64());
+  FLUORO_TRY(const std::string_view nonce, in.Take(crypto::kNonceBytes));
+  FLUORO_CHECK_OK(in.TakeFixed32());
+  FLUORO_TRY(const std::string_view envelope, in.Take(crypto::kEnvelopeBytes));
+  FLUORO_TRY(const std::uint64_t sum, in.TakeFixed64());
+  if (magic != kRewrapMagic || sum != XXH3_64bits(bytes.data(), bytes.size() - 8)) return damaged();
+  Rewrap rewrap;
+  std::memcpy(rewrap.first_nonce.data(), nonce.data(), nonce.size());
+  FLUORO_TRY(rewrap.envelope, crypto::DecodeEnvelope(envelope));
+  return rewrap;
 }
 
 std::string EncodeFooter(const BlockMeta& meta) {
@@ -219,6 +305,10 @@ std::string EncodeFooter(const BlockMeta& meta) {
   }
   put(kSectionsField);
   if (meta.order != meta.id) put_number(kOrderField, meta.order);
+  if (!meta.left_out.empty()) {
+    for (const std::uint64_t bound : meta.left_out.Bounds()) in.PutVarint(bound);
+    put(kLeftOutField);
+  }
   return footer;
 }
 
@@ -246,7 +336,7 @@ std::string EncodeTrailer(const Trailer& trailer) {
   out.PutFixed64(trailer.offset);
   out.PutFixed64(trailer.bytes);
   out.PutFixed64(trailer.sum);
-  out.PutFixed16(kBlockMajor);
+  out.PutFixed16(trailer.major);
   out.PutFixed16(trailer.minor);
   out.PutFixed32(0);
   out.PutFixed64(kTrailerMagic);
@@ -270,13 +360,14 @@ Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes) 
   FLUORO_TRY(trailer.offset, in.TakeFixed64());
   FLUORO_TRY(trailer.bytes, in.TakeFixed64());
   FLUORO_TRY(trailer.sum, in.TakeFixed64());
-  FLUORO_TRY(const std::uint16_t major, in.TakeFixed16());
+  FLUORO_TRY(trailer.major, in.TakeFixed16());
   FLUORO_TRY(trailer.minor, in.TakeFixed16());
   FLUORO_TRY(const std::uint32_t zero, in.TakeFixed32());
   FLUORO_TRY(const std::uint64_t magic, in.TakeFixed64());
-  if (magic != kTrailerMagic || zero != 0 || major == 0) return Bad("its trailer is damaged");
-  if (major > kBlockMajor) {
-    return Fail(ErrorCode::kUnsupported, "block: version " + std::to_string(major) + "." +
+  if (magic != kTrailerMagic || zero != 0 || trailer.major == 0)
+    return Bad("its trailer is damaged");
+  if (trailer.major > kEncryptedBlockMajor) {
+    return Fail(ErrorCode::kUnsupported, "block: version " + std::to_string(trailer.major) + "." +
                                              std::to_string(trailer.minor) +
                                              " was written by a newer program");
   }
@@ -551,6 +642,8 @@ std::string BlockFileName(std::uint64_t id) {
 }
 
 std::string DeletionFileName(std::uint64_t id) { return BlockFileName(id).substr(0, 16) + ".del"; }
+
+std::string RewrapFileName(std::uint64_t id) { return BlockFileName(id).substr(0, 16) + ".key"; }
 
 bool ParseBlockFileName(std::string_view name, std::uint64_t& id) {
   if (name.size() != 20 || !name.ends_with(".flb")) return false;

@@ -4,6 +4,8 @@
 // header  := magic:8 major:2 minor:2 zero:4 id:8 zero:40
 // footer  := field*            field := tag:varint length:varint bytes
 // trailer := offset:8 length:8 footer_sum:8 major:2 minor:2 zero:4 magic:8
+// An encrypted block has major 2, in its header sealed_lsn:8 behind the id, and behind that an
+// envelope.
 // Sections and fields of unknown type are skipped, so that later versions add without breaking.
 #pragma once
 
@@ -14,6 +16,8 @@
 
 #include "base/error.h"
 #include "model/ids.h"
+#include "store/embedded/file_cipher.h"
+#include "store/embedded/lsn_ranges.h"
 #include "store/embedded/row_group.h"
 
 namespace fluoro::store {
@@ -22,6 +26,9 @@ inline constexpr std::size_t kBlockHeaderBytes = 64;
 inline constexpr std::size_t kBlockTrailerBytes = 40;
 inline constexpr std::uint16_t kBlockMajor = 1;
 inline constexpr std::uint16_t kBlockMinor = 0;
+inline constexpr std::uint16_t kEncryptedBlockMajor = 2;
+inline constexpr std::size_t kEncryptedBlockHeaderBytes =
+    kBlockHeaderBytes + crypto::kEnvelopeBytes;
 /// A section after decompression.
 inline constexpr std::uint64_t kSectionRawBytesMax = std::uint64_t{2} << 30;
 
@@ -75,10 +82,24 @@ struct BlockMeta {
   std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
   std::vector<std::uint64_t> row_groups;  ///< rows of each
   std::vector<Section> sections;
+  /// LSNs up to sealed_lsn of which it holds nothing: of log files without a key when it was
+  /// sealed.
+  LsnRanges left_out;
 };
 
 std::string EncodeBlockHeader(std::uint64_t id);
 Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id);
+
+/// What an encrypted block begins with, readable without a key.
+struct EncryptedBlockHeader {
+  std::uint64_t id = 0;
+  std::uint64_t sealed_lsn = 0;
+  crypto::Envelope envelope;
+};
+/// kEncryptedBlockHeaderBytes long.
+std::string EncodeBlockHeader(const EncryptedBlockHeader& header);
+/// Errors: kCorruption, kUnsupported.
+Result<EncryptedBlockHeader> DecodeBlockHeader(std::string_view bytes);
 std::string EncodeFooter(const BlockMeta& meta);
 /// Checks counts and that every section lies between header and footer. Errors: kCorruption.
 Result<BlockMeta> DecodeFooter(std::string_view bytes, std::uint64_t footer_offset);
@@ -88,12 +109,28 @@ struct Trailer {
   std::uint64_t bytes = 0;
   std::uint64_t sum = 0;
   std::uint16_t minor = kBlockMinor;
+  std::uint16_t major = kBlockMajor;  ///< kEncryptedBlockMajor: the footer is sealed
 };
 std::string EncodeTrailer(const Trailer& trailer);
 /// Sum of a footer: covers the trailer's own numbers too.
 std::uint64_t FooterSum(std::string_view footer, const Trailer& trailer);
 /// Errors: kCorruption; kUnsupported for a newer major version.
 Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes);
+
+/// What a section and the footer of an encrypted block are bound to. The header's first
+/// kBlockHeaderBytes.
+std::string WhatSectionIs(const Section& section);
+std::string WhatFooterIs(std::string_view header, const Trailer& trailer);
+
+/// A block's data key wrapped anew: <id>.key beside it, instead of the envelope inside.
+/// key := magic:8 first_nonce:12 zero:4 envelope:208 sum:8
+struct Rewrap {
+  crypto::Nonce first_nonce{};  ///< of the envelope inside the block that it stands for
+  crypto::Envelope envelope;
+};
+std::string EncodeRewrap(const Rewrap& rewrap);
+/// Errors: kCorruption, kUnsupported.
+Result<Rewrap> DecodeRewrap(std::string_view bytes);
 
 /// One trace (or its part in this block).
 struct TraceEntry {
@@ -153,6 +190,7 @@ Result<RowGroupBuilder::Operations> DecodeServices(std::string_view bytes);
 
 std::string BlockFileName(std::uint64_t id);
 std::string DeletionFileName(std::uint64_t id);
+std::string RewrapFileName(std::uint64_t id);
 /// False: not the name of a block.
 bool ParseBlockFileName(std::string_view name, std::uint64_t& id);
 

@@ -36,9 +36,16 @@ struct BlockWriter::Compressor {
   }
 };
 
-BlockWriter::BlockWriter(File& file, BlockMeta meta)
-    : file_(file), meta_(std::move(meta)), compressor_(std::make_unique<Compressor>()) {
-  buffer_ = EncodeBlockHeader(meta_.id);
+BlockWriter::BlockWriter(File& file, BlockMeta meta, const crypto::Keyring* keys)
+    : file_(file),
+      meta_(std::move(meta)),
+      cipher_(FileCipher::Make(keys, FileKind::kBlock, meta_.id)),
+      compressor_(std::make_unique<Compressor>()) {
+  buffer_ =
+      cipher_ == nullptr
+          ? EncodeBlockHeader(meta_.id)
+          : EncodeBlockHeader(
+                {.id = meta_.id, .sealed_lsn = meta_.sealed_lsn, .envelope = cipher_->envelope()});
   offset_ = buffer_.size();
 }
 
@@ -78,18 +85,26 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
 
 Result<void> BlockWriter::PutStored(Section section, std::string_view stored) {
   section.offset = offset_;
+  std::string sealed;
+  if (cipher_ != nullptr) {
+    cipher_->Seal(section.offset, WhatSectionIs(section), stored, sealed);
+    stored = sealed;
+    section.stored = sealed.size();
+  }
   section.sum = SectionSum(stored, meta_.id, section.offset);
   meta_.sections.push_back(section);
-  if (stored.size() >= kWriteBytes) {
-    // From where it lies: a column can be a whole row group's text.
-    FLUORO_CHECK_OK(FlushBuffer());
-    FLUORO_CHECK_OK(file_.WriteAt(offset_, stored));
-    offset_ += stored.size();
-  } else {
-    buffer_.append(stored);
-    offset_ += stored.size();
-    if (buffer_.size() >= kWriteBytes) FLUORO_CHECK_OK(FlushBuffer());
-  }
+  // From where it lies: a column can be a whole row group's text.
+  if (stored.size() >= kWriteBytes) return WriteLarge(stored);
+  buffer_.append(stored);
+  offset_ += stored.size();
+  if (buffer_.size() >= kWriteBytes) return FlushBuffer();
+  return {};
+}
+
+Result<void> BlockWriter::WriteLarge(std::string_view bytes) {
+  FLUORO_CHECK_OK(FlushBuffer());
+  FLUORO_CHECK_OK(file_.WriteAt(offset_, bytes));
+  offset_ += bytes.size();
   return {};
 }
 
@@ -241,8 +256,17 @@ Result<BlockMeta> BlockWriter::FinishWithoutTraces() {
 }
 
 Result<BlockMeta> BlockWriter::PutTail() {
-  const std::string footer = EncodeFooter(meta_);
+  std::string footer = EncodeFooter(meta_);
   Trailer trailer{.offset = offset_, .bytes = footer.size(), .sum = 0, .minor = kBlockMinor};
+  if (cipher_ != nullptr) {
+    trailer.major = kEncryptedBlockMajor;
+    trailer.bytes += crypto::kTagBytes;
+    const std::string header = EncodeBlockHeader(
+        {.id = meta_.id, .sealed_lsn = meta_.sealed_lsn, .envelope = cipher_->envelope()});
+    std::string sealed;
+    cipher_->Seal(trailer.offset, WhatFooterIs(header, trailer), footer, sealed);
+    footer = std::move(sealed);
+  }
   trailer.sum = FooterSum(footer, trailer);
   buffer_ += footer;
   buffer_ += EncodeTrailer(trailer);

@@ -23,7 +23,8 @@ inline constexpr std::size_t kRowGroupTargetBytes = std::size_t{8} << 20;
 class BlockWriter {
  public:
   /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
-  BlockWriter(File& file, BlockMeta meta);
+  /// With a key in use among `keys` the block is encrypted under a data key of its own.
+  BlockWriter(File& file, BlockMeta meta, const crypto::Keyring* keys = nullptr);
   ~BlockWriter();
   /// The batches of the rows are held until their row group is written. Traces in order of
   /// (start, id) cost the least space.
@@ -34,8 +35,8 @@ class BlockWriter {
   Result<void> BeginTrace(const TraceEntry& trace);
   Result<void> AddRows(std::span<const RowRef> rows,
                        std::span<const std::shared_ptr<const model::SpanBatch>> batches);
-  /// Takes over a row group of another block as it is stored; returns the number of its first row
-  /// here. What its rows are AddPlaced says.
+  /// Takes over a row group of another block as it was compressed; returns the number of its first
+  /// row here. What its rows are AddPlaced says.
   Result<std::uint64_t> CopyRowGroup(const Block& from, std::uint32_t group);
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
@@ -55,11 +56,13 @@ class BlockWriter {
   Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
                           std::string_view raw);
   Result<void> PutStored(Section section, std::string_view stored);
+  Result<void> WriteLarge(std::string_view bytes);
   Result<void> FlushBuffer();
   Result<BlockMeta> PutTail();
 
   File& file_;
   BlockMeta meta_;
+  std::shared_ptr<const FileCipher> cipher_;  ///< null: not encrypted
   std::unique_ptr<Compressor> compressor_;
   RowGroupBuilder rows_;
   RowGroupBuilder::Operations operations_;

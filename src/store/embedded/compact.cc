@@ -34,13 +34,14 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     const auto list = blocks();
     MergePolicy policy = options_.merge;
     policy.traces_max = TracesMax(options_);
-    const auto plan = PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_);
+    const auto plan = PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, left_out_);
     if (!plan) return false;
     inputs.assign(list->begin() + static_cast<std::ptrdiff_t>(plan->first),
                   list->begin() + static_cast<std::ptrdiff_t>(plan->first + plan->count));
     for (const auto& block : inputs) deleted.push_back(block->deleted());
     meta.id = next_block_id_++;
     meta.level = plan->level;
+    meta.left_out = inputs.front()->meta().left_out.And(left_out_);
     meta.created_ns = clock_.UnixNs();
   }
   const std::string tmp = layout_.tmp + "/" + BlockFileName(meta.id);
@@ -49,7 +50,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     from.reserve(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
-    return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop);
+    return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop, keys());
   };
   auto merged = write();
   merge_cache_.Clear();
@@ -107,7 +108,7 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
     const auto publish = [&]() -> Result<void> {
       FLUORO_CHECK_OK(fs_.Rename(tmp, path));
       FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
-      FLUORO_TRY(block, Block::Open(fs_, cache_, path, merged->id));
+      FLUORO_TRY(block, Block::Open(fs_, cache_, path, merged->id, keys()));
       return {};
     };
     if (auto published = publish(); !published) {

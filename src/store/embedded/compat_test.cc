@@ -24,6 +24,7 @@ namespace {
 using namespace testing;  // NOLINT(google-build-using-namespace): the suite of this module
 
 const char* const kCompat = "src/store/testdata/compat";
+const char* const kCompatEncrypted = "src/store/testdata/compat_encrypted";
 const char* const kCorpus = "src/store/testdata/corpus";
 constexpr std::int64_t kNow = 1'700'010'000'000'000'000;
 
@@ -35,6 +36,20 @@ void WriteFile(const std::filesystem::path& path, std::string_view content) {
 std::string ReadText(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Of the golden files: no secrets.
+const reference::Keys kTestKeys{{"compat-1", std::string(32, 'c')},
+                                {"compat-2", std::string(32, 'd')}};
+
+std::shared_ptr<crypto::Keyring> TestKeyring() {
+  auto keys = std::make_shared<crypto::Keyring>();
+  for (const auto& [name, bytes] : kTestKeys) {
+    (void)keys->Add(name, crypto::Secret(std::span<const std::uint8_t, crypto::kKeyBytes>(
+                              reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size())));
+  }
+  (void)keys->Use("compat-1");
+  return keys;
 }
 
 EmbeddedOptions Options() {
@@ -167,11 +182,13 @@ std::string WithFixedSalt(const std::string& content) {
 
 // Blocks sealed and merged (once and twice), with deletions, and live records in the log: spans and
 // a deletion.
-std::map<std::string, std::string> MakeFolder() {
+std::map<std::string, std::string> MakeFolder(const std::shared_ptr<crypto::Keyring>& keys) {
   FaultyFs fs;
   ManualClock clock(kNow);
   Metrics metrics;
-  auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
+  EmbeddedOptions options = Options();
+  options.keys = keys;
+  auto store = *OpenEmbeddedStore(fs, clock, metrics, options);
   Rng rng(2026);
   std::uint64_t number = 0;
   const auto append = [&](std::uint64_t trace, std::size_t count, bool full = false) {
@@ -207,6 +224,8 @@ std::map<std::string, std::string> MakeFolder() {
     append(trace, 5, true);
     (void)store->SealAll();
   }
+  if (keys != nullptr)
+    (void)store->SetWrappingKey("compat-2");  // older files get a file beside them
   (void)store->RunMaintenance();
   append(1, 5);
   append(2, 3, true);
@@ -223,7 +242,7 @@ std::map<std::string, std::string> MakeFolder() {
   auto files = fs.Snapshot();
   std::erase_if(files, [](const auto& file) { return file.first.starts_with("data/tmp/"); });
   for (auto& [path, content] : files) {
-    if (path.ends_with(".wal")) content = WithFixedSalt(content);
+    if (path.ends_with(".wal") && keys == nullptr) content = WithFixedSalt(content);
   }
   return files;
 }
@@ -233,18 +252,19 @@ std::set<std::string> SeenIn(const std::map<std::string, std::string>& files) {
   std::set<std::string> seen;
   for (const auto& [path, content] : files) {
     if (path.ends_with(".flb")) {
-      const auto block = reference::ReadBlock(content);
+      const auto block = reference::ReadBlock(content, kTestKeys);
       EXPECT_TRUE(block) << path << ": " << block.error().message;
       if (!block) continue;
       seen.insert(block->seen.begin(), block->seen.end());
       seen.insert("level " + std::to_string(block->level));
     }
     if (path.ends_with(".wal")) {
-      const auto wal = reference::ReadWal(content);
+      const auto wal = reference::ReadWal(content, kTestKeys);
       EXPECT_TRUE(wal) << path << ": " << wal.error().message;
       if (wal) seen.insert(wal->seen.begin(), wal->seen.end());
     }
     if (path.ends_with(".del")) seen.insert("deletions");
+    if (path.ends_with(".key")) seen.insert("wrapped key");
   }
   return seen;
 }
@@ -347,13 +367,22 @@ std::vector<std::string> Missing(const std::set<std::string>& seen) {
   return missing;
 }
 
+std::map<std::string, std::string> ReadFolder(const std::filesystem::path& version) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(version / "data")) {
+    if (entry.is_regular_file())
+      files[std::filesystem::relative(entry.path(), version).string()] = ReadText(entry.path());
+  }
+  return files;
+}
+
 TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
   const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
   if (update != nullptr && std::string_view(update) == "1") {
     const std::filesystem::path folder = std::filesystem::path(kCompat) / "v1";
     std::filesystem::remove_all(folder);
     FaultyFs fs;
-    const auto files = MakeFolder();
+    const auto files = MakeFolder(nullptr);
     for (const auto& [path, content] : files) WriteFile(folder / path, content);
     fs.Load(files);
     ManualClock clock(kNow);
@@ -366,13 +395,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
   for (const auto& version : std::filesystem::directory_iterator(kCompat)) {
     SCOPED_TRACE(version.path().string());
     ++versions;
-    std::map<std::string, std::string> files;
-    for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(version.path() / "data")) {
-      if (entry.is_regular_file())
-        files[std::filesystem::relative(entry.path(), version.path()).string()] =
-            ReadText(entry.path());
-    }
+    const auto files = ReadFolder(version.path());
     FaultyFs fs;
     fs.Load(files);
     const auto report = VerifyFolder(fs, "data");
@@ -391,6 +414,45 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
     EXPECT_TRUE((*store)->SealAll());
   }
   EXPECT_GE(versions, 1U);
+}
+
+// FLUORO_UPDATE_GOLDEN=encrypted writes the folder anew: its keys and nonces are random, so that it
+// differs each time.
+TEST(Compat, EncryptedFoldersOpenWithTheirKeys) {
+  const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
+  if (update != nullptr && std::string_view(update) == "encrypted") {
+    const std::filesystem::path folder = std::filesystem::path(kCompatEncrypted) / "v1";
+    std::filesystem::remove_all(folder);
+    FaultyFs fs;
+    const auto files = MakeFolder(TestKeyring());
+    for (const auto& [path, content] : files) WriteFile(folder / path, content);
+    fs.Load(files);
+    ManualClock clock(kNow);
+    Metrics metrics;
+    EmbeddedOptions options = Options();
+    options.keys = TestKeyring();
+    auto store = *OpenEmbeddedStore(fs, clock, metrics, options);
+    WriteFile(folder / "expected.txt", Describe(*store));
+  }
+  for (const auto& version : std::filesystem::directory_iterator(kCompatEncrypted)) {
+    SCOPED_TRACE(version.path().string());
+    const auto files = ReadFolder(version.path());
+    const auto seen = SeenIn(files);
+    EXPECT_TRUE(seen.contains("encrypted"));
+    EXPECT_TRUE(seen.contains("wrapped key"));
+    FaultyFs fs;
+    fs.Load(files);
+    EmbeddedOptions options = Options();
+    options.keys = TestKeyring();
+    const auto report = VerifyFolder(fs, "data", options.keys.get());
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->ok());
+    ManualClock clock(kNow);
+    Metrics metrics;
+    auto store = OpenEmbeddedStore(fs, clock, metrics, options);
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ(Describe(**store), ReadText(version.path() / "expected.txt"));
+  }
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
                                        "Spans written by merges of blocks.")),
       merge_failures_(
           metrics.GetCounter("fluoro_store_merge_failures_total", "Merges of blocks that failed.")),
+      rewraps_(metrics.GetCounter("fluoro_store_rewraps_total",
+                                  "Data keys of encrypted files wrapped anew.")),
       appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
       appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),
       refused_head_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
@@ -54,7 +56,12 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       head_traces_gauge_(metrics.GetGauge("fluoro_store_head_traces", "Traces in the head.")),
       blocks_gauge_(metrics.GetGauge("fluoro_store_blocks", "Blocks on disk.")),
       block_bytes_gauge_(metrics.GetGauge("fluoro_store_block_bytes", "Bytes of all blocks.")),
-      damaged_gauge_(metrics.GetGauge("fluoro_store_damaged", "Damaged files and gaps known.")) {}
+      damaged_gauge_(metrics.GetGauge("fluoro_store_damaged", "Damaged files and gaps known.")),
+      locked_gauge_(metrics.GetGauge("fluoro_store_locked_files",
+                                     "Encrypted files whose key is not available.")),
+      old_keys_gauge_(metrics.GetGauge("fluoro_store_old_key_files",
+                                       "Files whose data key another key wraps than that in "
+                                       "use.")) {}
 
 EmbeddedStoreImpl::~EmbeddedStoreImpl() { log::WarnIfFailed("store: closing", Close()); }
 
@@ -164,7 +171,12 @@ void EmbeddedStoreImpl::SetCommitListener(CommitListener listener) {
 void EmbeddedStoreImpl::AddDamage(std::string what) {
   MutexLock lock(state_mutex_);
   damaged_.push_back(std::move(what));
-  damaged_gauge_.Set(static_cast<double>(damaged_.size()));
+  UpdateDamageGauges();
+}
+
+void EmbeddedStoreImpl::UpdateDamageGauges() {
+  damaged_gauge_.Set(static_cast<double>(damaged_.size() - locked_.size()));
+  locked_gauge_.Set(static_cast<double>(locked_.size()));
 }
 
 Usage EmbeddedStoreImpl::GetUsage() {
@@ -179,6 +191,7 @@ Usage EmbeddedStoreImpl::GetUsage() {
     usage.traces = head_.traces();
     usage.spans = head_.spans();
     usage.head_bytes = head_.bytes();
+    usage.disk_bytes = locked_bytes_;
     oldest = head_.OldestStart();
   }
   for (const auto& block : *list) {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/metrics.h"
+#include "crypto/keyring.h"
 #include "store/trace_store.h"
 
 namespace fluoro::store {
@@ -46,6 +47,9 @@ struct EmbeddedOptions {
       true;  ///< off: seals and retention run only through RunMaintenance (tests)
   std::uint64_t wal_file_bytes = std::uint64_t{64} << 20;  ///< a log file is followed by the next
   std::uint64_t wal_allocate_bytes = std::uint64_t{4} << 20;  ///< reserved ahead of the log's end
+  /// Of encrypted files. The key in use wraps the data keys of new files; none: these are not
+  /// encrypted. Null: no keys.
+  std::shared_ptr<crypto::Keyring> keys;
 };
 
 /// The TraceStore with what only an owner of files can do.
@@ -56,10 +60,17 @@ class EmbeddedStore : public TraceStore {
   virtual Result<void> RunMaintenance() = 0;
   /// Seals everything in memory now.
   virtual Result<void> SealAll() = 0;
+  /// The key, one of EmbeddedOptions::keys, that wraps the data keys of files from the next one on;
+  /// empty: they are not encrypted. Maintenance wraps those of older files anew, but encrypts no
+  /// data again. Errors: kNotFound, and those of a write.
+  virtual Result<void> SetWrappingKey(std::string_view name) = 0;
+  /// Empty: new files are not encrypted.
+  [[nodiscard]] virtual std::string wrapping_key() = 0;
 };
 
 /// Opens or creates the folder, recovers, starts the log thread. A damaged block is set aside and
-/// named in Search answers, never a refusal. Errors: kAlreadyExists (another process holds the
+/// named in Search answers, never a refusal; so is a file whose key is not available, which counts
+/// again when it is. Errors: kAlreadyExists (another process holds the
 /// folder), kUnsupported (written by a newer version), kIo.
 Result<std::unique_ptr<EmbeddedStore>> OpenEmbeddedStore(Fs& fs, const Clock& clock,
                                                          Metrics& metrics,
@@ -68,7 +79,8 @@ Result<std::unique_ptr<EmbeddedStore>> OpenEmbeddedStore(Fs& fs, const Clock& cl
 struct VerifyReport {
   struct Item {
     std::string file;
-    std::string problem;  ///< empty: fine
+    std::string problem;     ///< empty: fine
+    bool is_locked = false;  ///< the problem is that its key is not available
     std::uint64_t bytes = 0;
     std::uint64_t spans = 0;
     std::uint64_t traces = 0;
@@ -77,6 +89,8 @@ struct VerifyReport {
   [[nodiscard]] bool ok() const;
 };
 /// Walks every checksum of a folder. Reads only.
-Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder);
+/// @param keys  of encrypted files; null: none.
+Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder,
+                                  const crypto::Keyring* keys = nullptr);
 
 }  // namespace fluoro::store

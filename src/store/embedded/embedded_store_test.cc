@@ -155,7 +155,7 @@ TEST_F(EmbeddedStoreTest, OneProcessAFolder) {
 
 TEST_F(EmbeddedStoreTest, NewerFormatIsRefusedAndADamagedOneIsNot) {
   Open().reset();
-  std::string text = "fluoro-store 2";
+  std::string text = "fluoro-store 3";
   auto files = fs_.Snapshot();
   files["data/FORMAT"] = files["data/FORMAT"].substr(0, 13) + "9" + files["data/FORMAT"].substr(14);
   fs_.Load(files);

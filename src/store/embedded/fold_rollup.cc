@@ -22,7 +22,7 @@ Result<std::shared_ptr<Block>> EmbeddedStoreImpl::Fold(const Block& block) {
     meta.spans = meta.traces = 0;
     meta.row_groups.clear();
     meta.sections.clear();
-    BlockWriter writer(*file, std::move(meta));
+    BlockWriter writer(*file, std::move(meta), keys());
     FLUORO_CHECK_OK(block.ReadRollup([&writer](std::uint32_t part, std::string_view bytes) {
       return writer.PutRollup(part, bytes);
     }));
@@ -38,7 +38,7 @@ Result<std::shared_ptr<Block>> EmbeddedStoreImpl::Fold(const Block& block) {
     }
   }
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.rollup));
-  return Block::Open(fs_, cache_, path, block.meta().id);
+  return Block::Open(fs_, cache_, path, block.meta().id, keys());
 }
 
 Result<BlockList> EmbeddedStoreImpl::FoldRollups(const BlockList& drop) {
@@ -72,10 +72,14 @@ Result<void> EmbeddedStoreImpl::LoadFolded() {
   BlockList folded;
   for (const std::string& name : names) {
     std::uint64_t id = 0;
+    if (!options_.read_only && name.ends_with(".key") &&
+        ParseBlockFileName(name.substr(0, 16) + ".flb", id) &&
+        !fs_.Exists(layout_.rollup + "/" + BlockFileName(id)))
+      RemoveBeside(layout_.rollup, id);
     if (!ParseBlockFileName(name, id)) continue;
     next_block_id_ = std::max(next_block_id_, id + 1);
     const std::string path = layout_.rollup + "/" + name;
-    auto block = ReadAgain([&] { return Block::Open(fs_, cache_, path, id); });
+    auto block = ReadAgain([&] { return Block::Open(fs_, cache_, path, id, keys()); });
     if (block) {
       folded_ids_.insert(id);
       folded_ids_.insert((*block)->meta().replaces.begin(), (*block)->meta().replaces.end());
@@ -83,6 +87,11 @@ Result<void> EmbeddedStoreImpl::LoadFolded() {
       continue;
     }
     if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block).error());
+    if (block.error().code == ErrorCode::kPermissionDenied) {
+      folded_ids_.insert(id);
+      AddLockedBlock(path, "rollup/" + name, block.error());
+      continue;
+    }
     AddDamage(block.error().message);
     log::Error("store: a file of sums is damaged", {{"why", block.error().message}});
     if (block.error().code == ErrorCode::kCorruption && !options_.read_only &&
@@ -121,7 +130,9 @@ Result<void> EmbeddedStoreImpl::DropOldSums() {
   }
   for (const auto& block : drop) FLUORO_CHECK_OK(block->Drop(layout_.tmp, "rollup-"));
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
-  return fs_.SyncDir(layout_.rollup);
+  FLUORO_CHECK_OK(fs_.SyncDir(layout_.rollup));
+  for (const auto& block : drop) RemoveBeside(layout_.rollup, block->meta().id);
+  return {};
 }
 
 }  // namespace fluoro::store

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/path.h"
 #include "base/rng.h"
 #include "store/embedded/batch_codec.h"
 
@@ -157,7 +158,8 @@ Result<void> Log::WriteGroup(std::vector<Request*>& group) {
     request->commit.lsn = next_lsn_++;
     request->commit.wal_file = current_.header.file_number;
     sync = sync || request->sync;
-    AppendFrames(request->record, request->commit.lsn, synced_lsn_, 0, current_.seed, buffer_);
+    AppendFrames(request->record, request->commit.lsn, synced_lsn_, 0, current_.seed, buffer_,
+                 current_.cipher.get(), current_.offset);
   }
   FLUORO_CHECK_OK(WriteFrames(buffer_));
   written_lsn_ = next_lsn_ - 1;
@@ -225,7 +227,8 @@ void Log::Poison() {
 Result<void> Log::EnsureFile() {
   if (!poisoned_.empty()) FLUORO_CHECK_OK(Rescue());
   if (!current_.file) return Roll();
-  if (current_.offset < options_.file_bytes) return {};
+  const bool other_key = options_.keys && options_.keys->used_name() != current_.key_name();
+  if (current_.offset < options_.file_bytes && !other_key) return {};
   if (written_lsn_ > synced_lsn_ && options_.sync_ever) FLUORO_CHECK_OK(SyncNow());
   if (!poisoned_.empty()) return Fail(ErrorCode::kUnavailable, "the log cannot be written");
   return Roll();
@@ -241,6 +244,8 @@ Result<void> Log::Roll() {
   header.first_lsn = next_lsn_;
   header.last_good_lsn = applied_lsn_;
   header.created_ns = clock_.UnixNs();
+  const auto cipher = FileCipher::Make(options_.keys.get(), FileKind::kLog, header.file_number);
+  if (cipher) header.envelope = cipher->envelope();
   const std::string path = PathOf(options_.folder, header.file_number);
   const auto create = [&]() -> Result<std::unique_ptr<File>> {
     FLUORO_TRY(auto file, fs_.Open(path, Fs::OpenMode::kCreate));
@@ -255,17 +260,25 @@ Result<void> Log::Roll() {
     // recovery would miss the records between it and the next.
     if (fs_.Exists(path)) log::WarnIfFailed("store: removing half a log file", fs_.Remove(path));
     MutexLock lock(files_mutex_);
-    files_.push_back({.number = header.file_number, .bytes = 0, .first_lsn = header.first_lsn});
+    files_.push_back({.number = header.file_number,
+                      .bytes = 0,
+                      .first_lsn = header.first_lsn,
+                      .path = path,
+                      .key_name = {}});
     return std::unexpected(std::move(file).error().With("opening a log file"));
   }
   current_ = {.file = *std::move(file),
               .header = header,
               .seed = FrameSeed(header),
+              .cipher = cipher,
               .offset = kWalHeaderBytes,
               .allocated = kWalHeaderBytes};
   MutexLock lock(files_mutex_);
-  files_.push_back(
-      {.number = header.file_number, .bytes = kWalHeaderBytes, .first_lsn = header.first_lsn});
+  files_.push_back({.number = header.file_number,
+                    .bytes = kWalHeaderBytes,
+                    .first_lsn = header.first_lsn,
+                    .path = path,
+                    .key_name = std::string(current_.key_name())});
   files_gauge_.Set(static_cast<double>(files_.size()));
   return {};
 }
@@ -278,7 +291,8 @@ Result<void> Log::Rescue() {
   for (const std::uint64_t wal_file : poisoned_) {
     for (Commit& commit : owner_.Unsealed(wal_file)) {
       FLUORO_TRY(const EncodedRecord record, EncodeCommit(commit));
-      AppendFrames(record, commit.lsn, 0, kFrameRewritten, current_.seed, frames);
+      AppendFrames(record, commit.lsn, 0, kFrameRewritten, current_.seed, frames,
+                   current_.cipher.get(), current_.offset);
       moved.push_back(std::move(commit));
     }
   }
@@ -316,20 +330,20 @@ std::uint64_t Log::LastFile() const {
 
 void Log::FreeBefore(std::uint64_t wal_file) {
   for (;;) {
-    std::uint64_t number = 0;
+    std::string path;
     {
       MutexLock lock(files_mutex_);
       if (files_.size() <= 1 || files_.front().number >= wal_file) return;
-      number = files_.front().number;
+      path = files_.front().path;
     }
     // A later file may hold the deletions of rows in this one, and a gap between files is damage:
     // a file that stays for now keeps all later ones.
-    auto removed = fs_.Remove(PathOf(options_.folder, number));
+    auto removed = fs_.Remove(path);
     if (!removed && removed.error().code == ErrorCode::kNotFound) removed = {};
-    if (removed) removed = fs_.SyncDir(options_.folder);
+    if (removed) removed = fs_.SyncDir(ParentPath(path));
     if (!removed) {
       log::Warn("store: a log file that is not needed any more stays for now",
-                {{"file", WalFileName(number)}, {"why", removed.error().message}});
+                {{"file", path}, {"why", removed.error().message}});
       return;
     }
     MutexLock lock(files_mutex_);
@@ -341,9 +355,16 @@ void Log::FreeBefore(std::uint64_t wal_file) {
   }
 }
 
-void Log::AdoptFile(std::uint64_t wal_file, std::uint64_t bytes, std::uint64_t first_lsn) {
+void Log::AdoptFile(KnownFile file) {
   MutexLock lock(files_mutex_);
-  files_.push_back({.number = wal_file, .bytes = bytes, .first_lsn = first_lsn});
+  files_.push_back(std::move(file));
+}
+
+std::vector<std::string> Log::KeyNames() const {
+  MutexLock lock(files_mutex_);
+  std::vector<std::string> names;
+  for (const KnownFile& file : files_) names.push_back(file.key_name);
+  return names;
 }
 
 std::uint64_t Log::FirstLsn() const {

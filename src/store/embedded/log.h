@@ -42,9 +42,10 @@ class LogOwner {
 };
 
 struct LogOptions {
-  std::string folder;     ///< data/wal
-  bool sync_each = true;  ///< acknowledge after fdatasync
-  bool sync_ever = true;  ///< false: leave it to the operating system
+  std::string folder;                           ///< data/wal
+  std::shared_ptr<const crypto::Keyring> keys;  ///< null: files are not encrypted
+  bool sync_each = true;                        ///< acknowledge after fdatasync
+  bool sync_ever = true;                        ///< false: leave it to the operating system
   std::uint64_t file_bytes = std::uint64_t{64} << 20;
   std::uint64_t allocate_bytes = std::uint64_t{4} << 20;  ///< reserved ahead of the frames
   std::uint64_t queue_bytes_max = std::uint64_t{76} << 20;
@@ -79,8 +80,17 @@ class Log {
   /// Removes files below this number, but never the one in use, in their order: it stops at one
   /// that cannot be removed, and the next call tries it again. One caller at a time.
   void FreeBefore(std::uint64_t wal_file);
-  /// Files found at start that replay still needs, and their bytes.
-  void AdoptFile(std::uint64_t wal_file, std::uint64_t bytes, std::uint64_t first_lsn);
+  /// A file found at start that replay still needs. In order of their numbers.
+  struct KnownFile {
+    std::uint64_t number = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t first_lsn = 0;
+    std::string path;
+    std::string key_name;  ///< that wraps its data key; empty: not encrypted
+  };
+  void AdoptFile(KnownFile file);
+  /// Of the keys that wrap the files' data keys, in order of files; empty: not encrypted.
+  [[nodiscard]] std::vector<std::string> KeyNames() const;
   /// No file holds a record below this.
   [[nodiscard]] std::uint64_t FirstLsn() const;
   [[nodiscard]] std::uint64_t DiskBytes() const;
@@ -97,8 +107,12 @@ class Log {
     std::unique_ptr<File> file;
     WalHeader header;
     std::uint64_t seed = 0;
+    std::shared_ptr<const FileCipher> cipher;
     std::uint64_t offset = 0;
     std::uint64_t allocated = 0;
+    [[nodiscard]] std::string_view key_name() const {
+      return cipher ? std::string_view(cipher->envelope().key_name) : std::string_view();
+    }
   };
 
   void Run();
@@ -135,11 +149,6 @@ class Log {
   Result<void> stop_result_ FLUORO_GUARDED_BY(mutex_);
 
   mutable Mutex files_mutex_;
-  struct KnownFile {
-    std::uint64_t number = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t first_lsn = 0;
-  };
   std::vector<KnownFile> files_ FLUORO_GUARDED_BY(files_mutex_);
 
   Counter groups_, bytes_written_, refused_, write_failures_, sync_failures_, rescues_;

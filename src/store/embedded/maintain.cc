@@ -18,6 +18,12 @@ constexpr std::uint64_t kBlockSpansMax = 1'000'000;
 constexpr std::uint64_t kBlockSpansWorthwhile = 65'536;
 constexpr std::int64_t kSealEveryNs = 60 * kNsPerSecond;
 
+// A deletion that comes to light late: whether a block that was sealed without knowing of it may
+// hold rows from before it. Then the trace goes, with what came behind it too.
+bool MayHoldOlder(const BlockMeta& meta, std::uint64_t lsn) {
+  return meta.left_out.Contains(lsn) && !meta.left_out.ContainsAllUpTo(lsn);
+}
+
 // Applies the replacement rules.
 void DeduplicateRows(TraceRows& trace) {
   std::vector<model::SpanKey> keys;
@@ -86,13 +92,14 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     meta.order = id;
     meta.created_ns = clock_.UnixNs();
     meta.sealed_lsn = sealed_lsn;
-    BlockWriter writer(*file, std::move(meta));
+    meta.left_out = left_out_;
+    BlockWriter writer(*file, std::move(meta), keys());
     for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
     FLUORO_CHECK_OK(WriteSums(traces, writer));
     FLUORO_CHECK_OK(writer.Finish());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
-    return Block::Open(fs_, cache_, path, id);
+    return Block::Open(fs_, cache_, path, id, keys());
   };
   auto block = write();
   if (!block) {
@@ -141,7 +148,7 @@ void EmbeddedStoreImpl::FreeLog() {
   {
     MutexLock lock(state_mutex_);
     oldest = head_.OldestWalFile();
-    if (!unsaved_deletions_.empty()) {
+    if (!unsaved_deletions_.empty() || held_unsaved_) {
       // The tombstones are all that keeps these deletions.
       for (const Commit& tombstone : tombstones_) oldest = std::min(oldest, tombstone.wal_file);
     }
@@ -179,6 +186,7 @@ Result<void> EmbeddedStoreImpl::RunMaintenance() {
     MutexLock lock(maintenance_mutex_);
     FLUORO_CHECK_OK(SealWhatIsDue(true));
     FLUORO_CHECK_OK(EnforceRetention());
+    FLUORO_CHECK_OK(Rewrap());
   }
   for (bool more = true; more;) {
     FLUORO_TRY(more, MergeOnce({}));
@@ -210,6 +218,7 @@ void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
     MutexLock lock(maintenance_mutex_);
     auto done = SealWhatIsDue(false);
     if (auto kept = EnforceRetention(); done && !kept) done = kept;
+    if (auto wrapped = Rewrap(); done && !wrapped) done = wrapped;
     if (!done)
       log::Error("store: maintenance failed, it will be tried again",
                  {{"why", done.error().message}});
@@ -219,7 +228,7 @@ void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
 Result<void> EmbeddedStoreImpl::EnforceRetention() {
   // What cannot be written stays in the list, so that the log keeps its tombstones; space is freed
   // all the same, since a full disk may be the cause.
-  Result<void> saved;
+  Result<void> saved = SaveHeldDeletions();
   std::erase_if(unsaved_deletions_, [&](const std::shared_ptr<Block>& block) {
     auto result = SaveDeletions(*block);
     const bool done = result.has_value();
@@ -316,12 +325,7 @@ Result<void> EmbeddedStoreImpl::RemoveFiles(const BlockList& drop) {
     return std::find(drop.begin(), drop.end(), block) != drop.end();
   });
   // Only now: a block that came back without its list would show deleted traces.
-  for (const auto& block : drop) {
-    const std::string deletions = layout_.blocks + "/" + DeletionFileName(block->meta().id);
-    // If it stays, the next start removes it.
-    if (fs_.Exists(deletions))
-      log::WarnIfFailed("store: removing a list of deleted traces", fs_.Remove(deletions));
-  }
+  for (const auto& block : drop) RemoveBeside(layout_.blocks, block->meta().id);
   return {};
 }
 
@@ -360,26 +364,41 @@ Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> 
   std::vector<model::TraceId> sorted(ids.begin(), ids.end());
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  const bool has_locked = HasLocked();
+  std::uint64_t found = 0;
   for (const model::TraceId& id : sorted) {
     const auto fragments = Find(id);  // unreadable: it may be there, so it is named
-    if (!fragments || !fragments->empty()) tombstone->ids.push_back(id);
+    const bool is_there = !fragments || !fragments->empty();
+    if (is_there || has_locked) tombstone->ids.push_back(id);
+    if (is_there) ++found;
   }
   if (tombstone->ids.empty()) return 0;
-  const std::vector<model::TraceId> found = tombstone->ids;
+  const std::shared_ptr<const Tombstone> said = tombstone;
   FLUORO_TRY(EncodedRecord record,
              EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
   Commit commit;
   commit.arrival_ns = clock_.UnixNs();
   commit.tombstone = std::move(tombstone);
   FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
-  deleted_traces_.Add(static_cast<double>(found.size()));
+  deleted_traces_.Add(static_cast<double>(found));
   // Durable from here on. A .del file that cannot be written now is written by a later maintenance;
   // until then the log keeps the tombstone.
-  if (auto saved = DeleteFromBlocks(found, UINT64_MAX); !saved) {
-    log::Warn("store: deletions are kept in the log for now", {{"why", saved.error().message}});
+  auto saved = DeleteFromBlocks(said->ids, UINT64_MAX);
+  if (has_locked) {
+    HoldDeletions(said->ids, LsnOf(said));
+    if (auto held = SaveHeldDeletions(); saved) saved = std::move(held);
   }
+  if (!saved)
+    log::Warn("store: deletions are kept in the log for now", {{"why", saved.error().message}});
   FreeLog();
-  return found.size();
+  return found;
+}
+
+// Of a tombstone that was committed and whose log file was not freed since.
+std::uint64_t EmbeddedStoreImpl::LsnOf(const std::shared_ptr<const Tombstone>& tombstone) {
+  MutexLock lock(state_mutex_);
+  const auto at = std::ranges::find(tombstones_, tombstone, &Commit::tombstone);
+  return at == tombstones_.end() ? applied_lsn_ : at->lsn;
 }
 
 Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
@@ -396,7 +415,8 @@ Result<void> EmbeddedStoreImpl::DeleteFromBlocks(const std::vector<model::TraceI
         continue;
       }
       if (std::ranges::any_of((*table)->Find(id), [&](std::uint32_t place) {
-            return (*table)->traces[place].sealed_lsn < below_lsn;
+            return (*table)->traces[place].sealed_lsn < below_lsn ||
+                   MayHoldOlder(block->meta(), below_lsn);
           }))
         gone.push_back(id);
     }

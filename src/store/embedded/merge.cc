@@ -18,7 +18,8 @@ std::int64_t WindowOf(const Block& block, std::int64_t window_ns) {
 
 // A run that begins at `first` and may become one block of `level`.
 MergePlan LongestRun(const BlockList& blocks, std::size_t first, std::uint32_t level,
-                     const MergePolicy& policy, const std::set<std::uint64_t>& leave_alone) {
+                     const MergePolicy& policy, const std::set<std::uint64_t>& leave_alone,
+                     const LsnRanges& locked) {
   const std::int64_t window_ns = policy.window_ns[level - 1];
   MergePlan run{.first = first, .count = 0, .level = level};
   std::uint64_t traces = 0;
@@ -30,7 +31,8 @@ MergePlan LongestRun(const BlockList& blocks, std::size_t first, std::uint32_t l
     if (block.meta().level >= level ||
         WindowOf(block, window_ns) != WindowOf(*blocks[first], window_ns) ||
         traces > policy.traces_max || bytes > policy.bytes_max ||
-        leave_alone.contains(block.meta().id)) {
+        leave_alone.contains(block.meta().id) ||
+        block.meta().left_out.And(locked) != blocks[first]->meta().left_out.And(locked)) {
       break;
     }
     ++run.count;
@@ -52,8 +54,11 @@ struct Entry {
 class Merge {
  public:
   Merge(std::span<const MergeInput> inputs, File& out, BlockMeta meta, std::uint64_t copy_spans,
-        BlockCache& cache)
-      : inputs_(inputs), copy_spans_(copy_spans), cache_(cache), writer_(out, std::move(meta)) {}
+        BlockCache& cache, const crypto::Keyring* keys)
+      : inputs_(inputs),
+        copy_spans_(copy_spans),
+        cache_(cache),
+        writer_(out, std::move(meta), keys) {}
 
   Result<std::optional<BlockMeta>> Run(const std::stop_token& stop) {
     FLUORO_CHECK_OK(ReadTables());
@@ -263,11 +268,12 @@ class Merge {
 
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
-                                   const std::set<std::uint64_t>& leave_alone) {
+                                   const std::set<std::uint64_t>& leave_alone,
+                                   const LsnRanges& locked) {
   for (const std::uint32_t level : {1U, 2U}) {
     const std::int64_t window_ns = policy.window_ns[level - 1];
     for (std::size_t first = 0; first < blocks.size();) {
-      const MergePlan run = LongestRun(blocks, first, level, policy, leave_alone);
+      const MergePlan run = LongestRun(blocks, first, level, policy, leave_alone, locked);
       const bool is_over =
           run.count >= 2 && WindowOf(*blocks[first], window_ns) < now_ns / window_ns;
       if (run.count >= policy.fan_in || is_over) return run;
@@ -279,7 +285,8 @@ std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
 
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
                                              BlockMeta meta, std::uint64_t copy_spans,
-                                             BlockCache& cache, const std::stop_token& stop) {
+                                             BlockCache& cache, const std::stop_token& stop,
+                                             const crypto::Keyring* keys) {
   meta.order = UINT64_MAX;
   for (const MergeInput& input : inputs) {
     const BlockMeta& from = input.block->meta();
@@ -289,7 +296,7 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
     // An input's own inputs too: the file of one may still be there.
     meta.replaces.insert(meta.replaces.end(), from.replaces.begin(), from.replaces.end());
   }
-  return Merge(inputs, out, std::move(meta), copy_spans, cache).Run(stop);
+  return Merge(inputs, out, std::move(meta), copy_spans, cache, keys).Run(stop);
 }
 
 }  // namespace fluoro::store

@@ -24,11 +24,12 @@ struct MergePlan {
   std::size_t count = 0;
   std::uint32_t level = 0;  ///< of the result
 };
-/// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`.
-/// Pure.
+/// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`,
+/// all of which leave out the same of the LSNs in `locked`. Pure.
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
-                                   const std::set<std::uint64_t>& leave_alone = {});
+                                   const std::set<std::uint64_t>& leave_alone = {},
+                                   const LsnRanges& locked = {});
 
 /// One input; `deleted` are the traces to leave out, sorted.
 struct MergeInput {
@@ -37,13 +38,13 @@ struct MergeInput {
 };
 /// Brings the traces of all inputs (in order of arrival) into `out`. Row groups of `copy_spans`
 /// spans or more are copied as they are stored; the traces of smaller ones are written anew, their
-/// parts joined. `meta` brings id and created_ns; the rest is filled in. `cache` bounds the row
-/// groups held.
-/// Nothing is returned, and nothing written that counts, if no trace is left or `stop` was
-/// requested. Errors: kCorruption, kIo, kNoSpace.
+/// parts joined. `meta` brings id, created_ns and left_out; the rest is filled in. `cache` bounds
+/// the row groups held. Nothing is returned, and nothing written that counts, if no trace is left
+/// or `stop` was requested. Errors: kCorruption, kIo, kNoSpace.
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
                                              BlockMeta meta, std::uint64_t copy_spans,
-                                             BlockCache& cache, const std::stop_token& stop);
+                                             BlockCache& cache, const std::stop_token& stop,
+                                             const crypto::Keyring* keys = nullptr);
 
 /// Sums by minute that are added to others.
 struct RollupSource {

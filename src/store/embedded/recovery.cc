@@ -15,7 +15,6 @@
 namespace fluoro::store {
 namespace {
 
-constexpr std::uint64_t kFormatVersion = 1;
 constexpr std::string_view kFormatWord = "fluoro-store ";
 
 std::string SumText(std::string_view text) {
@@ -27,25 +26,25 @@ std::string SumText(std::string_view text) {
 
 }  // namespace
 
-std::string EncodeFormat() {
-  const std::string text = std::string(kFormatWord) + std::to_string(kFormatVersion);
+std::string EncodeFormat(std::uint64_t version) {
+  const std::string text = std::string(kFormatWord) + std::to_string(version);
   return text + " " + SumText(text) + "\n";
 }
 
-Result<void> CheckFormat(std::string_view content) {
+Result<std::uint64_t> DecodeFormat(std::string_view content) {
   const std::size_t last = content.rfind(' ');
   if (last == std::string_view::npos || !content.starts_with(kFormatWord) ||
       content.substr(last + 1) != SumText(content.substr(0, last)) + "\n") {
     return Fail(ErrorCode::kCorruption, "FORMAT: its words and its sum do not agree");
   }
   const std::string version(content.substr(kFormatWord.size(), last - kFormatWord.size()));
-  if (version != std::to_string(kFormatVersion)) {
-    return Fail(ErrorCode::kUnsupported,
-                "FORMAT: version " + version +
-                    " was written by a newer program, this one reads version " +
-                    std::to_string(kFormatVersion));
+  for (const std::uint64_t known : {kPlainFormat, kEncryptedFormat}) {
+    if (version == std::to_string(known)) return known;
   }
-  return {};
+  return Fail(ErrorCode::kUnsupported,
+              "FORMAT: version " + version +
+                  " was written by a newer program, this one reads version " +
+                  std::to_string(kEncryptedFormat));
 }
 
 Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
@@ -84,6 +83,7 @@ struct EmbeddedStoreImpl::Replay {
   /// Records that no frame seen so far calls synced.
   struct Tail {
     std::uint64_t file_number = 0;
+    std::string path;
     std::uint64_t end_offset = 0;  ///< behind the file's last record
     std::vector<std::pair<std::uint64_t, std::uint64_t>> records;  ///< LSN, offset
   };
@@ -91,6 +91,32 @@ struct EmbeddedStoreImpl::Replay {
   bool has_rewritten = false;
   bool gaps_unknown = false;            ///< a whole file is unreadable
   std::vector<std::string> unreadable;  ///< files that the disk does not give, or not to their end
+  std::unordered_set<std::uint64_t> locked;  ///< LSNs in files without a key
+  std::vector<std::string> locked_files;     ///< of them those that are still in wal/
+  bool has_logs_aside = false;
+  /// Rows from before and after a file without a key stand in the head together.
+  bool is_mixed = false;
+  [[nodiscard]] LsnRanges LeftOut() const {
+    std::vector<std::uint64_t> lsns;
+    for (const std::uint64_t lsn : locked) {
+      if (!IsVoid(lsn) && !seen.contains(lsn)) lsns.push_back(lsn);
+    }
+    std::ranges::sort(lsns);
+    return LsnRanges::Of(lsns);
+  }
+};
+
+/// A file of the log, in wal/ or, put there for want of a key, in locked/.
+struct EmbeddedStoreImpl::LogFile {
+  std::uint64_t number = 0;
+  std::string path;
+  std::string shown;
+  bool is_aside = false;
+  std::shared_ptr<const FileCipher> cipher;
+  std::optional<Error> no_key;
+  [[nodiscard]] FrameReading Reading(const WalHeader& header) const {
+    return {FrameSeed(header), cipher.get(), no_key.has_value()};
+  }
 };
 
 Result<void> EmbeddedStoreImpl::PrepareFolder() {
@@ -110,12 +136,15 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   bool write_format = !fs_.Exists(layout_.format);
   if (!write_format) {
     const auto content = ReadAgain([this] { return ReadFile(fs_, layout_.format); });
-    const auto checked = content ? CheckFormat(*content) : std::unexpected(content.error());
-    if (!checked && checked.error().code == ErrorCode::kUnsupported) return checked;
-    if (!checked) {
-      AddDamage(checked.error().message);
-      write_format = checked.error().code == ErrorCode::kCorruption;
+    const auto version = content ? DecodeFormat(*content) : std::unexpected(content.error());
+    if (!version && version.error().code == ErrorCode::kUnsupported)
+      return std::unexpected(version.error());
+    if (!version) {
+      AddDamage(version.error().message);
+      write_format = version.error().code == ErrorCode::kCorruption;
     }
+    // Unreadable it stays as it is.
+    format_version_ = version ? *version : write_format ? kPlainFormat : kEncryptedFormat;
   }
   if (options_.read_only) return {};
   FLUORO_TRY(const auto leftovers, ReadAgain([this] { return fs_.List(layout_.tmp); }));
@@ -124,12 +153,32 @@ Result<void> EmbeddedStoreImpl::PrepareFolder() {
   // Moves into tmp/ are moves out of blocks/: they must be final before what belonged to those
   // blocks goes.
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.tmp));
-  if (write_format) return WriteWhole(fs_, layout_, layout_.root, "FORMAT", EncodeFormat());
+  if (write_format) {
+    format_version_ = std::max(format_version_, kPlainFormat);
+    FLUORO_CHECK_OK(
+        WriteWhole(fs_, layout_, layout_.root, "FORMAT", EncodeFormat(format_version_)));
+  }
+  if (keys() != nullptr && keys()->used()) return RaiseFormat();
+  if (format_version_ == kEncryptedFormat)
+    log::Warn("store: files of this folder are encrypted, new ones will not be: no key is in use");
+  return {};
+}
+
+// Before the first encrypted file: programs that do not know of them must not write here.
+Result<void> EmbeddedStoreImpl::RaiseFormat() {
+  if (format_version_ >= kEncryptedFormat) return {};
+  FLUORO_CHECK_OK(WriteWhole(fs_, layout_, layout_.root, "FORMAT", EncodeFormat(kEncryptedFormat)));
+  format_version_ = kEncryptedFormat;
   return {};
 }
 
 // Moves a damaged file out of the way.
 Result<void> EmbeddedStoreImpl::SetAside(const std::string& path) {
+  std::uint64_t id = 0;
+  if (ParseBlockFileName(BaseName(path), id)) {
+    const std::string key = ParentPath(path) + "/" + RewrapFileName(id);
+    if (fs_.Exists(key)) FLUORO_CHECK_OK(fs_.Rename(key, layout_.quarantine + "/" + BaseName(key)));
+  }
   FLUORO_CHECK_OK(fs_.Rename(path, layout_.quarantine + "/" + BaseName(path)));
   FLUORO_CHECK_OK(fs_.SyncDir(layout_.quarantine));
   return fs_.SyncDir(ParentPath(path));
@@ -144,6 +193,7 @@ Result<void> EmbeddedStoreImpl::NameQuarantined() {
   for (const std::string& name : *names) {
     std::uint64_t id = 0;
     if (ParseBlockFileName(name, id)) next_block_id_ = std::max(next_block_id_, id + 1);
+    if (name.ends_with(".key")) continue;  // belongs to a block
     AddDamage("quarantine/" + name + ": set aside earlier");
   }
   return {};
@@ -151,9 +201,13 @@ Result<void> EmbeddedStoreImpl::NameQuarantined() {
 
 Result<void> EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t id) {
   const std::string path = layout_.blocks + "/" + name;
-  auto block = ReadAgain([&] { return Block::Open(fs_, cache_, path, id); });
+  auto block = ReadAgain([&] { return Block::Open(fs_, cache_, path, id, keys()); });
   if (!block) {
     const Error& error = block.error();
+    if (error.code == ErrorCode::kPermissionDenied) {
+      AddLockedBlock(path, "blocks/" + name, error);
+      return {};
+    }
     AddDamage(error.message);
     log::Error("store: a block is damaged and set aside", {{"why", error.message}});
     if (options_.read_only) return {};
@@ -292,12 +346,10 @@ Result<void> EmbeddedStoreImpl::LoadBlocks() {
   if (options_.read_only) return {};
   for (const std::string& name : names) {
     std::uint64_t id = 0;
-    if (name.ends_with(".del") && ParseBlockFileName(name.substr(0, 16) + ".flb", id) &&
-        !kept.contains(id) && !fs_.Exists(layout_.blocks + "/" + BlockFileName(id))) {
-      // Its block is gone.
-      log::WarnIfFailed("store: removing a list of deleted traces",
-                        fs_.Remove(layout_.blocks + "/" + name));
-    }
+    if ((name.ends_with(".del") || name.ends_with(".key")) &&
+        ParseBlockFileName(name.substr(0, 16) + ".flb", id) && !kept.contains(id) &&
+        !fs_.Exists(layout_.blocks + "/" + BlockFileName(id)))
+      RemoveBeside(layout_.blocks, id);
   }
   return {};
 }
@@ -306,7 +358,9 @@ Result<void> EmbeddedStoreImpl::LoadBlocks() {
 bool EmbeddedStoreImpl::IsSealed(const BlockList& blocks, const model::TraceId& id,
                                  std::uint64_t lsn) {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    if ((*block)->meta().sealed_lsn < lsn || !(*block)->MayContain(id)) continue;
+    if ((*block)->meta().sealed_lsn < lsn || !(*block)->MayContain(id) ||
+        (*block)->meta().left_out.Contains(lsn))
+      continue;
     // Unreadable: its rows count as missing, and those of the log come back.
     const auto table = (*block)->Table();
     if (!table) continue;
@@ -363,17 +417,27 @@ void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, 
     applied_lsn_ = std::max(applied_lsn_, lsn);
   }
   if (tombstone.head_only) return;
+  if (!replay.locked.empty() || HasLocked()) HoldDeletions(tombstone.ids, lsn);
   if (auto saved = DeleteFromBlocks(tombstone.ids, lsn); !saved) {
     log::Warn("store: deletions are kept in the log for now", {{"why", saved.error().message}});
   }
 }
 
-void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last) {
-  const std::string name = WalFileName(file_number);
-  const std::string path = layout_.wal + "/" + name;
+// So that each block holds rows from before a file without a key, or from behind it: a deletion in
+// that file will apply to the one and not to the other.
+void EmbeddedStoreImpl::SealBeforeLocked(Replay& replay) {
+  if (options_.read_only) return;
+  // Older records may still come, which a block's sealed_lsn would cover.
+  replay.is_mixed = replay.is_mixed || replay.has_rewritten || !replay.unreadable.empty() ||
+                    !SealAll().has_value();
+}
+
+void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_last) {
+  const std::uint64_t file_number = log_file.number;
+  const std::string& path = log_file.path;
   const auto give_up = [&](const Error& why) {
-    AddDamage("wal/" + name + ": " + why.message);
-    log::Error("store: a log file is damaged", {{"file", name}, {"why", why.message}});
+    AddDamage(log_file.shown + ": " + why.message);
+    log::Error("store: a log file is damaged", {{"file", log_file.shown}, {"why", why.message}});
     replay.gaps_unknown = true;
     if (why.code == ErrorCode::kIo) replay.unreadable.push_back(path);
   };
@@ -405,10 +469,14 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
       log::WarnIfFailed("store: setting a log file aside", SetAside(path));
     return;
   }
-  replay.first_lsn = std::min(replay.first_lsn, header->first_lsn);
+  FindLogKey(*header, log_file);
+  // The log went on without a file that was put aside: nothing is missing behind it.
+  if (!log_file.is_aside) replay.first_lsn = std::min(replay.first_lsn, header->first_lsn);
   replay.max_lsn = std::max(replay.max_lsn, header->first_lsn - 1);
-  Replay::Tail tail{.file_number = file_number, .end_offset = 0, .records = {}};
-  const auto walk = WalkFrames(window, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
+  Replay::Tail tail{.file_number = file_number, .path = path, .end_offset = 0, .records = {}};
+  const FrameReading how = log_file.Reading(*header);
+  if (how.is_locked) SealBeforeLocked(replay);
+  const auto walk = WalkFrames(window, how, [&](WalRecord& record) -> Result<void> {
     replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
     bool full = false;
     {
@@ -428,6 +496,11 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
     std::erase_if(tail.records,
                   [&](const auto& known) { return known.first <= record.header.synced_lsn; });
     tail.records.emplace_back(record.header.lsn, record.offset);
+    if (how.is_locked) {
+      replay.locked.insert(record.header.lsn);
+      replay.max_lsn = std::max(replay.max_lsn, record.header.lsn);
+      return {};
+    }
     ReplayRecord(replay, file_number, record);
     return {};
   });
@@ -435,10 +508,20 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, std::uint64_t file_number, bo
   replay.max_synced_lsn = std::max(replay.max_synced_lsn, walk->max_synced_lsn);
   tail.end_offset = walk->end_offset;
   replay.tails.push_back(std::move(tail));
-  log_->AdoptFile(file_number, *size, header->first_lsn);
+  if (how.is_locked && walk->max_lsn > 0) {  // else there is nothing in it
+    AddLocked(log_file.shown, *log_file.no_key, *size);
+    left_out_ = replay.is_mixed ? replay.LeftOut() : LsnRanges::UpTo(walk->max_lsn);
+    if (!log_file.is_aside) replay.locked_files.push_back(path);
+  } else {
+    log_->AdoptFile({.number = file_number,
+                     .bytes = *size,
+                     .first_lsn = header->first_lsn,
+                     .path = path,
+                     .key_name = header->envelope ? header->envelope->key_name : std::string()});
+  }
   if (walk->garbage_bytes == 0) return;
   log::Warn("store: bytes in a log file are not records",
-            {{"file", name}, {"bytes", std::to_string(walk->garbage_bytes)}});
+            {{"file", log_file.shown}, {"bytes", std::to_string(walk->garbage_bytes)}});
   if (options_.read_only || !is_last) return;
   // The torn end of the last file: what was being written when the power went.
   if (const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite)) {
@@ -460,7 +543,7 @@ void EmbeddedStoreImpl::ReportGaps(const Replay& replay) {
     begin = 0;
   };
   for (std::uint64_t lsn = replay.first_lsn; lsn <= replay.max_synced_lsn; ++lsn) {
-    if (replay.seen.contains(lsn) || replay.IsVoid(lsn)) {
+    if (replay.seen.contains(lsn) || replay.locked.contains(lsn) || replay.IsVoid(lsn)) {
       report(lsn - 1);
     } else if (begin == 0) {
       begin = lsn;
@@ -469,34 +552,71 @@ void EmbeddedStoreImpl::ReportGaps(const Replay& replay) {
   report(replay.max_synced_lsn);
 }
 
-Result<void> EmbeddedStoreImpl::ReplayLog() {
-  std::vector<std::uint64_t> files;
+// In order of their numbers.
+Result<std::vector<EmbeddedStoreImpl::LogFile>> EmbeddedStoreImpl::ListLogs() {
+  std::vector<LogFile> files;
   // Without the numbers that are in use no log can be written here.
-  FLUORO_TRY(const auto names, ReadAgain([this] { return fs_.List(layout_.wal); }));
-  for (const std::string& name : names) {
-    if (const std::uint64_t number = ParseWalFileName(name)) files.push_back(number);
+  for (const bool is_aside : {false, true}) {
+    const std::string& folder = is_aside ? layout_.locked : layout_.wal;
+    if (is_aside && !fs_.Exists(folder)) continue;
+    FLUORO_TRY(const auto names, ReadAgain([&] { return fs_.List(folder); }));
+    for (const std::string& name : names) {
+      const std::uint64_t number = ParseWalFileName(name);
+      if (number == 0) continue;
+      files.push_back({.number = number,
+                       .path = folder + "/" + name,
+                       .shown = (is_aside ? "locked/" : "wal/") + name,
+                       .is_aside = is_aside,
+                       .cipher = nullptr,
+                       .no_key = std::nullopt});
+    }
   }
+  std::ranges::sort(files, {}, &LogFile::number);
+  return files;
+}
+
+void EmbeddedStoreImpl::FindLogKey(const WalHeader& header, LogFile& file) const {
+  if (!header.envelope || file.cipher || file.no_key) return;
+  auto cipher = FileCipher::Of(keys(), *header.envelope, FileKind::kLog, header.file_number);
+  if (cipher) {
+    file.cipher = *std::move(cipher);
+  } else {
+    file.no_key = std::move(cipher).error();
+  }
+}
+
+Result<void> EmbeddedStoreImpl::ReplayLog() {
+  FLUORO_TRY(std::vector<LogFile> files, ListLogs());
   Replay replay;
+  FLUORO_CHECK_OK(LoadHeldDeletions());
+  replay.dropped_upto.insert(held_deletions_.begin(), held_deletions_.end());
   LookAhead(replay, files);
-  for (const std::uint64_t number : files) ReplayFile(replay, number, number == files.back());
+  for (LogFile& file : files) {
+    replay.has_logs_aside = replay.has_logs_aside || file.is_aside;
+    ReplayFile(replay, file, &file == &files.back());
+  }
+  if (replay.is_mixed) left_out_ = replay.LeftOut();  // less what other files hold too
   if (replay.first_lsn != UINT64_MAX) ReportGaps(replay);
-  std::uint64_t max_lsn = replay.max_lsn;
+  std::uint64_t max_lsn = std::max(replay.max_lsn, locked_lsn_);
   for (const auto& block : *blocks()) max_lsn = std::max(max_lsn, block->meta().sealed_lsn);
   {
     MutexLock lock(state_mutex_);
     applied_lsn_ = max_lsn;
-    log_->Continue(max_lsn + 1, files.empty() ? 1 : files.back() + 1);
+    log_->Continue(max_lsn + 1, files.empty() ? 1 : files.back().number + 1);
     UpdateGauges();
   }
+  log::WarnIfFailed("store: deletions for files without a key are kept in the log for now",
+                    ApplyHeldDeletions(replay.has_logs_aside));
   if (options_.read_only) return {};
   if (options_.sync != SyncPolicy::kOff) SyncTails(replay);
+  FLUORO_CHECK_OK(MoveLockedLogs(replay.locked_files));
   if (replay.unreadable.empty()) return {};
   return SetUnreadableAside(replay);
 }
 
 // What later files and records say of records before them. A file that cannot be read is reported
 // when it is replayed.
-void EmbeddedStoreImpl::LookAhead(Replay& replay, const std::vector<std::uint64_t>& files) {
+void EmbeddedStoreImpl::LookAhead(Replay& replay, std::vector<LogFile>& files) {
   std::vector<std::pair<std::uint64_t, Tombstone>> tombstones;  // LSN, what it says
   const auto note = [&](WalRecord& record) -> Result<void> {
     auto tombstone = DecodeTombstone(record.body);
@@ -504,17 +624,29 @@ void EmbeddedStoreImpl::LookAhead(Replay& replay, const std::vector<std::uint64_
       tombstones.emplace_back(record.header.lsn, *std::move(tombstone));
     return {};
   };
-  const auto look = [&](const std::string& path) -> Result<void> {
-    FLUORO_TRY(const auto file, ReadAgain([&] { return fs_.Open(path, Fs::OpenMode::kRead); }));
+  const auto note_lsn = [&](WalRecord& record) -> Result<void> {
+    replay.locked.insert(record.header.lsn);
+    return {};
+  };
+  const auto look = [&](LogFile& log_file) -> Result<void> {
+    FLUORO_TRY(const auto file,
+               ReadAgain([&] { return fs_.Open(log_file.path, Fs::OpenMode::kRead); }));
     FLUORO_TRY(const std::uint64_t size, ReadAgain([&] { return file->Size(); }));
     WalWindow window(*file, size);
     FLUORO_TRY(const std::string_view start, window.At(0, kWalHeaderBytes));
     FLUORO_TRY(const WalHeader header, DecodeWalHeader(start));
     replay.voids.emplace_back(header.last_good_lsn, header.first_lsn);
-    FLUORO_CHECK_OK(WalkFrames(window, FrameSeed(header), note, FrameType::kTombstone));
+    FindLogKey(header, log_file);
+    if (log_file.no_key) {
+      FLUORO_TRY(const WalWalk walk, WalkFrames(window, log_file.Reading(header), note_lsn));
+      // Copies of records that other files may hold too: what is left out is known in the end only.
+      replay.has_rewritten = replay.has_rewritten || walk.has_rewritten;
+      return {};
+    }
+    FLUORO_CHECK_OK(WalkFrames(window, log_file.Reading(header), note, FrameType::kTombstone));
     return {};
   };
-  for (const std::uint64_t number : files) (void)look(layout_.wal + "/" + WalFileName(number));
+  for (LogFile& file : files) (void)look(file);
   for (const auto& [lsn, tombstone] : tombstones) {
     if (replay.IsVoid(lsn)) continue;
     const std::uint64_t upto = tombstone.upto_lsn == 0 ? lsn : tombstone.upto_lsn;
@@ -536,8 +668,7 @@ void EmbeddedStoreImpl::SyncTails(const Replay& replay) {
     }
     if (begin == tail.end_offset) continue;
     const auto write = [&]() -> Result<void> {
-      FLUORO_TRY(const auto file, fs_.Open(layout_.wal + "/" + WalFileName(tail.file_number),
-                                           Fs::OpenMode::kReadWrite));
+      FLUORO_TRY(const auto file, fs_.Open(tail.path, Fs::OpenMode::kReadWrite));
       FLUORO_TRY(const std::string bytes, ReadAgain([&] {
                    return file->ReadAt(begin, static_cast<std::size_t>(tail.end_offset - begin));
                  }));
@@ -561,10 +692,12 @@ Result<void> EmbeddedStoreImpl::SetUnreadableAside(const Replay& replay) {
 
 // For readers beside a running server: what it sealed while we read the log.
 Result<void> EmbeddedStoreImpl::RefreshReadOnly() {
+  const auto before = blocks();  // replay heeded these
   FLUORO_CHECK_OK(LoadBlocks());
   const auto list = blocks();
   MutexLock lock(state_mutex_);
   for (const auto& block : *list) {
+    if (std::ranges::find(*before, block) != before->end()) continue;
     const auto table = block->Table();
     if (!table) continue;
     for (const TraceEntry& trace : (*table)->traces) head_.Remove(trace.id, trace.sealed_lsn);
@@ -576,6 +709,7 @@ Result<void> EmbeddedStoreImpl::Open() {
   FLUORO_CHECK_OK(PrepareFolder());
   LogOptions log_options;
   log_options.folder = layout_.wal;
+  log_options.keys = options_.keys;
   log_options.sync_each = options_.sync == SyncPolicy::kAlways;
   log_options.sync_ever = options_.sync != SyncPolicy::kOff;
   log_options.file_bytes = options_.wal_file_bytes;

@@ -380,13 +380,26 @@ struct Section {
                 sum = 0;
 };
 
-Result<std::string> Content(std::string_view file, const Block& block, const Section& section) {
+std::string Little(std::uint64_t value, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text.push_back(static_cast<char>(value >> (8 * i)));
+  return text;
+}
+
+Result<std::string> Content(std::string_view file, const Block& block, const Section& section,
+                            const Unsealer* unsealer) {
   if (section.offset > file.size() || section.stored > file.size() - section.offset)
     return Wrong("a section lies outside the file");
-  const std::string_view stored = file.substr(section.offset, section.stored);
+  std::string stored(file.substr(section.offset, section.stored));
   if (Sum(stored, (block.id * 0x9e3779b97f4a7c15ULL) ^ section.offset) != section.sum)
     return Wrong("a section's sum");
-  if (section.codec == 0 && section.raw == section.stored) return std::string(stored);
+  if (unsealer != nullptr) {
+    const std::string what = Little(section.type, 1) + Little(section.codec, 1) +
+                             Little(section.row_group, 4) + Little(section.column, 4) +
+                             Little(section.raw, 8);
+    FLUORO_TRY(stored, unsealer->Open(section.offset, what, stored));
+  }
+  if (section.codec == 0 && section.raw == stored.size()) return stored;
   if (section.codec != 1 || section.raw > (std::uint64_t{1} << 30))
     return Wrong("a section's codec");
   std::string raw(section.raw, '\0');
@@ -541,7 +554,7 @@ bool FilterMayContain(std::string_view filter, const model::TraceId& id) {
   return true;
 }
 
-Result<Block> ReadBlock(std::string_view file) {
+Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   if (file.size() < 104) return Wrong("the file is too short");
   Block block;
   Cursor trailer(file.substr(file.size() - 40));
@@ -551,32 +564,45 @@ Result<Block> ReadBlock(std::string_view file) {
   const std::uint64_t major = trailer.Fixed(2);
   const std::uint64_t minor = trailer.Fixed(2);
   const std::uint64_t zero = trailer.Fixed(4);
-  if (trailer.Bytes(8) != "FLOREND1" || major != 1 || zero != 0) return Wrong("the trailer");
+  const bool is_encrypted = major == 2;
+  if (trailer.Bytes(8) != "FLOREND1" || (major != 1 && !is_encrypted) || zero != 0)
+    return Wrong("the trailer");
   if (footer_offset < 64 || footer_offset > file.size() - 40 ||
       footer_length != file.size() - 40 - footer_offset)
     return Wrong("where the footer is");
-  const std::string footer(file.substr(footer_offset, footer_length));
+  std::string footer(file.substr(footer_offset, footer_length));
   const std::uint64_t covered[3] = {footer_offset, footer_length, minor};
   if (Sum(footer, XXH3_64bits(covered, sizeof(covered))) != footer_sum)
     return Wrong("the footer's sum");
+  Unsealer unsealer;
+  if (is_encrypted) {
+    Cursor id(file.substr(16, 8));
+    FLUORO_TRY(unsealer, Unsealer::Of(file.substr(64, 208), 2, id.Fixed(8), keys));
+    const std::string what = std::string(file.substr(0, 64)) + Little(footer_offset, 8) +
+                             Little(footer_length, 8) + Little(major, 2) + Little(minor, 2);
+    FLUORO_TRY(footer, unsealer.Open(footer_offset, what, footer));
+    block.seen.insert("encrypted");
+  }
   std::uint64_t traces = 0;
   FLUORO_TRY(const std::vector<Section> sections, ReadFooter(footer, block, traces));
 
   Cursor header(file.substr(0, 64));
-  const bool header_is_right = header.Bytes(8) == "FLORBLK1" && header.Fixed(2) == 1 &&
+  const bool header_is_right = header.Bytes(8) == "FLORBLK1" && header.Fixed(2) == major &&
                                header.Fixed(2) == minor && header.Fixed(4) == 0 &&
                                header.Fixed(8) == block.id &&
-                               header.Bytes(40) == std::string(40, '\0');
+                               header.Fixed(8) == (is_encrypted ? block.sealed_lsn : 0) &&
+                               header.Bytes(32) == std::string(32, '\0');
   if (!header_is_right) return Wrong("the header");
 
-  std::uint64_t end = 64;
+  std::uint64_t end = is_encrypted ? 272 : 64;
   std::map<std::uint64_t, Columns> groups;
   std::string index;
   std::string lsns;
   for (const Section& section : sections) {
     if (section.offset != end) return Wrong("a gap between sections");
     end += section.stored;
-    FLUORO_TRY(const std::string content, Content(file, block, section));
+    FLUORO_TRY(const std::string content,
+               Content(file, block, section, is_encrypted ? &unsealer : nullptr));
     block.seen.insert("section " + std::to_string(section.type));
     block.seen.insert("codec " + std::to_string(section.codec));
     switch (section.type) {

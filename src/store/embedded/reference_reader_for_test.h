@@ -18,6 +18,25 @@
 
 namespace fluoro::store::reference {
 
+/// Keys of 32 bytes, by name.
+using Keys = std::map<std::string, std::string>;
+
+/// What an encrypted file is read with.
+class Unsealer {
+ public:
+  Unsealer() = default;
+  /// @param envelope  208 bytes. `kind`: 1 log, 2 block. Errors: kCorruption, kPermissionDenied.
+  static Result<Unsealer> Of(std::string_view envelope, int kind, std::uint64_t id,
+                             const Keys& keys);
+  /// What stands at `place` of the file.
+  Result<std::string> Open(std::uint64_t place, const std::string& what,
+                           const std::string& sealed) const;
+
+ private:
+  std::string file_;
+  std::string data_key_;
+};
+
 struct Trace {
   model::TraceId id;
   std::int64_t start_ns = 0, end_ns = 0, first_arrival_ns = 0, last_arrival_ns = 0;
@@ -38,7 +57,7 @@ struct Block {
   std::set<std::string> seen;
 };
 /// The whole file's bytes. Errors: kCorruption, where anything is not as documented.
-Result<Block> ReadBlock(std::string_view file);
+Result<Block> ReadBlock(std::string_view file, const Keys& keys = {});
 bool FilterMayContain(std::string_view filter, const model::TraceId& id);
 
 struct Record {
@@ -58,7 +77,7 @@ struct WalFile {
 };
 /// Errors: kCorruption: neither copy of the header is whole, or a whole record's body is not as
 /// documented. Bytes that are no frames are passed over.
-Result<WalFile> ReadWal(std::string_view file);
+Result<WalFile> ReadWal(std::string_view file, const Keys& keys = {});
 /// The body of a record of type 1.
 Result<Record> ReadBatch(std::string_view payload);
 

@@ -118,6 +118,15 @@ class ReferenceStore {
     options_.wal_allocate_bytes = 1'000;
     options_.merge.fan_in = 3;
     options_.merge.copy_spans = 1 + rng_.Below(40);
+    if (seed % 3 == 0) {
+      options_.keys = std::make_shared<crypto::Keyring>();
+      for (const auto& [name, bytes] : keys_) {
+        EXPECT_TRUE(options_.keys->Add(
+            name, crypto::Secret(std::span<const std::uint8_t, crypto::kKeyBytes>(
+                      reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()))));
+      }
+      EXPECT_TRUE(options_.keys->Use("reference"));
+    }
     auto store = *OpenEmbeddedStore(fs_, clock_, metrics_, options_);
     for (int step = 0; step < 12; ++step) {
       std::vector<model::Span> spans;
@@ -165,10 +174,10 @@ class ReferenceStore {
   void CheckBlock(const std::string& path, const std::string& content) {
     std::uint64_t id = 0;
     ASSERT_TRUE(ParseBlockFileName(path.substr(path.size() - 20), id));
-    const auto slow = reference::ReadBlock(content);
+    const auto slow = reference::ReadBlock(content, keys_);
     ASSERT_TRUE(slow) << slow.error().message;
     BlockCache cache(metrics_, "questions", 0);
-    const auto fast = Block::Open(fs_, cache, path, id);
+    const auto fast = Block::Open(fs_, cache, path, id, options_.keys.get());
     ASSERT_TRUE(fast) << fast.error().message;
     const BlockMeta& meta = (*fast)->meta();
     EXPECT_EQ(slow->id, meta.id);
@@ -228,7 +237,7 @@ class ReferenceStore {
   }
 
   void CheckLog(const std::string& content) {
-    const auto slow = reference::ReadWal(content);
+    const auto slow = reference::ReadWal(content, keys_);
     ASSERT_TRUE(slow) << slow.error().message;
     const auto header = DecodeWalHeader(content);
     ASSERT_TRUE(header);
@@ -237,7 +246,12 @@ class ReferenceStore {
     EXPECT_EQ(slow->last_good_lsn, header->last_good_lsn);
     EXPECT_EQ(slow->created_ns, header->created_ns);
     std::size_t place = 0;
-    const auto walk = WalkFrames(content, FrameSeed(*header), [&](WalRecord& fast) -> Result<void> {
+    std::shared_ptr<const FileCipher> cipher;
+    if (header->envelope)
+      cipher = *FileCipher::Of(options_.keys.get(), *header->envelope, FileKind::kLog,
+                               header->file_number);
+    const FrameReading how(FrameSeed(*header), cipher.get());
+    const auto walk = WalkFrames(content, how, [&](WalRecord& fast) -> Result<void> {
       if (place >= slow->records.size()) return Fail(ErrorCode::kInternal, "one more record");
       const reference::Record& record = slow->records[place++];
       EXPECT_EQ(record.lsn, fast.header.lsn);
@@ -268,6 +282,7 @@ class ReferenceStore {
   Rng rng_;
   std::uint64_t number_ = 0;
   std::set<std::string> seen_;
+  const reference::Keys keys_{{"other", std::string(32, 'o')}, {"reference", std::string(32, 'k')}};
 };
 
 TEST(ReferenceReader, ReadsEveryFileAsTheStoreDoes) {
@@ -280,10 +295,11 @@ TEST(ReferenceReader, ReadsEveryFileAsTheStoreDoes) {
   }
   // What a writer can write has been written, all of it.
   for (const char* const what :
-       {"section 1",   "section 2",   "section 3",   "section 4",   "section 5",   "section 6",
-        "section 7",   "codec 0",     "codec 1",     "ints 0",      "ints 1",      "ints 2",
-        "texts 0",     "texts 1",     "attribute 0", "attribute 1", "attribute 2", "attribute 3",
-        "attribute 4", "attribute 5", "attribute 6", "attribute 7", "type 1",      "type 2"}) {
+       {"section 1",   "section 2",   "section 3",   "section 4",   "section 5",
+        "section 6",   "section 7",   "codec 0",     "codec 1",     "ints 0",
+        "ints 1",      "ints 2",      "texts 0",     "texts 1",     "attribute 0",
+        "attribute 1", "attribute 2", "attribute 3", "attribute 4", "attribute 5",
+        "attribute 6", "attribute 7", "type 1",      "type 2",      "encrypted"}) {
     EXPECT_TRUE(seen.contains(what)) << what;
   }
 }

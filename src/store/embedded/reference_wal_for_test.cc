@@ -315,15 +315,20 @@ Result<Record> ReadTombstone(std::string_view body) {
 
 Result<Record> ReadBatch(std::string_view payload) { return BatchReader(payload).Read(); }
 
-Result<WalFile> ReadWal(std::string_view file) {
+Result<WalFile> ReadWal(std::string_view file, const Keys& keys) {
   if (file.size() < 4096) return Wrong("a log file is too short");
   WalFile wal;
   std::string salt;
   bool has_header = false;
+  bool is_encrypted = false;
+  Unsealer unsealer;
   for (const std::size_t copy : {0U, 2048U}) {
     const std::string_view bytes = file.substr(copy, 88);
     Cursor in(bytes);
-    const bool is_one = in.Bytes(8) == "FLORWAL1" && in.Fixed(2) == 1;
+    bool is_one = in.Bytes(8) == "FLORWAL1";
+    const std::uint64_t major = in.Fixed(2);
+    is_one = is_one && (major == 1 || major == 2);
+    is_encrypted = major == 2;
     in.Bytes(6);
     wal.file_number = in.Fixed(8);
     salt = in.Bytes(16);
@@ -332,8 +337,16 @@ Result<WalFile> ReadWal(std::string_view file) {
     wal.created_ns = static_cast<std::int64_t>(in.Fixed(8));
     in.Bytes(16);
     has_header = is_one && in.Fixed(8) == XXH3_64bits(bytes.data(), 80);
+    if (has_header && is_encrypted) {
+      auto found = Unsealer::Of(file.substr(copy + 88, 208), 1, wal.file_number, keys);
+      if (!found && found.error().code == ErrorCode::kPermissionDenied)
+        return std::unexpected(found.error());
+      has_header = found.has_value();
+      if (found) unsealer = *std::move(found);
+    }
     if (has_header) break;
   }
+  if (is_encrypted) wal.seen.insert("encrypted");
   if (!has_header) return Wrong("a log file's header");
   for (int byte = 0; byte < 8; ++byte)
     salt.push_back(static_cast<char>(wal.file_number >> (8 * byte)));
@@ -353,11 +366,14 @@ Result<WalFile> ReadWal(std::string_view file) {
     const std::uint64_t raw = in.Fixed(4);
     record.lsn = in.Fixed(8);
     record.synced_lsn = in.Fixed(8);
-    const std::string part = in.Bytes(stored);
+    std::string part = in.Bytes(stored);
     if (!is_frame || in.failed() || stored > (15U << 20) ||
         sum != XXH3_64bits_withSeed(file.data() + at + 8, 32 + stored, seed)) {
       at += 8;
       continue;
+    }
+    if (is_encrypted) {
+      FLUORO_TRY(part, unsealer.Open(at, std::string(file.substr(at + 8, 32)), part));
     }
     at += (40 + stored + 7) / 8 * 8;
     const bool goes_on = (record.flags & 1) != 0;

@@ -20,6 +20,7 @@
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/graph_reader.h"
 #include "store/embedded/head.h"
+#include "store/embedded/held_deletions.h"
 #include "store/embedded/log.h"
 #include "store/embedded/recent_traces.h"
 #include "store/embedded/trace_reader.h"
@@ -35,15 +36,19 @@ struct Layout {
         tmp(folder + "/tmp"),
         quarantine(folder + "/quarantine"),
         rollup(folder + "/rollup"),
+        locked(folder + "/locked"),
         lock(folder + "/LOCK"),
         format(folder + "/FORMAT") {}
-  std::string root, wal, blocks, tmp, quarantine, rollup, lock, format;
+  std::string root, wal, blocks, tmp, quarantine, rollup, locked, lock, format;
 };
 
+/// Versions of a folder: with the second there may be encrypted files in it.
+inline constexpr std::uint64_t kPlainFormat = 1;
+inline constexpr std::uint64_t kEncryptedFormat = 2;
 /// Content of the FORMAT file: "fluoro-store <version> <sum>\n".
-std::string EncodeFormat();
-/// Errors: kUnsupported (a newer program's folder), kCorruption.
-Result<void> CheckFormat(std::string_view content);
+std::string EncodeFormat(std::uint64_t version);
+/// The version. Errors: kUnsupported (a newer program's folder), kCorruption.
+Result<std::uint64_t> DecodeFormat(std::string_view content);
 
 /// Writes a small file so that after a crash it is there whole or not at all.
 Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
@@ -84,6 +89,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> RunMaintenance() override;
   Result<void> SealAll() override;
 
+  // rewrap.cc
+  Result<void> SetWrappingKey(std::string_view name) override;
+  std::string wrapping_key() override;
+
  private:
   friend class SearchRun;
   friend class GraphRun;
@@ -95,7 +104,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   // recovery.cc
   struct Replay;
+  struct LogFile;
   Result<void> PrepareFolder();
+  Result<void> RaiseFormat();
   Result<void> LoadBlocks();
   Result<void> LoadBlock(const std::string& name, std::uint64_t id);
   Result<void> LoadDeletions(Block& block);
@@ -105,13 +116,30 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> NameQuarantined();
   Result<void> ReplayLog();
   Result<void> SetUnreadableAside(const Replay& replay);
-  void LookAhead(Replay& replay, const std::vector<std::uint64_t>& files);
+  Result<std::vector<LogFile>> ListLogs();
+  void FindLogKey(const WalHeader& header, LogFile& file) const;
+  void LookAhead(Replay& replay, std::vector<LogFile>& files);
   void SyncTails(const Replay& replay);
-  void ReplayFile(Replay& replay, std::uint64_t file_number, bool is_last);
+  void SealBeforeLocked(Replay& replay);
+  void ReplayFile(Replay& replay, LogFile& log_file, bool is_last);
   void ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record);
   void ReportGaps(const Replay& replay);
   bool IsSealed(const BlockList& blocks, const model::TraceId& id, std::uint64_t lsn);
   Result<void> RefreshReadOnly();
+
+  // locked.cc
+  void AddLocked(const std::string& shown, const Error& why, std::uint64_t bytes);
+  void AddLockedBlock(const std::string& path, const std::string& shown, Error why);
+  [[nodiscard]] bool HasLocked();
+  Result<void> MoveLockedLogs(const std::vector<std::string>& paths);
+  Result<void> LoadHeldDeletions();
+  void HoldDeletions(std::span<const model::TraceId> ids, std::uint64_t lsn);
+  Result<void> SaveHeldDeletions();
+  Result<void> ApplyHeldDeletions(bool has_logs_aside);
+
+  // rewrap.cc
+  Result<void> Rewrap();
+  void RemoveBeside(const std::string& folder, std::uint64_t id);
 
   // maintain.cc
   Result<void> Seal(std::span<const model::TraceId> ids);
@@ -123,6 +151,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
                                 std::uint64_t below_lsn);
   Result<void> SaveDeletions(const Block& block);
+  std::uint64_t LsnOf(const std::shared_ptr<const Tombstone>& tombstone);
   Result<void> RemoveUncertain();
   void FreeLog();
   void RunBackground(const std::stop_token& stop);
@@ -161,6 +190,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
     return blocks_;
   }
   void AddDamage(std::string what);
+  void UpdateDamageGauges() FLUORO_REQUIRES(state_mutex_);
+  [[nodiscard]] const crypto::Keyring* keys() const { return options_.keys.get(); }
   [[nodiscard]] std::uint64_t HeadLimit() const { return options_.memory_bytes / 4; }
 
   Fs& fs_;
@@ -196,14 +227,23 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// gone the log keeps what it knows of deletions, and what replaced them stays.
   std::vector<std::string> uncertain_;
 
+  std::uint64_t format_version_ = 0;  ///< of the folder; under maintenance_mutex_
+  // What files without a key are to learn of when it returns; under maintenance_mutex_.
+  HeldDeletions held_deletions_;
+  bool held_unsaved_ = false;     ///< their file lags behind: the log keeps the tombstones
+  LsnRanges left_out_;            ///< in log files without a key; set by Open
+  std::uint64_t locked_lsn_ = 0;  ///< no block without a key holds a higher one; set by Open
+
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);
   std::shared_ptr<const BlockList> blocks_ FLUORO_GUARDED_BY(state_mutex_);  ///< by id
   /// Sums of blocks that are gone, oldest first.
   std::shared_ptr<const BlockList> folded_ FLUORO_GUARDED_BY(state_mutex_);
   std::uint64_t applied_lsn_ FLUORO_GUARDED_BY(state_mutex_) = 0;
-  std::vector<Commit> tombstones_ FLUORO_GUARDED_BY(state_mutex_);  ///< in WAL files that remain
-  std::vector<std::string> damaged_ FLUORO_GUARDED_BY(state_mutex_);
+  std::vector<Commit> tombstones_ FLUORO_GUARDED_BY(state_mutex_);    ///< in WAL files that remain
+  std::vector<std::string> damaged_ FLUORO_GUARDED_BY(state_mutex_);  ///< and locked
+  std::set<std::string> locked_ FLUORO_GUARDED_BY(state_mutex_);      ///< files without a key
+  std::uint64_t locked_bytes_ FLUORO_GUARDED_BY(state_mutex_) = 0;
   std::shared_ptr<const CommitListener> listener_ FLUORO_GUARDED_BY(state_mutex_);
 
   std::atomic<std::uint64_t> head_bytes_ = 0;       ///< copy of head_.bytes(), read by Append
@@ -217,11 +257,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   std::unordered_set<std::uint64_t> folded_ids_;  ///< set by Open: these blocks count no more
   Counter crowded_out_, lost_rollups_;
-  Counter merges_, merged_spans_, merge_failures_;
+  Counter merges_, merged_spans_, merge_failures_, rewraps_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;
   Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
-      damaged_gauge_;
+      damaged_gauge_, locked_gauge_, old_keys_gauge_;
   std::jthread background_;
   std::jthread merger_;
 };

@@ -12,12 +12,33 @@ void AddProblem(VerifyReport::Item& item, const std::string& problem) {
   item.problem += problem;
 }
 
-VerifyReport::Item VerifyBlock(Fs& fs, BlockCache& cache, const std::string& path,
-                               const std::string& shown, std::uint64_t id) {
+void NoteError(VerifyReport::Item& item, const Error& error) {
+  item.problem = error.message;
+  item.is_locked = error.code == ErrorCode::kPermissionDenied;
+}
+
+// A small file that is decoded whole.
+template <class Decode>
+VerifyReport::Item VerifySmall(Fs& fs, const std::string& path, const std::string& shown,
+                               const Decode& decode) {
   VerifyReport::Item item{.file = shown, .problem = {}};
-  const auto block = Block::Open(fs, cache, path, id);
+  const auto content = ReadFile(fs, path);
+  if (!content) {
+    item.problem = content.error().message;
+    return item;
+  }
+  item.bytes = content->size();
+  if (const auto decoded = decode(*content); !decoded) item.problem = decoded.error().message;
+  return item;
+}
+
+VerifyReport::Item VerifyBlock(Fs& fs, BlockCache& cache, const std::string& path,
+                               const std::string& shown, std::uint64_t id,
+                               const crypto::Keyring* keys) {
+  VerifyReport::Item item{.file = shown, .problem = {}};
+  const auto block = Block::Open(fs, cache, path, id, keys);
   if (!block) {
-    item.problem = block.error().message;
+    NoteError(item, block.error());
     return item;
   }
   item.bytes = (*block)->file_bytes();
@@ -29,7 +50,8 @@ VerifyReport::Item VerifyBlock(Fs& fs, BlockCache& cache, const std::string& pat
   return item;
 }
 
-VerifyReport::Item VerifyLogFile(Fs& fs, const std::string& path, const std::string& shown) {
+VerifyReport::Item VerifyLogFile(Fs& fs, const std::string& path, const std::string& shown,
+                                 const crypto::Keyring* keys) {
   VerifyReport::Item item{.file = shown, .problem = {}};
   const auto content = ReadFile(fs, path);
   if (!content) {
@@ -45,9 +67,19 @@ VerifyReport::Item VerifyLogFile(Fs& fs, const std::string& path, const std::str
   if (std::string_view(*content).substr(0, kWalHeaderBytes) != EncodeWalHeader(*header)) {
     item.problem = "a copy of the header is damaged";
   }
+  std::shared_ptr<const FileCipher> cipher;
+  if (header->envelope) {
+    auto found = FileCipher::Of(keys, *header->envelope, FileKind::kLog, header->file_number);
+    if (found) {
+      cipher = *std::move(found);
+    } else {
+      NoteError(item, found.error());
+    }
+  }
   std::uint64_t expected = 0;
-  const auto walk =
-      WalkFrames(*content, FrameSeed(*header), [&](WalRecord& record) -> Result<void> {
+  const auto walk = WalkFrames(
+      *content, FrameReading(FrameSeed(*header), cipher.get(), item.is_locked),
+      [&](WalRecord& record) -> Result<void> {
         const std::uint64_t lsn = record.header.lsn;
         const bool rewritten = (record.header.flags & kFrameRewritten) != 0;
         if (!rewritten) {
@@ -57,6 +89,7 @@ VerifyReport::Item VerifyLogFile(Fs& fs, const std::string& path, const std::str
           }
           expected = lsn + 1;
         }
+        if (item.is_locked) return {};
         if (record.header.type == FrameType::kSpans) {
           const auto decoded = DecodeBatch(record.body);
           if (decoded) {
@@ -82,12 +115,12 @@ bool VerifyReport::ok() const {
                      [](const Item& item) { return item.problem.empty(); });
 }
 
-Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder) {
+Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder, const crypto::Keyring* keys) {
   const Layout layout{std::string(folder)};
   VerifyReport report;
   FLUORO_TRY(const std::string format, ReadFile(fs, layout.format));
   VerifyReport::Item format_item{.file = "FORMAT", .problem = {}, .bytes = format.size()};
-  if (auto checked = CheckFormat(format); !checked) format_item.problem = checked.error().message;
+  if (auto version = DecodeFormat(format); !version) format_item.problem = version.error().message;
   report.items.push_back(std::move(format_item));
   Metrics metrics;
   BlockCache cache(metrics, "questions", 0);
@@ -96,31 +129,40 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder) {
     const std::string path = layout.blocks + "/" + name;
     std::uint64_t id = 0;
     if (ParseBlockFileName(name, id)) {
-      report.items.push_back(VerifyBlock(fs, cache, path, "blocks/" + name, id));
+      report.items.push_back(VerifyBlock(fs, cache, path, "blocks/" + name, id, keys));
     } else if (name.ends_with(".del")) {
-      VerifyReport::Item item{.file = "blocks/" + name, .problem = {}};
-      const auto content = ReadFile(fs, path);
-      const auto ids = content ? DecodeDeletions(*content) : std::unexpected(content.error());
-      if (content) item.bytes = content->size();
-      if (!ids) item.problem = ids.error().message;
-      report.items.push_back(std::move(item));
+      report.items.push_back(VerifySmall(fs, path, "blocks/" + name, DecodeDeletions));
+    } else if (name.ends_with(".key")) {
+      report.items.push_back(VerifySmall(fs, path, "blocks/" + name, DecodeRewrap));
     }
   }
   if (const auto sums = fs.List(layout.rollup)) {
     for (const std::string& name : *sums) {
       std::uint64_t id = 0;
-      if (!ParseBlockFileName(name, id)) continue;
-      report.items.push_back(
-          VerifyBlock(fs, cache, layout.rollup + "/" + name, "rollup/" + name, id));
+      const std::string path = layout.rollup + "/" + name;
+      if (ParseBlockFileName(name, id)) {
+        report.items.push_back(VerifyBlock(fs, cache, path, "rollup/" + name, id, keys));
+      } else if (name.ends_with(".key")) {
+        report.items.push_back(VerifySmall(fs, path, "rollup/" + name, DecodeRewrap));
+      }
     }
   }
   FLUORO_TRY(const auto files, fs.List(layout.wal));
   for (const std::string& name : files) {
     if (ParseWalFileName(name) == 0) continue;
-    report.items.push_back(VerifyLogFile(fs, layout.wal + "/" + name, "wal/" + name));
+    report.items.push_back(VerifyLogFile(fs, layout.wal + "/" + name, "wal/" + name, keys));
+  }
+  if (const auto locked = fs.List(layout.locked)) {
+    for (const std::string& name : *locked) {
+      const std::string path = layout.locked + "/" + name;
+      report.items.push_back(ParseWalFileName(name) != 0
+                                 ? VerifyLogFile(fs, path, "locked/" + name, keys)
+                                 : VerifySmall(fs, path, "locked/" + name, DecodeHeldDeletions));
+    }
   }
   if (const auto aside = fs.List(layout.quarantine)) {
     for (const std::string& name : *aside) {
+      if (name.ends_with(".key")) continue;  // belongs to a block
       report.items.push_back({.file = "quarantine/" + name, .problem = "set aside as damaged"});
     }
   }

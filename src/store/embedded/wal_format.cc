@@ -19,9 +19,13 @@ constexpr int kLz4Acceleration = 12;
 constexpr std::uint64_t kHeaderMagic = 0x314c4157'524f4c46ULL;  // "FLORWAL1"
 constexpr std::uint32_t kFrameMagic = 0x4d415246U;              // "FRAM"
 constexpr std::uint16_t kMajor = 1;
+constexpr std::uint16_t kEncryptedMajor = 2;
 constexpr std::uint16_t kMinor = 0;
 constexpr std::size_t kRecordBytes = 88;
 constexpr std::size_t kSecondCopy = 2048;
+constexpr std::size_t kCopyBytes = kRecordBytes + crypto::kEnvelopeBytes;
+// What a frame's cipher binds its body to: all of its header behind the sum.
+constexpr std::size_t kBoundAt = 8;
 constexpr std::uint8_t kTombstoneVersion = 1;
 
 std::size_t Padded(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
@@ -37,7 +41,7 @@ Result<WalHeader> DecodeCopy(std::string_view bytes) {
   if (magic != kHeaderMagic || sum != wanted) {
     return Fail(ErrorCode::kCorruption, "WAL header: magic or sum is wrong");
   }
-  if (major > kMajor) {
+  if (major > kEncryptedMajor) {
     return Fail(ErrorCode::kUnsupported,
                 "WAL header: version " + std::to_string(major) + " was written by a newer program");
   }
@@ -49,6 +53,10 @@ Result<WalHeader> DecodeCopy(std::string_view bytes) {
   FLUORO_TRY(header.last_good_lsn, in.TakeFixed64());
   FLUORO_TRY(const std::uint64_t created, in.TakeFixed64());
   header.created_ns = static_cast<std::int64_t>(created);
+  if (major == kEncryptedMajor) {
+    FLUORO_TRY(header.envelope,
+               crypto::DecodeEnvelope(bytes.substr(kRecordBytes, crypto::kEnvelopeBytes)));
+  }
   return header;
 }
 
@@ -88,6 +96,20 @@ Result<std::string_view> VerifyFrame(WalWindow& file, std::uint64_t offset, std:
   return good ? at.substr(0, padded) : kNone;
 }
 
+// Adds what a frame holds to the record's body. False: it does not decrypt.
+bool AppendBody(const FileCipher* cipher, std::uint64_t place, std::string_view frame,
+                std::string_view body, std::string& to) {
+  if (cipher == nullptr) {
+    to.append(body);
+    return true;
+  }
+  std::string piece(body);
+  if (!cipher->Open(place, frame.substr(kBoundAt, kFrameHeaderBytes - kBoundAt), piece))
+    return false;
+  to.append(piece);
+  return true;
+}
+
 Result<std::string> Decompress(const FrameHeader& header, std::string body) {
   if (header.codec == FrameCodec::kNone) {
     if (body.size() != header.raw) return Fail(ErrorCode::kCorruption, "WAL frame: length differs");
@@ -115,7 +137,7 @@ std::string EncodeWalHeader(const WalHeader& header) {
   std::string record;
   ByteWriter out(record);
   out.PutFixed64(kHeaderMagic);
-  out.PutFixed16(kMajor);
+  out.PutFixed16(header.envelope ? kEncryptedMajor : kMajor);
   out.PutFixed16(kMinor);
   out.PutFixed32(0);
   out.PutFixed64(header.file_number);
@@ -126,6 +148,7 @@ std::string EncodeWalHeader(const WalHeader& header) {
   record.resize(kRecordBytes - 8, '\0');
   out.PutFixed64(XXH3_64bits(record.data(), record.size()));
   FLUORO_ASSERT(record.size() == kRecordBytes);
+  if (header.envelope) record += crypto::EncodeEnvelope(*header.envelope);
   std::string bytes(kWalHeaderBytes, '\0');
   record.copy(bytes.data(), record.size());
   record.copy(bytes.data() + kSecondCopy, record.size());
@@ -137,9 +160,9 @@ Result<WalHeader> DecodeWalHeader(std::string_view bytes) {
     return Fail(ErrorCode::kCorruption,
                 "WAL header: 4096 bytes wanted, " + std::to_string(bytes.size()) + " there");
   }
-  auto first = DecodeCopy(bytes.substr(0, kRecordBytes));
+  auto first = DecodeCopy(bytes.substr(0, kCopyBytes));
   if (first || first.error().code == ErrorCode::kUnsupported) return first;
-  return DecodeCopy(bytes.substr(kSecondCopy, kRecordBytes));
+  return DecodeCopy(bytes.substr(kSecondCopy, kCopyBytes));
 }
 
 std::uint64_t FrameSeed(const WalHeader& header) {
@@ -183,10 +206,12 @@ std::size_t FramesBytes(const EncodedRecord& record) {
 }
 
 void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
-                  std::uint16_t flags, std::uint64_t seed, std::string& out) {
+                  std::uint16_t flags, std::uint64_t seed, std::string& out,
+                  const FileCipher* cipher, std::uint64_t out_place) {
   std::string_view left = record.body;
+  const std::size_t tag_bytes = cipher == nullptr ? 0 : crypto::kTagBytes;
   do {
-    const std::string_view part = left.substr(0, kFrameBodyBytesMax);
+    const std::string_view part = left.substr(0, kFrameBodyBytesMax - tag_bytes);
     left.remove_prefix(part.size());
     const auto part_flags =
         static_cast<std::uint16_t>(flags | (left.empty() ? 0U : unsigned{kFrameContinued}) |
@@ -198,11 +223,16 @@ void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t 
     writer.PutU8(static_cast<std::uint8_t>(record.type));
     writer.PutU8(static_cast<std::uint8_t>(record.codec));
     writer.PutFixed16(part_flags);
-    writer.PutFixed32(static_cast<std::uint32_t>(part.size()));
+    writer.PutFixed32(static_cast<std::uint32_t>(part.size() + tag_bytes));
     writer.PutFixed32(record.raw);
     writer.PutFixed64(lsn);
     writer.PutFixed64(synced_lsn);
-    writer.PutBytes(part);
+    if (cipher == nullptr) {
+      writer.PutBytes(part);
+    } else {
+      const std::string bound = out.substr(begin + kBoundAt);
+      cipher->Seal(out_place + begin, bound, part, out);
+    }
     const std::uint64_t sum =
         XXH3_64bits_withSeed(out.data() + begin + 8, out.size() - begin - 8, seed);
     std::memcpy(out.data() + begin, &sum, 8);
@@ -226,13 +256,13 @@ Result<std::string_view> WalWindow::At(std::uint64_t offset, std::size_t bytes) 
   return view_.substr(static_cast<std::size_t>(offset - begin_));
 }
 
-Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
+Result<WalWalk> WalkFrames(std::string_view file, const FrameReading& how,
                            const std::function<Result<void>(WalRecord&)>& visit) {
   WalWindow window(file);
-  return WalkFrames(window, seed, visit);
+  return WalkFrames(window, how, visit);
 }
 
-Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
+Result<WalWalk> WalkFrames(WalWindow& file, const FrameReading& how,
                            const std::function<Result<void>(WalRecord&)>& visit,
                            std::optional<FrameType> only) {
   WalWalk walk;
@@ -241,7 +271,7 @@ Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
   std::uint64_t offset = kWalHeaderBytes;
   while (offset < file.size()) {
     FrameHeader header;
-    FLUORO_TRY(const std::string_view frame, VerifyFrame(file, offset, seed, header));
+    FLUORO_TRY(const std::string_view frame, VerifyFrame(file, offset, how.seed, header));
     if (frame.empty()) {
       // Frames begin at multiples of 8: look at each for the next that verifies.
       const std::size_t word = std::min<std::size_t>(8, file.size() - offset);
@@ -271,18 +301,25 @@ Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
       is_open = true;
     }
     const bool wanted = !only || header.type == *only;
-    if (wanted) open.body.append(body);
+    if (wanted && !how.is_locked && !AppendBody(how.cipher, offset, frame, body, open.body)) {
+      walk.garbage_bytes += header.stored;
+      is_open = false;
+      offset += Padded(frame_bytes);
+      continue;
+    }
     offset += Padded(frame_bytes);
     if ((header.flags & kFrameContinued) != 0) continue;
     is_open = false;
     if (!wanted) continue;
-    auto raw = Decompress(open.header, std::move(open.body));
-    open.body.clear();
-    if (!raw) {
-      walk.garbage_bytes += header.stored;
-      continue;
+    if (!how.is_locked) {
+      auto raw = Decompress(open.header, std::move(open.body));
+      open.body.clear();
+      if (!raw) {
+        walk.garbage_bytes += header.stored;
+        continue;
+      }
+      open.body = *std::move(raw);
     }
-    open.body = *std::move(raw);
     walk.end_offset = std::min(offset, file.size());
     walk.max_lsn = std::max(walk.max_lsn, header.lsn);
     FLUORO_CHECK_OK(visit(open));

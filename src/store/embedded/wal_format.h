@@ -2,7 +2,7 @@
 //
 // file   := header (4 KiB: the 88-byte record at 0 and again at 2048) frame*
 // record := magic:8 major:2 minor:2 zero:4 file_number:8 salt:16 first_lsn:8 last_good_lsn:8
-//           created_ns:8 zero:16 sum:8
+//           created_ns:8 zero:16 sum:8; major 2: an encrypted file, its envelope stands behind
 // frame  := sum:8 magic:4 type:1 codec:1 flags:2 stored:4 raw:4 lsn:8 synced_lsn:8 body:stored
 //           padding to a multiple of 8
 // sum    := XXH3-64 of everything behind it in the frame, seeded from salt and file number, so that
@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "model/ids.h"
+#include "store/embedded/file_cipher.h"
 
 namespace fluoro::store {
 
@@ -36,6 +37,7 @@ struct WalHeader {
   std::uint64_t first_lsn = 1;      ///< frames made for this file count from here
   std::uint64_t last_good_lsn = 0;  ///< the last one acknowledged before: those between are void
   std::int64_t created_ns = 0;
+  std::optional<crypto::Envelope> envelope;  ///< of an encrypted file
 };
 
 std::string EncodeWalHeader(const WalHeader& header);
@@ -72,9 +74,11 @@ struct EncodedRecord {
 /// Compresses with LZ4 where that saves. Errors: kTooLarge.
 Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw);
 /// Appends the record's frames. Returns nothing: cannot fail.
+/// @param cipher     of an encrypted file; then `out_place` is where in it `out` begins.
 void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
-                  std::uint16_t flags, std::uint64_t seed, std::string& out);
-/// Bytes that AppendFrames adds.
+                  std::uint16_t flags, std::uint64_t seed, std::string& out,
+                  const FileCipher* cipher = nullptr, std::uint64_t out_place = 0);
+/// Bytes that AppendFrames adds, without a cipher.
 std::size_t FramesBytes(const EncodedRecord& record);
 
 /// A record read back, decompressed.
@@ -117,13 +121,24 @@ class WalWindow {
   std::uint64_t begin_ = 0;
 };
 
+/// How the frames of a file are read.
+struct FrameReading {
+  // NOLINTNEXTLINE(google-explicit-constructor): most files are not encrypted
+  FrameReading(std::uint64_t sum_seed) : seed(sum_seed) {}
+  FrameReading(std::uint64_t sum_seed, const FileCipher* file_cipher, bool no_key = false)
+      : seed(sum_seed), cipher(file_cipher), is_locked(no_key) {}
+  std::uint64_t seed;
+  const FileCipher* cipher = nullptr;  ///< of an encrypted file
+  bool is_locked = false;              ///< encrypted, no key: records come without their bodies
+};
+
 /// Calls `visit` for every whole record, in file order; bytes that do not verify are skipped up to
 /// the next frame that does. `visit` may return an error to stop. With `only`, records of other
 /// types are passed over without being decompressed. Errors: its, and kIo.
-Result<WalWalk> WalkFrames(WalWindow& file, std::uint64_t seed,
+Result<WalWalk> WalkFrames(WalWindow& file, const FrameReading& how,
                            const std::function<Result<void>(WalRecord&)>& visit,
                            std::optional<FrameType> only = std::nullopt);
-Result<WalWalk> WalkFrames(std::string_view file, std::uint64_t seed,
+Result<WalWalk> WalkFrames(std::string_view file, const FrameReading& how,
                            const std::function<Result<void>(WalRecord&)>& visit);
 
 /// Body of a kTombstone record: rows of these traces with LSN <= upto_lsn are gone.

@@ -1,0 +1,444 @@
+// Encryption at rest: nothing legible on the disk, keys that change, go missing and return.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/base64.h"
+#include "base/faulty_fs.h"
+#include "store/embedded/block.h"
+#include "store/embedded/embedded_store.h"
+#include "store/embedded/file_cipher.h"
+#include "store/embedded/held_deletions.h"
+#include "store/embedded/lsn_ranges.h"
+#include "store/testing.h"
+
+namespace fluoro::store {
+namespace {
+
+using namespace testing;  // NOLINT(google-build-using-namespace): the suite of this module
+
+// Each named by a letter; the first is in use.
+std::shared_ptr<crypto::Keyring> Keys(std::string_view names, std::uint8_t more = 0) {
+  auto keys = std::make_shared<crypto::Keyring>();
+  for (const char name : names) {
+    std::array<std::uint8_t, crypto::kKeyBytes> bytes{};
+    bytes.fill(static_cast<std::uint8_t>(name + more));
+    EXPECT_TRUE(keys->Add(std::string("key-") + name, crypto::Secret(bytes)));
+  }
+  EXPECT_TRUE(keys->Use(names.empty() ? "" : "key-" + std::string(names.substr(0, 1))));
+  return keys;
+}
+
+using Disk = std::map<std::string, std::string>;
+
+class AtRestTest : public ::testing::Test {
+ protected:
+  AtRestTest() {
+    options_.folder = "data";
+    options_.background_thread = false;
+    options_.wal_allocate_bytes = 512;
+    options_.retention_ns = 3'600 * kNsPerSecond;
+    options_.merge.fan_in = 2;
+    options_.merge.copy_spans = 4;
+  }
+  std::unique_ptr<EmbeddedStore> Open(std::shared_ptr<crypto::Keyring> keys) {
+    options_.keys = std::move(keys);
+    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened ? *std::move(opened) : nullptr;
+  }
+  // Spans whose texts and ids are told again from those of the format.
+  model::SpanBatch Spans(std::uint64_t trace, std::size_t count) {
+    std::vector<model::Span> spans;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto span = RandomSpan(rng_, IdOf(trace), ++number_);
+      span.flags = 0;
+      span.name = "legible-operation";
+      auto resource = std::make_shared<model::Resource>(*span.resource);
+      resource->attributes[0].value = {std::string("legible-service")};
+      span.resource = std::move(resource);
+      span.attributes.push_back({"legible.key", {"legible value " + std::to_string(i)}, {}});
+      spans.push_back(std::move(span));
+    }
+    return MakeBatch(spans);
+  }
+  static model::TraceId IdOf(std::uint64_t trace) {
+    model::TraceId id = MakeTraceId(trace);
+    for (std::size_t i = 1; i < 8; ++i) id.bytes[i] = static_cast<std::uint8_t>(0xc0 + i);
+    return id;
+  }
+  void Append(EmbeddedStore& store, std::uint64_t trace, std::size_t count) {
+    EXPECT_TRUE(store.Append(Spans(trace, count), Durability::kSynced));
+  }
+  static std::size_t Count(TraceStore& store, std::uint64_t trace) {
+    const auto found = store.ReadTrace(IdOf(trace));
+    EXPECT_TRUE(found);
+    return !found || !*found ? 0 : (*found)->spans.size();
+  }
+  static std::vector<std::string> Damaged(TraceStore& store) {
+    const auto result = store.Search({}, [](const Match&) { return true; });
+    EXPECT_TRUE(result);
+    return result ? result->damaged : std::vector<std::string>();
+  }
+  // Sealed, merged, with rows that belong to no trace any more, and live records in the log.
+  void Fill(EmbeddedStore& store) {
+    for (std::uint64_t trace = 1; trace <= 4; ++trace) {
+      Append(store, trace, 6);
+      EXPECT_TRUE(store.SealAll());
+      clock_.Advance(kNsPerSecond);
+    }
+    EXPECT_TRUE(store.Delete(std::vector{IdOf(4)}));
+    EXPECT_TRUE(store.RunMaintenance());
+    Append(store, 5, 6);
+    EXPECT_TRUE(store.SealAll());
+    Append(store, 6, 6);
+  }
+  // As the power leaves it.
+  void Crash(std::unique_ptr<EmbeddedStore>& store) {
+    fs_.CrashAfter(1);
+    store.reset();
+    fs_.Restart(PowerLoss::kDropAll, 1);
+  }
+  // Files in which a text of the spans or a trace id can be read.
+  std::vector<std::string> LegibleFiles() {
+    std::vector<std::string> found;
+    for (const auto& [path, content] : fs_.Snapshot()) {
+      bool is_legible = content.find("legible") != std::string::npos;
+      for (const std::uint64_t trace : {1U, 2U, 3U, 5U, 6U}) {
+        const model::TraceId id = IdOf(trace);
+        is_legible = is_legible ||
+                     content.find(std::string_view(reinterpret_cast<const char*>(id.bytes.data()),
+                                                   16)) != std::string::npos;
+      }
+      if (is_legible) found.push_back(path);
+    }
+    return found;
+  }
+  bool AllThere(EmbeddedStore& store) {
+    bool all = Damaged(store).empty();
+    for (const std::uint64_t trace : {1U, 2U, 3U, 5U, 6U}) all = all && Count(store, trace) == 6;
+    return all && Count(store, 4) == 0;
+  }
+
+  FaultyFs fs_;
+  ManualClock clock_{1'700'010'000'000'000'000};
+  Metrics metrics_;
+  EmbeddedOptions options_;
+  Rng rng_{5};
+  std::uint64_t number_ = 0;
+};
+
+TEST(FileCipher, OpensAPieceOnlyAsWhatItIsWhereItIs) {
+  const auto keys = Keys("ab");
+  const auto cipher = FileCipher::Make(keys.get(), FileKind::kBlock, 7);
+  const Section section{.type = SectionType::kColumn,
+                        .codec = SectionCodec::kZstd,
+                        .row_group = 1,
+                        .column = 2,
+                        .offset = 300,
+                        .stored = 0,
+                        .raw = 9,
+                        .sum = 0};
+  std::string sealed;
+  cipher->Seal(section.offset, WhatSectionIs(section), "a column's bytes", sealed);
+  const auto opens = [&](const FileCipher& by, const Section& as) {
+    std::string bytes = sealed;
+    return by.Open(as.offset, WhatSectionIs(as), bytes).has_value();
+  };
+  EXPECT_TRUE(opens(*cipher, section));
+  EXPECT_TRUE(
+      opens(**FileCipher::Of(keys.get(), cipher->envelope(), FileKind::kBlock, 7), section));
+  for (int field = 0; field < 6; ++field) {
+    Section other = section;
+    if (field == 0) other.type = SectionType::kPack;
+    if (field == 1) other.codec = SectionCodec::kNone;
+    if (field == 2) other.row_group = 0;
+    if (field == 3) other.column = 3;
+    if (field == 4) other.offset = 301;
+    if (field == 5) other.raw = 10;
+    EXPECT_FALSE(opens(*cipher, other)) << field;
+  }
+  EXPECT_FALSE(opens(*FileCipher::Make(keys.get(), FileKind::kBlock, 7), section));
+  EXPECT_EQ(FileCipher::Of(keys.get(), cipher->envelope(), FileKind::kBlock, 8).error().code,
+            ErrorCode::kPermissionDenied);
+  EXPECT_FALSE(FileCipher::Of(keys.get(), cipher->envelope(), FileKind::kLog, 7));
+  EXPECT_EQ(FileCipher::Of(nullptr, cipher->envelope(), FileKind::kBlock, 7).error().message,
+            "key key-a is not available");
+  // Wrapped anew it is the same key.
+  const crypto::Envelope again = cipher->WrapAgain({"key-b", *keys->Find("key-b")});
+  EXPECT_EQ(again.key_name, "key-b");
+  EXPECT_TRUE(opens(**FileCipher::Of(keys.get(), again, FileKind::kBlock, 7), section));
+}
+
+TEST(LsnRanges, HoldsWhatItWasMadeOf) {
+  const std::vector<std::uint64_t> lsns{3, 4, 5, 9, 11, 12};
+  const LsnRanges ranges = LsnRanges::Of(lsns);
+  for (std::uint64_t lsn = 0; lsn < 15; ++lsn)
+    EXPECT_EQ(ranges.Contains(lsn), std::ranges::binary_search(lsns, lsn)) << lsn;
+  EXPECT_EQ(*LsnRanges::FromBounds(ranges.Bounds()), ranges);
+  EXPECT_FALSE(LsnRanges::FromBounds(std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_FALSE(LsnRanges::FromBounds(std::vector<std::uint64_t>{5, 4}));
+  EXPECT_EQ(ranges.And(LsnRanges::UpTo(9)), LsnRanges::Of(std::vector<std::uint64_t>{3, 4, 5, 9}));
+  EXPECT_TRUE(LsnRanges::UpTo(9).ContainsAllUpTo(9));
+  EXPECT_FALSE(LsnRanges::UpTo(9).ContainsAllUpTo(10));
+  EXPECT_FALSE(ranges.ContainsAllUpTo(4));
+}
+
+TEST(HeldDeletions, RoundTripsAndFindsEveryFlippedBit) {
+  const HeldDeletions held{{MakeTraceId(1), 7}, {MakeTraceId(2), 1'000'000}};
+  const std::string bytes = EncodeHeldDeletions(held);
+  EXPECT_EQ(*DecodeHeldDeletions(bytes), held);
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string changed = bytes;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(DecodeHeldDeletions(changed)) << bit;
+  }
+}
+
+TEST_F(AtRestTest, NothingIsLegibleInAnyFile) {
+  {
+    auto store = Open(nullptr);
+    Fill(*store);
+    Crash(store);
+  }
+  // The test of the test: without a key it is.
+  EXPECT_GE(LegibleFiles().size(), 2U);
+  fs_.Load({});
+  auto store = Open(Keys("a"));
+  Fill(*store);
+  Crash(store);
+  EXPECT_EQ(LegibleFiles(), std::vector<std::string>());
+  store = Open(Keys("a"));
+  EXPECT_TRUE(AllThere(*store));
+  // Sums of dropped blocks too.
+  clock_.Advance(7'200 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_GE(fs_.List("data/rollup")->size(), 1U);
+  EXPECT_EQ(LegibleFiles(), std::vector<std::string>());
+}
+
+TEST_F(AtRestTest, WithoutItsKeyAFileIsNamedKeptAndBackWithIt) {
+  auto store = Open(Keys("a"));
+  Fill(*store);
+  Crash(store);
+  const Disk before = fs_.Snapshot();
+
+  store = Open(nullptr);
+  EXPECT_EQ(Count(*store, 1), 0U);
+  const auto damaged = Damaged(*store);
+  EXPECT_GE(damaged.size(), 3U);  // blocks and a log file
+  for (const std::string& name : damaged)
+    EXPECT_NE(name.find(": key key-a is not available"), std::string::npos) << name;
+  EXPECT_EQ(metrics_.GetGauge("fluoro_store_damaged", "").value(), 0);
+  EXPECT_EQ(metrics_.GetGauge("fluoro_store_locked_files", "").value(),
+            static_cast<double>(damaged.size()));
+  // It works meanwhile, and learns of deletions.
+  Append(*store, 6, 2);
+  Append(*store, 7, 3);
+  EXPECT_EQ(*store->Delete(std::vector{IdOf(5), IdOf(7)}), 1U);
+  Append(*store, 5, 1);
+  ASSERT_TRUE(store->SealAll());
+  clock_.Advance(100 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  store.reset();
+  const auto report = VerifyFolder(fs_, "data");
+  for (const auto& report_item : report->items)
+    EXPECT_EQ(report_item.is_locked, !report_item.problem.empty()) << report_item.problem;
+  const Disk between = fs_.Snapshot();
+  for (const auto& [path, content] : before) {
+    if (!path.ends_with(".flb") && !path.ends_with(".wal")) continue;
+    if (path.starts_with("data/tmp/")) continue;
+    const std::string name = path.substr(path.size() - 20);
+    EXPECT_TRUE(between.contains(path) || between.contains("data/locked/" + name)) << path;
+    if (path.ends_with(".flb")) {
+      EXPECT_TRUE(between.at(path) == content) << path;
+    }
+  }
+
+  store = Open(Keys("a"));
+  EXPECT_EQ(Damaged(*store), std::vector<std::string>());
+  for (const std::uint64_t trace : {1U, 2U, 3U}) EXPECT_EQ(Count(*store, trace), 6U);
+  EXPECT_EQ(Count(*store, 4), 0U);
+  EXPECT_EQ(Count(*store, 5), 1U);
+  EXPECT_EQ(Count(*store, 6), 8U);
+  EXPECT_EQ(Count(*store, 7), 0U);
+  store.reset();
+  store = Open(Keys("a"));
+  EXPECT_EQ(*fs_.List("data/locked"), std::vector<std::string>());
+  EXPECT_TRUE(VerifyFolder(fs_, "data", options_.keys.get())->ok());
+}
+
+TEST_F(AtRestTest, AnotherKeyOfThatNameIsCalledSo) {
+  auto store = Open(Keys("a"));
+  Fill(*store);
+  Crash(store);
+  store = Open(Keys("a", 1));
+  const auto damaged = Damaged(*store);
+  ASSERT_FALSE(damaged.empty());
+  for (const std::string& name : damaged) {
+    EXPECT_NE(name.find("key key-a is not the key of that name that encrypted it"),
+              std::string::npos)
+        << name;
+    EXPECT_EQ(name.find("data/"), std::string::npos) << name;
+  }
+  store.reset();
+  store = Open(Keys("a"));
+  EXPECT_TRUE(AllThere(*store));
+}
+
+TEST_F(AtRestTest, AReaderWithoutTheKeyChangesNothing) {
+  auto store = Open(Keys("a"));
+  Fill(*store);
+  Crash(store);
+  const Disk before = fs_.Snapshot();
+  options_.read_only = true;
+  store = Open(nullptr);
+  EXPECT_FALSE(Damaged(*store).empty());
+  store.reset();
+  store = Open(Keys("a"));
+  EXPECT_TRUE(AllThere(*store));
+  store.reset();
+  EXPECT_TRUE(fs_.Snapshot() == before);
+}
+
+TEST_F(AtRestTest, DataKeysAreWrappedAnewAndNoDataIsWritten) {
+  auto store = Open(Keys("ab"));
+  Fill(*store);
+  const Disk before = fs_.Snapshot();
+  ASSERT_TRUE(store->SetWrappingKey("key-b"));
+  EXPECT_EQ(store->wrapping_key(), "key-b");
+  EXPECT_EQ(store->SetWrappingKey("key-c").error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(store->RunMaintenance());
+  const Disk after = fs_.Snapshot();
+  std::size_t wrapped = 0;
+  for (const auto& [path, content] : before) {
+    if (!path.ends_with(".flb") || !after.contains(path)) continue;
+    EXPECT_TRUE(after.at(path) == content) << path;
+    const auto key = after.find(path.substr(0, path.size() - 4) + ".key");
+    ASSERT_NE(key, after.end()) << path;
+    EXPECT_LE(key->second.size(), 240U);
+    ++wrapped;
+  }
+  EXPECT_GE(wrapped, 1U);
+  ASSERT_TRUE(store->SealAll());  // what the log still holds under the old key
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(metrics_.GetGauge("fluoro_store_old_key_files", "").value(), 0);
+  Crash(store);
+  // The old key is not needed any more.
+  store = Open(Keys("b"));
+  EXPECT_TRUE(AllThere(*store));
+  EXPECT_TRUE(VerifyFolder(fs_, "data", options_.keys.get())->ok());
+  // What stood beside a block goes with it.
+  clock_.Advance(7'200 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  ASSERT_TRUE(store->RunMaintenance());
+  const auto left = fs_.List("data/blocks");
+  for (const std::string& name : *left) EXPECT_FALSE(name.ends_with(".key"));
+}
+
+TEST_F(AtRestTest, AWrappedKeyOfAnotherBlockOrADamagedOneIsPassedOver) {
+  auto store = Open(Keys("ab"));
+  Fill(*store);
+  ASSERT_TRUE(store->SetWrappingKey("key-b"));
+  ASSERT_TRUE(store->RunMaintenance());
+  Crash(store);
+  Disk disk = fs_.Snapshot();
+  std::string* first = nullptr;
+  for (auto& [path, content] : disk) {
+    if (!path.ends_with(".key")) continue;
+    if (first == nullptr) {
+      content[100] = static_cast<char>(content[100] ^ 1);
+      first = &content;
+    } else {
+      content = EncodeRewrap({.first_nonce = {}, .envelope = DecodeRewrap(content)->envelope});
+    }
+  }
+  ASSERT_NE(first, nullptr);
+  fs_.Load(disk);
+  store = Open(Keys("ab"));
+  EXPECT_TRUE(AllThere(*store));
+  store.reset();
+  std::size_t problems = 0;
+  const auto report = VerifyFolder(fs_, "data", options_.keys.get());
+  for (const auto& item : report->items)
+    problems += item.problem.empty() ? 0U : 1U;
+  EXPECT_LE(problems, 1U);
+}
+
+TEST_F(AtRestTest, FilesWithAndWithoutEncryptionMixAndMergingEncryptsWhatWasNot) {
+  options_.merge.window_ns[0] = 10 * kNsPerSecond;
+  auto store = Open(nullptr);
+  for (const std::uint64_t trace : {1U, 2U}) {
+    Append(*store, trace, 6);
+    ASSERT_TRUE(store->SealAll());
+  }
+  Append(*store, 3, 6);
+  Crash(store);
+  EXPECT_FALSE(LegibleFiles().empty());
+  store = Open(Keys("a"));
+  Append(*store, 5, 6);
+  Append(*store, 6, 6);
+  Crash(store);
+  store = Open(Keys("a"));
+  EXPECT_TRUE(AllThere(*store));
+  ASSERT_TRUE(store->SealAll());
+  clock_.Advance(60 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(LegibleFiles(), std::vector<std::string>());
+  EXPECT_TRUE(AllThere(*store));
+  // And back.
+  ASSERT_TRUE(store->SetWrappingKey(""));
+  Append(*store, 8, 3);
+  EXPECT_FALSE(LegibleFiles().empty());
+  EXPECT_TRUE(AllThere(*store));
+}
+
+TEST_F(AtRestTest, KeysChangeWhileSpansArrive) {
+  options_.wal_file_bytes = 20'000;
+  auto store = Open(Keys("abc"));
+  std::atomic<bool> done = false;
+  std::atomic<std::uint64_t> appended = 0;
+  std::vector<model::SpanBatch> batches;
+  for (std::uint64_t i = 0; i < 120; ++i) batches.push_back(Spans(100 + i, 3));
+  {
+    std::jthread writer([&] {
+      for (auto& batch : batches) {
+        if (store->Append(std::move(batch), Durability::kSynced)) ++appended;
+      }
+      done = true;
+    });
+    std::jthread reader([&] {
+      while (!done) (void)Damaged(*store);
+    });
+    std::uint64_t turn = 0;
+    while (!done) {
+      EXPECT_TRUE(store->SetWrappingKey(std::string("key-") + "abc"[turn++ % 3]));
+      EXPECT_TRUE(store->SealAll());
+      EXPECT_TRUE(store->RunMaintenance());
+    }
+  }
+  EXPECT_EQ(appended, batches.size());
+  ASSERT_TRUE(store->SetWrappingKey("key-c"));
+  ASSERT_TRUE(store->SealAll());
+  for (double old = 1; old > 0;) {
+    ASSERT_TRUE(store->RunMaintenance());
+    old = metrics_.GetGauge("fluoro_store_old_key_files", "").value();
+  }
+  Crash(store);
+  store = Open(Keys("c"));
+  EXPECT_EQ(Damaged(*store), std::vector<std::string>());
+  for (std::uint64_t i = 0; i < batches.size(); ++i) EXPECT_EQ(Count(*store, 100 + i), 3U) << i;
+}
+
+// No key, wrapped or not, and no part of one in what the store says of itself.
+TEST_F(AtRestTest, KeysAreNeverSaid) {
+  auto store = Open(Keys("a"));
+  Fill(*store);
+  const std::string key(crypto::kKeyBytes, 'a');
+  const std::string said = metrics_.Render();
+  EXPECT_EQ(said.find(key.substr(0, 8)), std::string::npos);
+  EXPECT_EQ(said.find(ToBase64(key).substr(0, 8)), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fluoro::store
