@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "cli/at_rest_key.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
 #include "ingest/pipeline.h"
@@ -71,8 +72,10 @@ class Server final : public cli::RunningServer {
   static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
     auto server = std::make_unique<Server>();
     server->memory_.emplace(config.memory_bytes / 2);
+    store::EmbeddedOptions store_options = StoreOptions(config);
+    FLUORO_TRY(store_options.keys, cli::LoadAtRestKeys(config.at_rest_key));
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
-                                                        server->metrics_, StoreOptions(config)));
+                                                        server->metrics_, store_options));
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
     server->xray_.emplace(*server->store_, *server->pipeline_, server->clock_, server->metrics_,

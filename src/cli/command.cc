@@ -26,7 +26,13 @@ std::shared_ptr<SourceOptions> AddSourceOptions(CLI::App& command) {
       .add_option("--data", options->folder,
                   "read this folder, which no server holds, instead of asking a server")
       ->excludes(server);
+  AddAtRestKey(command, options->at_rest_key);
   return options;
+}
+
+void AddAtRestKey(CLI::App& command, std::string& path) {
+  command.add_option("--at-rest-key", path, "key file of an encrypted folder")
+      ->envname("FLUORO_AT_REST_KEY");
 }
 
 bool Print(std::string_view text) {

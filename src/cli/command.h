@@ -30,6 +30,8 @@ struct Registry {
 /// Adds --server (FLUORO_SERVER) and --data. Returns what they fill; shared with the command's
 /// action.
 std::shared_ptr<SourceOptions> AddSourceOptions(CLI::App& command);
+/// Adds --at-rest-key, for commands that read a folder.
+void AddAtRestKey(CLI::App& command, std::string& path);
 
 /// Writes all of it to standard output; false when the reader left.
 bool Print(std::string_view text);

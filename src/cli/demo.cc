@@ -259,7 +259,8 @@ int Demo(const Options& options, const ServerFactory& start_server) {
     (*services)->Stop();
     if (const auto flushed = (*recorder)->Flush(); !flushed) return Report(flushed.error());
   }
-  auto source = OpenSource({.server = "http://" + ports.http, .folder = {}, .writable = false});
+  auto source = OpenSource(
+      {.server = "http://" + ports.http, .folder = {}, .writable = false, .at_rest_key = {}});
   if (!source) return Report(source.error());
   if (const auto shown = Show(**source, ports, (*recorder)->sent(), options); !shown)
     return Report(shown.error());

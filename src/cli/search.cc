@@ -93,7 +93,7 @@ int Search(const SourceOptions& source_options, const QueryOptions& query, const
           "\n");
   }
   for (const auto& block : tail.damaged)
-    Print(terminal.Paint("damaged, not searched: " + block, Ink::kRed) + "\n");
+    Print(terminal.Paint("not searched: " + block, Ink::kRed) + "\n");
   if (options.explain) Print(last_line + "\n");
   return matches > 0 ? kDone : kNotFoundOrFailed;
 }

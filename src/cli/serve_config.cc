@@ -165,6 +165,10 @@ constexpr std::array kSettings{
             [](ServeConfig& c, std::string_view t) { return SetText(c.tls_cert, t); }},
     Setting{"tls-key", "", "PEM private key",
             [](ServeConfig& c, std::string_view t) { return SetText(c.tls_key, t); }},
+    Setting{"at-rest-key", "",
+            "file of lines 'name base64-of-32-bytes': encrypts the store; the first key wraps data "
+            "keys, the others open what they wrapped",
+            [](ServeConfig& c, std::string_view t) { return SetText(c.at_rest_key, t); }},
     Setting{"max-body", "64MiB",
             "largest request, before and after inflation; at most an eighth of memory",
             [](ServeConfig& c, std::string_view t) { return SetSize(c.max_body_bytes, t); }},

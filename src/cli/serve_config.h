@@ -38,6 +38,7 @@ struct ServeConfig {
   std::string region;
   std::string tls_cert;
   std::string tls_key;
+  std::string at_rest_key;  ///< path of the key file; empty: new files are not encrypted
   std::uint64_t max_body_bytes = 0;
   std::uint64_t max_document_bytes = 0;
   bool aws_quotas = false;

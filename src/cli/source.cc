@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/metrics.h"
+#include "cli/at_rest_key.h"
 #include "ingest/pipeline.h"
 #include "net/http_client.h"
 #include "store/embedded/embedded_store.h"
@@ -48,6 +49,7 @@ class FolderSource final : public Source {
     store::EmbeddedOptions embedded;
     embedded.folder = options.folder;
     embedded.read_only = !options.writable;
+    FLUORO_TRY(embedded.keys, LoadAtRestKeys(options.at_rest_key));
     FLUORO_TRY(source->store_,
                store::OpenEmbeddedStore(*source->fs_, source->clock_, source->metrics_, embedded));
     if (options.writable)

@@ -14,8 +14,9 @@ namespace fluoro::cli {
 
 struct SourceOptions {
   std::string server = "http://127.0.0.1:2000";
-  std::string folder;     ///< set: read this folder instead of asking a server
-  bool writable = false;  ///< folder only: open it for imports
+  std::string folder;       ///< set: read this folder instead of asking a server
+  bool writable = false;    ///< folder only: open it for imports
+  std::string at_rest_key;  ///< folder only: key file of an encrypted one
 };
 
 class Source {

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "cli/at_rest_key.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
@@ -12,10 +13,12 @@
 namespace fluoro::cli {
 namespace {
 
-int Verify(const std::string& folder, bool json) {
+int Verify(const std::string& folder, const std::string& key_file, bool json) {
   const auto fs = MakePosixFs();
   if (!fs->Exists(folder)) return Report(Error{ErrorCode::kNotFound, "no such folder: " + folder});
-  const auto report = store::VerifyFolder(*fs, folder);
+  const auto keys = LoadAtRestKeys(key_file);
+  if (!keys) return Report(keys.error());
+  const auto report = store::VerifyFolder(*fs, folder, keys->get());
   if (!report) return Report(report.error());
   if (json) {
     JsonWriter out;
@@ -26,6 +29,8 @@ int Verify(const std::string& folder, bool json) {
           .String(item.file)
           .Key("ok")
           .Bool(item.problem.empty())
+          .Key("locked")
+          .Bool(item.is_locked)
           .Key("problem")
           .String(item.problem);
       out.Key("bytes")
@@ -41,16 +46,21 @@ int Verify(const std::string& folder, bool json) {
     return report->ok() ? kDone : kNotFoundOrFailed;
   }
   const Terminal terminal = Terminal::Detect();
-  std::uint64_t bytes = 0, damaged = 0;
+  std::uint64_t bytes = 0, damaged = 0, locked = 0;
   for (const auto& item : report->items) {
     bytes += item.bytes;
     if (item.problem.empty()) continue;
-    ++damaged;
-    Print(terminal.Paint("damaged ", Ink::kRed) + item.file + ": " + item.problem + "\n");
+    ++(item.is_locked ? locked : damaged);
+    Print(terminal.Paint(item.is_locked ? "locked  " : "damaged ", Ink::kRed) + item.file + ": " +
+          item.problem + "\n");
   }
-  Print(fmt::format("{} files, {}: {}\n", report->items.size(), FormatBytes(bytes),
-                    damaged == 0 ? terminal.Paint("every checksum is right", Ink::kGreen)
-                                 : terminal.Paint(fmt::format("{} damaged", damaged), Ink::kRed)));
+  std::string found = terminal.Paint(fmt::format("{} damaged", damaged), Ink::kRed);
+  if (damaged == 0) found = terminal.Paint("every checksum is right", Ink::kGreen);
+  if (locked > 0) {
+    found = terminal.Paint(
+        fmt::format("{} damaged, {} not checked for want of a key", damaged, locked), Ink::kRed);
+  }
+  Print(fmt::format("{} files, {}: {}\n", report->items.size(), FormatBytes(bytes), found));
   return report->ok() ? kDone : kNotFoundOrFailed;
 }
 
@@ -60,6 +70,7 @@ void AddVerify(const Registry& registry) {
   struct Options {
     bool json = false;
     std::string folder;
+    std::string key_file;
   };
   const auto options = std::make_shared<Options>();
   CLI::App* command =
@@ -68,9 +79,11 @@ void AddVerify(const Registry& registry) {
                    "  fluoro verify --json ./fluoro-data | jq '.files[] | select(.ok | not)'",
                    options->json);
   command->add_option("DIR", options->folder, "data folder")->required();
+  AddAtRestKey(*command, options->key_file);
   Action& action = registry.action;
-  command->callback(
-      [&action, options] { action = [=] { return Verify(options->folder, options->json); }; });
+  command->callback([&action, options] {
+    action = [=] { return Verify(options->folder, options->key_file, options->json); };
+  });
 }
 
 }  // namespace fluoro::cli

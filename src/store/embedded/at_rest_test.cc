@@ -1,6 +1,9 @@
 // Encryption at rest: nothing legible on the disk, keys that change, go missing and return.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/base64.h"
@@ -10,6 +13,7 @@
 #include "store/embedded/file_cipher.h"
 #include "store/embedded/held_deletions.h"
 #include "store/embedded/lsn_ranges.h"
+#include "store/embedded/wal_format.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -360,8 +364,7 @@ TEST_F(AtRestTest, AWrappedKeyOfAnotherBlockOrADamagedOneIsPassedOver) {
   store.reset();
   std::size_t problems = 0;
   const auto report = VerifyFolder(fs_, "data", options_.keys.get());
-  for (const auto& item : report->items)
-    problems += item.problem.empty() ? 0U : 1U;
+  for (const auto& item : report->items) problems += item.problem.empty() ? 0U : 1U;
   EXPECT_LE(problems, 1U);
 }
 
@@ -428,6 +431,26 @@ TEST_F(AtRestTest, KeysChangeWhileSpansArrive) {
   store = Open(Keys("c"));
   EXPECT_EQ(Damaged(*store), std::vector<std::string>());
   for (std::uint64_t i = 0; i < batches.size(); ++i) EXPECT_EQ(Count(*store, 100 + i), 3U) << i;
+}
+
+// FLUORO_UPDATE_GOLDEN=1 writes the seeds of encryption_fuzz.
+TEST(EncryptionFuzz, WritesItsCorpus) {
+  const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
+  if (update == nullptr || std::string_view(update) != "1") GTEST_SKIP() << "nothing to update";
+  const std::filesystem::path corpus = "src/store/testdata/corpus/encryption";
+  std::filesystem::create_directories(corpus);
+  const auto write = [&](const char* name, const std::string& bytes) {
+    std::ofstream(corpus / name, std::ios::binary) << bytes;
+  };
+  const crypto::Envelope envelope{.key_name = "main", .nonce = {}, .wrapped = {}};
+  const std::string zero(1, '\0');
+  write("rewrap", zero + EncodeRewrap({.first_nonce = {}, .envelope = envelope}));
+  write("block_header", "\1" + EncodeBlockHeader({.id = 7, .sealed_lsn = 9, .envelope = envelope}));
+  write("held", "\2" + EncodeHeldDeletions({{MakeTraceId(1), 7}}));
+  WalHeader header;
+  header.envelope = envelope;
+  write("wal_header", "\3" + EncodeWalHeader(header));
+  write("frames", "\4the body of a record");
 }
 
 // No key, wrapped or not, and no part of one in what the store says of itself.

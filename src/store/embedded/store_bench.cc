@@ -85,6 +85,13 @@ model::SpanBatch MakeServiceBatch(Rng& rng, std::int64_t now_ns) {
   return batch;
 }
 
+std::shared_ptr<crypto::Keyring> MakeKeys() {
+  auto keys = std::make_shared<crypto::Keyring>();
+  (void)keys->Add("bench", crypto::Secret::Random());
+  (void)keys->Use("bench");
+  return keys;
+}
+
 double CpuSeconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -92,6 +99,7 @@ double CpuSeconds() {
          1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+// Argument: 1 with encryption.
 void AppendAndSeal(benchmark::State& state) {
   Rng rng(1);
   std::vector<model::SpanBatch> batches;
@@ -117,6 +125,7 @@ void AppendAndSeal(benchmark::State& state) {
     options.folder = folder;
     options.background_thread = false;
     options.memory_bytes = std::uint64_t{4} << 30;
+    if (state.range(0) != 0) options.keys = MakeKeys();
     auto store = *OpenEmbeddedStore(*fs, clock, metrics, options);
     auto copies = batches;
     state.ResumeTiming();
@@ -149,8 +158,9 @@ void AppendAndSeal(benchmark::State& state) {
   state.counters["append_cpu_s_per_million"] = append_cpu / count * 1e6;
   state.counters["seal_cpu_s_per_million"] = seal_cpu / count * 1e6;
 }
-BENCHMARK(AppendAndSeal)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(AppendAndSeal)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+// Argument: 1 with encryption.
 void ReadTraces(benchmark::State& state) {
   Rng rng(1);
   const auto fs = MakePosixFs();
@@ -163,6 +173,7 @@ void ReadTraces(benchmark::State& state) {
     options.folder = folder;
     options.background_thread = false;
     options.memory_bytes = std::uint64_t{4} << 30;
+    if (state.range(0) != 0) options.keys = MakeKeys();
     auto store = *OpenEmbeddedStore(*fs, clock, metrics, options);
     std::vector<model::TraceId> ids;
     for (std::size_t i = 0; i < 20; ++i) {
@@ -178,7 +189,7 @@ void ReadTraces(benchmark::State& state) {
   }
   std::filesystem::remove_all(folder);
 }
-BENCHMARK(ReadTraces)->Unit(benchmark::kMicrosecond);
+BENCHMARK(ReadTraces)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace fluoro::store
