@@ -34,10 +34,17 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     const auto list = blocks();
     MergePolicy policy = options_.merge;
     policy.traces_max = TracesMax(options_);
+    merge_debt_.store(CountDue(*list, clock_.UnixNs(), policy, unmergeable_, left_out_),
+                      std::memory_order_relaxed);
+    merge_debt_gauge_.Set(static_cast<double>(merge_debt_.load(std::memory_order_relaxed)));
     const auto plan = PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, left_out_);
     if (!plan) return false;
     inputs.assign(list->begin() + static_cast<std::ptrdiff_t>(plan->first),
                   list->begin() + static_cast<std::ptrdiff_t>(plan->first + plan->count));
+    // For a while it takes as much again. What goes for want of space needs no merging.
+    std::uint64_t bytes = 0;
+    for (const auto& block : inputs) bytes += block->file_bytes();
+    if (bytes > room_bytes_) return false;
     for (const auto& block : inputs) deleted.push_back(block->deleted());
     meta.id = next_block_id_++;
     meta.level = plan->level;

@@ -1,12 +1,20 @@
 #include "store/embedded/embedded_store.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/log.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
+namespace {
+
+// For which an append is held up at most.
+constexpr std::chrono::microseconds kDelayMax{100'000};
+
+}  // namespace
 
 EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metrics,
                                      EmbeddedOptions options)
@@ -36,6 +44,21 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
           metrics.GetCounter("fluoro_store_merge_failures_total", "Merges of blocks that failed.")),
       rewraps_(metrics.GetCounter("fluoro_store_rewraps_total",
                                   "Data keys of encrypted files wrapped anew.")),
+      refused_disk_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
+                                       {{"reason", "disk"}})),
+      refused_merges_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
+                                         {{"reason", "merges"}})),
+      delay_seconds_(metrics.GetCounter("fluoro_store_append_delay_seconds_total",
+                                        "Time for which appends were held up for merges to "
+                                        "catch up.")),
+      dropped_early_blocks_(metrics.GetCounter("fluoro_store_dropped_early_blocks_total",
+                                               "Blocks dropped because the disk was low.")),
+      disk_state_gauge_(metrics.GetGauge("fluoro_store_disk_state",
+                                         "0 enough space, 1 low: old blocks go, 2 full: nothing "
+                                         "is taken in.")),
+      disk_free_gauge_(metrics.GetGauge("fluoro_store_disk_free_bytes", "Free space of the disk.")),
+      merge_debt_gauge_(metrics.GetGauge("fluoro_store_merge_due_blocks",
+                                         "Sealed blocks that are due to be merged.")),
       appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
       appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),
       refused_head_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
@@ -72,6 +95,7 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     return Fail(ErrorCode::kUnavailable, "the store is shutting down");
   }
   if (batch.empty()) return {};
+  FLUORO_CHECK_OK(PushBack());
   if (auto checked = CheckBatch(batch); !checked) {
     return Fail(ErrorCode::kInternal, "refused: " + checked.error().message);
   }
@@ -106,6 +130,26 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     wake_.notify_one();
   }
   return result;
+}
+
+Result<void> EmbeddedStoreImpl::PushBack() {
+  if (disk_state_.load(std::memory_order_relaxed) == DiskState::kFull) {
+    refused_disk_.Add();
+    return Fail(ErrorCode::kUnavailable, "the disk is almost full: try again later");
+  }
+  const std::size_t due = merge_debt_.load(std::memory_order_relaxed);
+  const MergePolicy& policy = options_.merge;
+  if (due <= policy.due_slow) return {};
+  if (due > policy.due_max) {
+    refused_merges_.Add();
+    return Fail(ErrorCode::kUnavailable,
+                std::to_string(due) + " blocks wait to be merged: try again later");
+  }
+  const auto delay = kDelayMax * static_cast<std::int64_t>(due - policy.due_slow) /
+                     static_cast<std::int64_t>(policy.due_max - policy.due_slow + 1);
+  std::this_thread::sleep_for(delay);
+  delay_seconds_.Add(std::chrono::duration<double>(delay).count());
+  return {};
 }
 
 void EmbeddedStoreImpl::Apply(const std::vector<Commit>& commits) {

@@ -28,6 +28,10 @@ struct MergePolicy {
   std::uint64_t bytes_max = std::uint64_t{4} << 30;
   /// A row group of so many spans, or of half its bytes, is copied as it is stored.
   std::uint64_t copy_spans = 4'096;
+  /// Sealed blocks that are due to be merged and are not: above the first number appends are
+  /// slowed, more the more there are, above the second refused.
+  std::size_t due_slow = 60;
+  std::size_t due_max = 200;
 };
 
 struct EmbeddedOptions {

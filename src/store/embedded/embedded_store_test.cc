@@ -571,7 +571,7 @@ TEST_F(EmbeddedStoreTest, ALogFileThatCannotBeRemovedLeavesNoGapBehind) {
 }
 
 TEST_F(EmbeddedStoreTest, DeletedTracesStayAwayWhicheverWriteOfTheirListFails) {
-  options_.wal_file_bytes = 8'192;
+  options_.wal_file_bytes = 16'384;
   std::size_t lists_that_lagged = 0;
   for (const bool deletes_more : {false, true}) {
     for (std::uint64_t call = 1; call <= 8; ++call) {
@@ -608,6 +608,7 @@ TEST_F(EmbeddedStoreTest, DeletedTracesStayAwayWhicheverWriteOfTheirListFails) {
 }
 
 TEST_F(EmbeddedStoreTest, RetentionFreesSpaceThoughADeletionListCannotBeWritten) {
+  options_.retention_ns = 3'600 * kNsPerSecond;  // what is younger than two hours does not go early
   const auto store = Open();
   ASSERT_TRUE(store->Append(MakeBatch(Spans(1, 500)), Durability::kSynced));
   ASSERT_TRUE(store->SealAll());

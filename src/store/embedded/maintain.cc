@@ -17,6 +17,8 @@ constexpr std::uint64_t kBlockSpansMax = 1'000'000;
 // The background thread waits for a worthwhile block, but not longer than this.
 constexpr std::uint64_t kBlockSpansWorthwhile = 65'536;
 constexpr std::int64_t kSealEveryNs = 60 * kNsPerSecond;
+// What arrived since then stays however low the disk is.
+constexpr std::int64_t kKeptOnLowDiskNs = 2 * 3'600 * kNsPerSecond;
 
 // A deletion that comes to light late: whether a block that was sealed without knowing of it may
 // hold rows from before it. Then the trace goes, with what came behind it too.
@@ -225,6 +227,40 @@ void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
   }
 }
 
+void EmbeddedStoreImpl::LookAtDisk() {
+  const auto space = fs_.DiskSpace(layout_.root);
+  if (!space) return;  // as it was
+  disk_ = *space;
+  const std::uint64_t full_bytes = LimitsOf(disk_).full_bytes;
+  room_bytes_ = disk_.free_bytes - std::min(disk_.free_bytes, full_bytes);
+  const DiskState before = disk_state_.load(std::memory_order_relaxed);
+  const DiskState now = JudgeDisk(disk_, before);
+  disk_free_gauge_.Set(static_cast<double>(disk_.free_bytes));
+  if (now == before) return;
+  disk_state_.store(now, std::memory_order_relaxed);
+  disk_state_gauge_.Set(static_cast<double>(now));
+  const std::string free = std::to_string(disk_.free_bytes);
+  if (now == DiskState::kEnough) {
+    log::Info("store: there is enough free space again", {{"free_bytes", free}});
+  } else {
+    log::Error(now == DiskState::kFull
+                   ? "store: the disk is almost full, nothing is taken in until space returns"
+                   : "store: the disk is low, old traces go before their time",
+               {{"free_bytes", free}});
+  }
+}
+
+// For the disk not to be low any more.
+std::uint64_t EmbeddedStoreImpl::BytesToFree() const {
+  if (disk_state_.load(std::memory_order_relaxed) == DiskState::kEnough) return 0;
+  std::uint64_t free = disk_.free_bytes;
+  for (const auto& dropped : dropped_early_) {
+    if (const auto block = dropped.lock()) free += block->file_bytes();
+  }
+  const std::uint64_t wanted = EnoughBytes(LimitsOf(disk_).low_bytes);
+  return wanted - std::min(wanted, free);
+}
+
 Result<void> EmbeddedStoreImpl::EnforceRetention() {
   // What cannot be written stays in the list, so that the log keeps its tombstones; space is freed
   // all the same, since a full disk may be the cause.
@@ -241,7 +277,12 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
   for (const auto& block : *list) bytes += block->file_bytes();
   const bool too_many = bytes > options_.retention_bytes;
   const std::uint64_t wanted_bytes = options_.retention_bytes / 100 * 95;
+  LookAtDisk();
+  std::erase_if(dropped_early_, [](const auto& block) { return block.expired(); });
+  std::uint64_t to_free = BytesToFree();
+  const std::int64_t current_ns = WrapSub(clock_.UnixNs(), kKeptOnLowDiskNs);
   BlockList drop;
+  BlockList early;
   // By arrival, oldest first. The newest block and the head are the current data: they stay.
   BlockList by_arrival(*list);
   std::stable_sort(by_arrival.begin(), by_arrival.end(), [](const auto& a, const auto& b) {
@@ -250,9 +291,18 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
   for (const auto& block : by_arrival) {
     const bool expired = block->meta().arrival_ns_max < oldest_ns;
     const bool surplus = too_many && bytes > wanted_bytes && block != by_arrival.back();
-    if (!expired && !surplus) break;
+    const bool is_early = to_free > 0 && block->meta().arrival_ns_max < current_ns;
+    if (!expired && !surplus && !is_early) break;
     bytes -= block->file_bytes();
+    to_free -= std::min(to_free, block->file_bytes());
+    if (is_early && !expired && !surplus) early.push_back(block);
     drop.push_back(block);
+  }
+  if (!early.empty()) {
+    dropped_early_.insert(dropped_early_.end(), early.begin(), early.end());
+    dropped_early_blocks_.Add(static_cast<double>(early.size()));
+    log::Warn("store: blocks go before their time, the disk is low",
+              {{"blocks", std::to_string(early.size())}});
   }
   FLUORO_CHECK_OK(DropBlocks(drop));
   FLUORO_CHECK_OK(DropOldSums());

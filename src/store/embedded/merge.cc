@@ -40,6 +40,14 @@ MergePlan LongestRun(const BlockList& blocks, std::size_t first, std::uint32_t l
   return run;
 }
 
+bool IsDue(const MergePlan& run, const BlockList& blocks, std::int64_t now_ns,
+           const MergePolicy& policy) {
+  const std::int64_t window_ns = policy.window_ns[run.level - 1];
+  const bool is_over =
+      run.count >= 2 && WindowOf(*blocks[run.first], window_ns) < now_ns / window_ns;
+  return run.count >= policy.fan_in || is_over;
+}
+
 // A trace, or its part, of one input.
 struct Entry {
   std::int64_t start_ns = 0;  // the earliest of the parts that become one
@@ -271,16 +279,24 @@ std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const std::set<std::uint64_t>& leave_alone,
                                    const LsnRanges& locked) {
   for (const std::uint32_t level : {1U, 2U}) {
-    const std::int64_t window_ns = policy.window_ns[level - 1];
     for (std::size_t first = 0; first < blocks.size();) {
       const MergePlan run = LongestRun(blocks, first, level, policy, leave_alone, locked);
-      const bool is_over =
-          run.count >= 2 && WindowOf(*blocks[first], window_ns) < now_ns / window_ns;
-      if (run.count >= policy.fan_in || is_over) return run;
+      if (IsDue(run, blocks, now_ns, policy)) return run;
       first += std::max<std::size_t>(run.count, 1);
     }
   }
   return std::nullopt;
+}
+
+std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
+                     const std::set<std::uint64_t>& leave_alone, const LsnRanges& locked) {
+  std::size_t due = 0;
+  for (std::size_t first = 0; first < blocks.size();) {
+    const MergePlan run = LongestRun(blocks, first, 1, policy, leave_alone, locked);
+    if (IsDue(run, blocks, now_ns, policy)) due += run.count;
+    first += std::max<std::size_t>(run.count, 1);
+  }
+  return due;
 }
 
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,

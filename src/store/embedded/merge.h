@@ -31,6 +31,10 @@ std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const std::set<std::uint64_t>& leave_alone = {},
                                    const LsnRanges& locked = {});
 
+/// Blocks sealed from the head that PlanMerge would merge by and by. Pure.
+std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
+                     const std::set<std::uint64_t>& leave_alone = {}, const LsnRanges& locked = {});
+
 /// One input; `deleted` are the traces to leave out, sorted.
 struct MergeInput {
   std::shared_ptr<Block> block;

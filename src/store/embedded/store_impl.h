@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "store/embedded/block.h"
 #include "store/embedded/block_cache.h"
+#include "store/embedded/disk_space.h"
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/graph_reader.h"
 #include "store/embedded/head.h"
@@ -146,6 +147,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn);
   Result<void> SealWhatIsDue(bool everything_due);
   Result<void> EnforceRetention();
+  void LookAtDisk();
+  [[nodiscard]] std::uint64_t BytesToFree() const;
   Result<void> DropBlocks(const BlockList& blocks);
   Result<void> RemoveFiles(const BlockList& blocks);
   Result<void> DeleteFromBlocks(const std::vector<model::TraceId>& sorted_ids,
@@ -161,6 +164,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<rollup::Rollup> SumTraces(std::span<const TraceRows> traces);
   Result<void> WriteSums(std::span<const TraceRows> traces, BlockWriter& writer);
   void RememberTraces();
+
+  // embedded_store.cc
+  /// Errors: kUnavailable: the disk or the merges have to catch up. Waits a little where they
+  /// nearly have to.
+  Result<void> PushBack();
 
   // fold_rollup.cc
   Result<std::shared_ptr<Block>> Fold(const Block& block);
@@ -227,6 +235,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// gone the log keeps what it knows of deletions, and what replaced them stays.
   std::vector<std::string> uncertain_;
 
+  // As last looked at; under maintenance_mutex_.
+  Fs::Space disk_;
+  std::uint64_t room_bytes_ = UINT64_MAX;            ///< free, above what makes the disk full
+  std::vector<std::weak_ptr<Block>> dropped_early_;  ///< the space of those still read is to come
+
   std::uint64_t format_version_ = 0;  ///< of the folder; under maintenance_mutex_
   // What files without a key are to learn of when it returns; under maintenance_mutex_.
   HeldDeletions held_deletions_;
@@ -249,6 +262,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::atomic<std::uint64_t> head_bytes_ = 0;       ///< copy of head_.bytes(), read by Append
   std::atomic<std::uint64_t> in_flight_bytes_ = 0;  ///< of batches between Append and the head
   std::atomic<bool> closed_ = false;
+  std::atomic<DiskState> disk_state_ = DiskState::kEnough;  ///< set under maintenance_mutex_
+  std::atomic<std::size_t> merge_debt_ = 0;  ///< CountDue, when a merge was last planned
 
   std::unique_ptr<Log> log_;
   std::condition_variable_any wake_;
@@ -258,6 +273,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::unordered_set<std::uint64_t> folded_ids_;  ///< set by Open: these blocks count no more
   Counter crowded_out_, lost_rollups_;
   Counter merges_, merged_spans_, merge_failures_, rewraps_;
+  Counter refused_disk_, refused_merges_, delay_seconds_, dropped_early_blocks_;
+  Gauge disk_state_gauge_, disk_free_gauge_, merge_debt_gauge_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;
   Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
