@@ -28,6 +28,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddVerify(registry);
   AddExport(registry);
   AddImport(registry);
+  AddDelete(registry);
   AddHeader(registry);
   AddSampling(registry);
   AddBench(registry);

@@ -46,6 +46,7 @@ void AddTail(const Registry& registry);
 void AddVerify(const Registry& registry);
 void AddExport(const Registry& registry);
 void AddImport(const Registry& registry);
+void AddDelete(const Registry& registry);
 void AddHeader(const Registry& registry);
 void AddSampling(const Registry& registry);
 void AddBench(const Registry& registry);

@@ -8,13 +8,17 @@ namespace fluoro::cli {
 std::shared_ptr<QueryOptions> AddQueryOptions(CLI::App& command) {
   auto options = std::make_shared<QueryOptions>();
   command.add_option("EXPR", options->expression, "filter expression; all traces if absent");
-  auto* from =
-      command.add_option("--from", options->from,
-                         "start: 2026-11-20T12:00:00Z, Unix seconds, or back from now as -15m");
-  command.add_option("--to", options->to, "end (exclusive), likewise");
-  command.add_option("--last", options->last, "the last 90s, 15m, 1h, 7d")->excludes(from);
+  AddWindowOptions(command, *options);
   command.add_option("--group", options->group, "name of a group");
   return options;
+}
+
+void AddWindowOptions(CLI::App& command, QueryOptions& options) {
+  auto* from =
+      command.add_option("--from", options.from,
+                         "start: 2026-11-20T12:00:00Z, Unix seconds, or back from now as -15m");
+  command.add_option("--to", options.to, "end (exclusive), likewise");
+  command.add_option("--last", options.last, "the last 90s, 15m, 1h, 7d")->excludes(from);
 }
 
 Result<std::string> QueryBody(const QueryOptions& options, const ExtraMembers& extra,
@@ -38,6 +42,7 @@ Result<std::string> QueryBody(const QueryOptions& options, const ExtraMembers& e
   if (!extra.next_token.empty()) out.Key("next_token").String(extra.next_token);
   if (!extra.format.empty()) out.Key("format").String(extra.format);
   if (extra.explain) out.Key("explain").Bool(true);
+  if (extra.dry_run) out.Key("dry_run").Bool(true);
   out.EndObject();
   return out.Take();
 }

@@ -18,12 +18,16 @@ struct QueryOptions {
 /// Adds EXPR, --from, --to, --last and --group.
 std::shared_ptr<QueryOptions> AddQueryOptions(CLI::App& command);
 
+/// Adds --from, --to and --last alone.
+void AddWindowOptions(CLI::App& command, QueryOptions& options);
+
 /// Further members of the request, already as JSON text: {"limit": "20"}.
 struct ExtraMembers {
   std::uint64_t limit = 0;  ///< 0: not sent
   std::string next_token;
   std::string format;
   bool explain = false;
+  bool dry_run = false;
 };
 
 /// The body of a POST to /ui/api. Without a window everything is asked for. Errors:

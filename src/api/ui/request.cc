@@ -27,6 +27,19 @@ Result<std::int64_t> TakeInt(simdjson::dom::element value, std::string_view memb
   return number;
 }
 
+Result<std::vector<model::TraceId>> TakeIds(simdjson::dom::element value, std::string_view member) {
+  simdjson::dom::array array;
+  if (value.get(array) != simdjson::SUCCESS || array.size() > kDeleteIdsMax)
+    return Wrong(member, "at most 10000 trace ids");
+  std::vector<model::TraceId> ids;
+  for (const auto item : array) {
+    FLUORO_TRY(const std::string text, TakeText(item, member));
+    FLUORO_TRY(const model::TraceId id, model::TraceId::Parse(text));
+    ids.push_back(id);
+  }
+  return ids;
+}
+
 Result<query::Cursor> ParseToken(std::string_view text) {
   const auto dot = text.find('.');
   query::Cursor cursor;
@@ -76,6 +89,10 @@ Result<QueryRequest> ParseQueryRequest(std::string_view body) {
       FLUORO_TRY(request.after, ParseToken(token));
     } else if (key == "explain") {
       if (value.get(request.explain) != simdjson::SUCCESS) return Wrong(key, "true or false");
+    } else if (key == "ids") {
+      FLUORO_TRY(request.ids, TakeIds(value, key));
+    } else if (key == "dry_run") {
+      if (value.get(request.dry_run) != simdjson::SUCCESS) return Wrong(key, "true or false");
     } else if (key == "from_spans") {
       if (value.get(request.from_spans) != simdjson::SUCCESS) return Wrong(key, "true or false");
     }

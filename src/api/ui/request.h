@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "net/http.h"
@@ -14,10 +15,12 @@ namespace fluoro::api::ui {
 
 inline constexpr std::uint64_t kSearchLimitDefault = 100;
 inline constexpr std::uint64_t kSearchLimitMax = 10'000;
+inline constexpr std::size_t kDeleteIdsMax = 10'000;
 inline constexpr std::int64_t kQueryDeadlineNs = 30'000'000'000;
 
 /// {"expression": text, "from": ns, "to": ns, "limit": n, "group": name, "next_token": text,
-/// "explain": bool, "from_spans": bool, "format": name}; every member may be absent or null.
+/// "explain": bool, "from_spans": bool, "format": name, "ids": [trace ids], "dry_run": bool}; every
+/// member may be absent or null.
 struct QueryRequest {
   std::string expression;
   std::int64_t from_ns = INT64_MIN;
@@ -27,6 +30,8 @@ struct QueryRequest {
   std::string format;
   std::optional<query::Cursor> after;
   bool explain = false;
+  std::vector<model::TraceId> ids;  ///< at most kDeleteIdsMax
+  bool dry_run = false;
   bool from_spans = false;  ///< graphs: by every span, not by what was summed before
 };
 

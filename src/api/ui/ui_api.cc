@@ -1,5 +1,6 @@
 #include "api/ui/ui_api.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "analysis/service_graph.h"
@@ -13,6 +14,7 @@
 #include "ingest/pipeline.h"
 #include "model/summary.h"
 #include "query/sieve.h"
+#include "store/delete_matching.h"
 
 namespace fluoro::api::ui {
 namespace {
@@ -245,6 +247,56 @@ struct UiApi::Impl {
     out.EndArray().EndObject();
     return net::HttpResponse::Json(200, out.Take());
   }
+
+  net::HttpResponse Delete(const net::HttpRequest& http) {
+    if (!http.Header("content-type").starts_with("application/json")) {
+      return ErrorAnswer(
+          Error{ErrorCode::kInvalidArgument, "content-type: application/json wanted"});
+    }
+    auto request = ParseQueryRequest(http.body);
+    if (!request) return ErrorAnswer(request.error());
+    if (request->ids.empty() == request->expression.empty()) {
+      return ErrorAnswer(Error{ErrorCode::kInvalidArgument, "ids or an expression wanted"});
+    }
+    if (pipeline == nullptr && !request->dry_run) {
+      return ErrorAnswer(
+          Error{ErrorCode::kPermissionDenied, "this folder was opened for reading only"});
+    }
+    const auto plan = MakePlan(*request, clock.MonotonicNs());
+    if (!plan) return ErrorAnswer(plan.error());
+    const auto deleted = request->ids.empty() ? DeleteFound(*plan, request->dry_run)
+                                              : DeleteIds(request->ids, request->dry_run);
+    if (!deleted) return ErrorAnswer(deleted.error());
+    JsonWriter out;
+    out.BeginObject().Key("traces").Uint(deleted->traces);
+    out.Key("complete").Bool(deleted->complete).Key("damaged").BeginArray();
+    for (const auto& block : deleted->damaged) out.String(block);
+    out.EndArray().EndObject();
+    return net::HttpResponse::Json(200, out.Take());
+  }
+
+  Result<store::Deleted> DeleteIds(const std::vector<model::TraceId>& ids, bool dry_run) {
+    store::Deleted deleted;
+    if (dry_run) {
+      FLUORO_TRY(const std::vector<bool> exist, store.Exist(ids));
+      deleted.traces = static_cast<std::uint64_t>(std::ranges::count(exist, true));
+    } else {
+      FLUORO_TRY(deleted.traces, store.Delete(ids));
+    }
+    return deleted;
+  }
+
+  Result<store::Deleted> DeleteFound(const query::Plan& plan, bool dry_run) {
+    if (!dry_run) return store::DeleteMatching(store, plan);
+    store::Deleted deleted;
+    FLUORO_TRY(const store::SearchResult found, store.Search(plan, [&](const store::Match&) {
+      ++deleted.traces;
+      return true;
+    }));
+    deleted.complete = found.complete;
+    deleted.damaged = found.damaged;
+    return deleted;
+  }
 };
 
 UiApi::UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, const Clock& clock,
@@ -271,6 +323,7 @@ net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
   if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
   if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");
   if (path == "export") return post ? impl_->Export(request) : MethodNotAllowed("POST");
+  if (path == "delete") return post ? impl_->Delete(request) : MethodNotAllowed("POST");
   if (path == "import") return post ? impl_->Import(request) : MethodNotAllowed("POST");
   return ErrorAnswer(Error{ErrorCode::kNotFound, "no such call: " + request.path});
 }

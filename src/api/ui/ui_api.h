@@ -1,5 +1,5 @@
 // The JSON API under /ui/api that the web UI and our own commands read: trace, search, graph, tail,
-// export, import. The shapes are those of `fluoro trace|search|graph --json`: docs/cli.md.
+// export, import, delete. The shapes are those of `fluoro trace|search|graph --json`: docs/cli.md.
 #pragma once
 
 #include <memory>
@@ -23,6 +23,8 @@ namespace fluoro::api::ui {
 ///   /ui/api/tail?q=EXPR       server-sent events, one summary a completed trace; bounded and
 ///   lossy, drops are told POST /ui/api/export            {"expression","from","to","format"}:
 ///   streamed bytes POST /ui/api/import?format=F   body in that format, or auto
+///   POST /ui/api/delete {"ids"} or {"expression","from","to"}, "dry_run": {"traces","complete",
+///   "damaged"}; sent as application/json, which no page of another origin can do unasked
 class UiApi {
  public:
   /// `pipeline` may be null: a folder opened read-only takes no imports.
