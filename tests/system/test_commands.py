@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
 import pytest
 
@@ -111,6 +113,31 @@ def test_csv_export_has_the_columns_of_import(shop):
     rows = server.cli("export", "--format", "csv").stdout.splitlines()
     assert rows[0].startswith("TraceID,SpanID,ParentID,PodName,OperationName,StartTimeUnixNano,EndTimeUnixNano,Duration")
     assert len(rows) > 4 * 4
+
+
+def test_delete_takes_ids_or_a_filter_and_says_how_many(shop, tmp_path):
+    server, ids = shop
+    dry = server.cli("delete", ids[1], check=False)
+    assert dry.returncode == 2 and "1 trace would be deleted" in dry.stdout
+    assert server.cli("trace", ids[1]).returncode == 0
+    assert server.cli("delete", ids[1], ids[2], "--yes").stdout == "2 traces deleted\n"
+    assert server.cli("trace", ids[1], check=False).returncode == 1
+    assert server.cli("delete", ids[1], "--yes", check=False).returncode == 1  # nothing left to delete
+    counted = json.loads(server.cli("delete", "fault", "--last", "1h", "--json", check=False).stdout)
+    assert counted == {"traces": 1, "complete": True, "damaged": []}
+    assert json.loads(server.cli("delete", "fault", "--last", "1h", "--yes", "--json").stdout)["traces"] == 1
+    *left, _ = lines(server.cli("search", "--json").stdout)
+    assert [t["trace_id"] for t in left] == [ids[3]]
+    for wrong in (("nonsense", "more"), ("responsetme > 1",), (ids[3], "--last", "1h")):
+        assert server.cli("delete", *wrong, "--yes", check=False).returncode == 2, wrong
+    # Not by a form that a page of another origin can send, and never everything for want of an expression.
+    http = server.ports["http"]
+    for content_type, body in (("text/plain", b'{"expression":"fault"}'), ("application/json", b"{}"), ("application/json", b'{"expression":""}')):
+        request = urllib.request.Request(f"http://{http}/ui/api/delete", body, {"content-type": content_type})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 400
+    assert len(lines(server.cli("search", "--json").stdout)) == 2
 
 
 def test_a_folder_that_no_server_holds_is_read_verified_and_imported_into(tmp_path):
