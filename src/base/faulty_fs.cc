@@ -459,6 +459,7 @@ Result<void> FaultyFs::Rename(std::string_view from, std::string_view to) {
 }
 
 Result<void> FaultyFs::Remove(std::string_view path) {
+  if (before_remove_) before_remove_(path);
   MutexLock lock(state_->mutex);
   FLUORO_CHECK_OK(CheckPower(*state_));
   const auto at = state_->names.find(path);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -58,6 +59,11 @@ class FaultyFs final : public Fs {
   void ClearFaults();
   /// Sync and SyncDir say yes and do nothing: to show that a test would notice.
   void IgnoreSyncs(bool ignore);
+  /// Called by each Remove before it does anything, so that a test can do something at that moment.
+  /// Not to be changed while others use the files.
+  void BeforeRemove(std::function<void(std::string_view path)> what) {
+    before_remove_ = std::move(what);
+  }
   /// Bytes of all files together; beyond it writes fail with kNoSpace.
   void SetCapacity(std::uint64_t bytes);
 
@@ -93,6 +99,7 @@ class FaultyFs final : public Fs {
   Result<Space> DiskSpace(std::string_view path) override;
 
  private:
+  std::function<void(std::string_view)> before_remove_;
   struct Change {
     std::uint64_t offset = 0;
     std::string data;

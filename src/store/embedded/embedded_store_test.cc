@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/faulty_fs.h"
 #include "base/memory_fs.h"
@@ -547,6 +548,30 @@ TEST_F(EmbeddedStoreTest, LogFilesGoWhenTheirBatchesAreSealed) {
   EXPECT_GT(fs_.List("data/wal")->size(), 3U);
   ASSERT_TRUE(store->SealAll());
   EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
+}
+
+// While the files of sealed batches are removed, others are written, filled and followed by the
+// next.
+TEST_F(EmbeddedStoreTest, ALogFileThatIsFilledWhileOldOnesGoIsNotTakenForOne) {
+  options_.wal_file_bytes = 8'192;
+  auto store = Open();
+  for (std::uint64_t trace = 0; trace < 40; ++trace)
+    ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 10)), Durability::kSynced));
+  bool is_appended = false;
+  fs_.BeforeRemove([&](std::string_view path) {
+    if (!path.starts_with("data/wal/") || std::exchange(is_appended, true)) return;
+    for (std::uint64_t trace = 100; trace < 140; ++trace)
+      ASSERT_TRUE(store->Append(MakeBatch(Spans(trace, 10)), Durability::kSynced));
+  });
+  ASSERT_TRUE(store->SealAll());
+  ASSERT_TRUE(is_appended);
+  fs_.BeforeRemove({});
+  fs_.CutPower();
+  store.reset();
+  fs_.Restart(PowerLoss::kDropAll, 1);
+  store = Open();
+  for (std::uint64_t trace = 0; trace < 40; ++trace) EXPECT_EQ(Count(*store, trace), 10U);
+  for (std::uint64_t trace = 100; trace < 140; ++trace) EXPECT_EQ(Count(*store, trace), 10U);
 }
 
 TEST_F(EmbeddedStoreTest, ALogFileThatCannotBeRemovedLeavesNoGapBehind) {

@@ -312,6 +312,7 @@ Result<void> EmbeddedStoreImpl::EnforceRetention() {
 Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
   if (drop.empty()) return {};
   FLUORO_CHECK_OK(RemoveUncertain());
+  Result<void> told;
   for (const auto& block : drop) {
     // Replay must not bring back what the log still holds of it.
     if (block->meta().sealed_lsn < log_->FirstLsn()) continue;
@@ -332,11 +333,12 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
       Commit commit;
       commit.arrival_ns = clock_.UnixNs();
       commit.tombstone = std::move(tombstone);
-      // On a full disk space comes first: at worst expired spans return after a crash and expire
-      // again.
-      if (auto written = log_->Submit(std::move(record), std::move(commit), true);
-          !written && written.error().code != ErrorCode::kNoSpace) {
-        return written;
+      // On a full disk space comes first, but the caller is told: what was dropped may return after
+      // a crash, and expire again.
+      if (auto written = log_->Submit(std::move(record), std::move(commit), true); !written) {
+        if (written.error().code != ErrorCode::kNoSpace) return written;
+        told = std::move(written);
+        unlogged_drop_lsn_ = std::max(unlogged_drop_lsn_, upto_lsn);
       }
     }
   }
@@ -356,7 +358,8 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
     block_bytes_gauge_.Set(bytes);
   }
   dropped_blocks_.Add(static_cast<double>(drop.size()));
-  return RemoveFiles(drop);
+  FLUORO_CHECK_OK(RemoveFiles(drop));
+  return told;
 }
 
 // Of blocks that are in no list any more. One that stays must go before what replaced it does.
@@ -415,11 +418,13 @@ Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> 
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   const bool has_locked = HasLocked();
+  // What was dropped while the disk was full is gone, but a replay would bring it back.
+  const bool may_return = has_locked || unlogged_drop_lsn_ >= log_->FirstLsn();
   std::uint64_t found = 0;
   for (const model::TraceId& id : sorted) {
     const auto fragments = Find(id);  // unreadable: it may be there, so it is named
     const bool is_there = !fragments || !fragments->empty();
-    if (is_there || has_locked) tombstone->ids.push_back(id);
+    if (is_there || may_return) tombstone->ids.push_back(id);
     if (is_there) ++found;
   }
   if (tombstone->ids.empty()) return 0;

@@ -234,6 +234,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// durable yet; under maintenance_mutex_. They may show again at the next start: until they are
   /// gone the log keeps what it knows of deletions, and what replaced them stays.
   std::vector<std::string> uncertain_;
+  /// Rows up to this LSN were in a block that was dropped without the log being told; 0: none.
+  std::uint64_t unlogged_drop_lsn_ FLUORO_GUARDED_BY(maintenance_mutex_) = 0;
 
   // As last looked at; under maintenance_mutex_.
   Fs::Space disk_;
