@@ -37,6 +37,10 @@ class RecordingStore final : public store::TraceStore {
   Result<store::GraphResult> Graph(const store::GraphPlan&) override {
     return store::GraphResult{};
   }
+  Result<void> VisitDropped(std::int64_t, std::int64_t,
+                            const std::function<bool(const store::DroppedTrace&)>&) override {
+    return {};
+  }
   Result<std::vector<std::string>> Services(std::size_t) override { return {}; }
   Result<std::vector<Operation>> Operations(std::string_view, std::size_t) override { return {}; }
   Result<std::uint64_t> Delete(std::span<const model::TraceId>) override { return 0; }

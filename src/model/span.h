@@ -117,6 +117,7 @@ struct Trace {
   std::int64_t revision = 1;  ///< grows whenever spans were added
   std::int64_t last_arrival_ns = 0;
   Kept kept;
+  std::uint64_t stored_bytes = 0;  ///< on disk, about; 0: in memory only
   [[nodiscard]] bool IsPart() const { return spans_before + spans_after > 0; }
   [[nodiscard]] std::uint64_t TotalSpans() const {
     return spans_before + spans.size() + spans_after;

@@ -147,6 +147,16 @@ TailTrace TailTraceOf(const TailFilters& filters, const TraceView& view) {
   return out;
 }
 
+sampling::TailFacts FactsOfDropped(std::string_view route, std::uint64_t shape,
+                                   std::int64_t duration_ns, std::int64_t arrival_ns) {
+  sampling::TailFacts facts;
+  facts.arrival_ns = arrival_ns;
+  facts.route = HashOf(route);
+  facts.shape = shape;
+  facts.duration_bucket = rollup::BucketOf(duration_ns);
+  return facts;
+}
+
 void TailScan::Begin() {
   holds_.resize(filters_.asked_.size() + 1);
   for (std::size_t i = 0; i < holds_.size(); ++i) {

@@ -51,6 +51,10 @@ inline constexpr std::size_t kRouteBytesMax = 256;
 /// Of a trace that is held whole; of a part what the part shows.
 TailTrace TailTraceOf(const TailFilters& filters, const TraceView& view);
 
+/// Of a trace of which only this is known any more.
+sampling::TailFacts FactsOfDropped(std::string_view route, std::uint64_t shape,
+                                   std::int64_t duration_ns, std::int64_t arrival_ns);
+
 /// Bits of sampling::TailOutcome: some segment, subsegment or inferred segment is a fault, an error
 /// or throttled; some span tells of a timeout (genai field `timeout`).
 std::uint8_t TailOutcomesOf(const model::AssembledTrace& trace);

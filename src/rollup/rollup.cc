@@ -13,6 +13,12 @@ std::int64_t SaturatingAdd(std::int64_t a, std::int64_t b) {
   return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
+std::int64_t SaturatingProduct(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  if (!__builtin_mul_overflow(a, b, &product)) return product;
+  return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
+}
+
 std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
   const std::uint64_t both = (std::uint64_t{period} << 32 | series) * 0x9e3779b97f4a7c15ULL;
   return both ^ (both >> 32);
@@ -266,7 +272,7 @@ void Rollup::Sink::Add(const NodeSample& sample) {
   const std::int64_t total_ns = sample.total_ns();
   if (total_ns != response_ns && cell.second == nullptr)
     cell.second = std::make_unique<DurationCounts>(cell.times);
-  cell.response_ns = SaturatingAdd(cell.response_ns, response_ns * sign_);
+  cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
   cell.times.Add(response_ns, sign_);
   if (cell.second != nullptr) cell.second->Add(total_ns, sign_);
 }
@@ -291,7 +297,7 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
       cell.second->Add(sample.age_ns, sign_);
     } else {
       const std::int64_t response_ns = sample.measured.duration_ns();
-      cell.response_ns = SaturatingAdd(cell.response_ns, response_ns * sign_);
+      cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
       cell.times.Add(response_ns, sign_);
     }
   }

@@ -73,7 +73,8 @@ class Rollup {
   explicit Rollup(std::int64_t period_ns, const Limits& limits = {});
 
   using Window = RollupWindow;
-  /// Adds samples whose instant lies in one of the windows; `sign` -1 takes them away. The keys
+  /// Adds samples whose instant lies in one of the windows; `sign` -1 takes them away, 20 adds each
+  /// twenty times. The keys
   /// must outlive the sink. Reused as long as the rollup lives.
   class Sink final : public SampleSink {
    public:

@@ -78,6 +78,20 @@ struct Usage {
   std::int64_t oldest_ns = 0;  ///< earliest span start kept; 0 if empty
 };
 
+/// What is still known of a trace that a tail policy dropped.
+struct DroppedTrace {
+  model::TraceId id;
+  std::int64_t start_ns = 0;
+  std::int64_t duration_ns = 0;
+  std::int64_t arrival_ns = 0;  ///< to the second
+  std::uint64_t shape = 0;      ///< sampling::TailFacts::shape
+  std::string_view route;       ///< query::TailTrace::route
+  std::string_view reason;      ///< of the policy by whose fraction it was dropped
+  std::uint32_t spans = 0;
+  std::uint32_t bytes = 0;    ///< on disk, about
+  std::uint8_t outcomes = 0;  ///< sampling::TailOutcome bits
+};
+
 /// Thread-safe.
 class TraceStore {
  public:
@@ -106,6 +120,12 @@ class TraceStore {
   /// (rollup::SampleTrace of each whole trace). What was deleted by id may still be counted; traces
   /// that were dropped for their age are, minute by minute. Errors: kInvalidArgument (period).
   virtual Result<GraphResult> Graph(const GraphPlan& plan) = 0;
+
+  /// Visits what is known of traces that started in [from_ns, until_ns) and were dropped by tail
+  /// policies, in no order; texts live as long as the call. Return false to stop. Errors: kIo,
+  /// kCorruption.
+  virtual Result<void> VisitDropped(std::int64_t from_ns, std::int64_t until_ns,
+                                    const std::function<bool(const DroppedTrace&)>& visit) = 0;
 
   /// Distinct service names, sorted; at most `limit`.
   virtual Result<std::vector<std::string>> Services(std::size_t limit) = 0;

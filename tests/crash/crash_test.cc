@@ -13,13 +13,23 @@
 namespace fluoro::crash {
 namespace {
 
+// The workload, without and with tail policies.
+constexpr bool kThins[] = {false, true};
+
+std::unique_ptr<Machine> NewMachine(bool thins) {
+  auto machine = std::make_unique<Machine>();
+  if (thins) Thin(machine->options);
+  return machine;
+}
+
 class CrashTest : public ::testing::Test {
  protected:
   void SetUp() override { log::SetLevel(log::Level::kOff); }
   void TearDown() override { log::SetLevel(log::Level::kInfo); }
 
-  static std::uint64_t WorkloadChanges() {
-    Machine machine;
+  static std::uint64_t WorkloadChanges(bool thins = false) {
+    const auto made = NewMachine(thins);
+    Machine& machine = *made;
     Ledger ledger;
     RunWorkload(machine, ledger);
     return machine.fs.changes();
@@ -52,28 +62,32 @@ struct LossCase {
 class PowerLossTest : public CrashTest, public ::testing::WithParamInterface<LossCase> {};
 
 TEST_P(PowerLossTest, AfterEveryCallNothingAcknowledgedIsLost) {
-  const std::uint64_t changes = WorkloadChanges();
-  for (std::uint64_t call = 1; call <= changes; ++call) {
-    const std::uint64_t seeds = GetParam().seeds > 1 ? Cases(GetParam().seeds) : 1;
-    for (std::uint64_t i = 1; i <= seeds; ++i) {
-      const std::uint64_t seed = RunSeed() + i;
-      Machine machine;
-      Ledger ledger;
-      machine.fs.CrashAfter(call);
-      RunWorkload(machine, ledger);
-      machine.fs.Restart(GetParam().loss, seed * 1'000 + call);
-      const auto wrong = CheckDisk(machine, ledger);
-      ASSERT_EQ(Joined(wrong), "") << "crash after call " << call << ", seed " << seed;
-      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
-          << "second start, call " << call << ", seed " << seed;
+  for (const bool thins : kThins) {
+    const std::uint64_t changes = WorkloadChanges(thins);
+    for (std::uint64_t call = 1; call <= changes; ++call) {
+      const std::uint64_t seeds = GetParam().seeds > 1 ? Cases(GetParam().seeds) : 1;
+      for (std::uint64_t i = 1; i <= seeds; ++i) {
+        const std::uint64_t seed = RunSeed() + i;
+        const auto made = NewMachine(thins);
+        Machine& machine = *made;
+        Ledger ledger;
+        machine.fs.CrashAfter(call);
+        RunWorkload(machine, ledger);
+        machine.fs.Restart(GetParam().loss, seed * 1'000 + call);
+        const auto wrong = CheckDisk(machine, ledger);
+        ASSERT_EQ(Joined(wrong), "") << "crash after call " << call << ", seed " << seed;
+        ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "")
+            << "second start, call " << call << ", seed " << seed;
+      }
     }
   }
 }
 
 TEST_P(PowerLossTest, RecoveryItselfMayBeCutAnywhere) {
-  const std::uint64_t changes = WorkloadChanges();
+  const std::uint64_t changes = WorkloadChanges(true);
   for (std::uint64_t call = 1; call <= changes; ++call) {
-    Machine machine;
+    const auto made = NewMachine(call % 2 == 0);
+    Machine& machine = *made;
     Ledger ledger;
     machine.fs.CrashAfter(call);
     RunWorkload(machine, ledger);
@@ -161,10 +175,11 @@ struct FaultCase {
 class SingleFaultTest : public CrashTest, public ::testing::WithParamInterface<FaultCase> {};
 
 TEST_P(SingleFaultTest, AtEveryCallLosesNothingAndPasses) {
-  const std::uint64_t changes = WorkloadChanges();
+  const std::uint64_t changes = WorkloadChanges(true);
   for (std::uint64_t call = 1; call <= changes; ++call) {
     for (const PowerLoss loss : {PowerLoss::kDropAll, PowerLoss::kTearWrites}) {
-      Machine machine;
+      const auto made = NewMachine(loss == PowerLoss::kTearWrites);
+      Machine& machine = *made;
       Ledger ledger;
       machine.fs.FailChange(call, GetParam().fault, GetParam().lasting);
       RunWorkload(machine, ledger);
@@ -194,15 +209,29 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& fault) { return fault.param.name; });
 
 TEST_F(CrashTest, AFailedSyncIsNeverBelieved) {
-  const std::uint64_t changes = WorkloadChanges();
-  for (std::uint64_t sync = 1; sync <= changes; ++sync) {
-    Machine machine;
-    Ledger ledger;
-    machine.fs.FailSync(sync);
-    RunWorkload(machine, ledger);
-    machine.fs.Restart(PowerLoss::kDropAll, sync);
-    ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "sync " << sync;
+  for (const bool thins : kThins) {
+    const std::uint64_t changes = WorkloadChanges(thins);
+    for (std::uint64_t sync = 1; sync <= changes; ++sync) {
+      const auto made = NewMachine(thins);
+      Machine& machine = *made;
+      Ledger ledger;
+      machine.fs.FailSync(sync);
+      RunWorkload(machine, ledger);
+      machine.fs.Restart(PowerLoss::kDropAll, sync);
+      ASSERT_EQ(Joined(CheckDisk(machine, ledger)), "") << "sync " << sync;
+    }
   }
+}
+
+TEST_F(CrashTest, TheWorkloadThins) {
+  const auto machine = NewMachine(true);
+  Ledger ledger;
+  const Counter dropped = SharedMetrics().GetCounter("fluoro_store_thinned_traces_total", "",
+                                                     {{"decision", "dropped"}, {"reason", "rest"}});
+  const double before = dropped.value();
+  RunWorkload(*machine, ledger);
+  EXPECT_GE(dropped.value() - before, 3);
+  EXPECT_EQ(Joined(CheckDisk(*machine, ledger)), "");
 }
 
 // Every read and every look at a file or folder that the workload makes, at a start, in a seal, a
@@ -219,13 +248,14 @@ TEST_P(LookFaultTest, AtEveryCallLosesNothing) {
   const LookCase& look = GetParam();
   std::uint64_t calls = 0;
   {
-    Machine machine;
+    const auto machine = NewMachine(true);
     Ledger ledger;
-    RunWorkload(machine, ledger);
-    calls = (machine.fs.*look.count)();
+    RunWorkload(*machine, ledger);
+    calls = (machine->fs.*look.count)();
   }
   for (std::uint64_t call = 1; call <= calls; ++call) {
-    Machine machine;
+    const auto made = NewMachine(true);
+    Machine& machine = *made;
     Ledger ledger;
     (machine.fs.*look.fail)(call, false);
     RunWorkload(machine, ledger);

@@ -26,6 +26,7 @@ class FlipTest : public ::testing::TestWithParam<bool> {
     Machine machine;
     if (GetParam()) machine.Encrypt();
     keys_ = machine.options.keys;
+    Thin(machine.options);
     RunWorkload(machine, ledger_);
     // Something in the head, so that the log holds live records; and a list of deletions.
     auto store = *machine.Open();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "query/tail_filters.h"
+
 namespace fluoro::crash {
 namespace {
 
@@ -37,6 +39,23 @@ std::vector<model::TraceId> Ledger::Ids() const {
     for (const model::Span& span : batch.spans) ids.insert(span.trace_id);
   }
   return {ids.begin(), ids.end()};
+}
+
+std::vector<model::TraceId> Ledger::IdsThinningMayDrop() const {
+  std::map<model::TraceId, std::vector<model::Span>> there;
+  for (const Batch& batch : batches_) {
+    for (const model::Span& span : batch.spans) {
+      if (ExpectedFate(batch, span) == Expected::kThere) there[span.trace_id].push_back(span);
+    }
+  }
+  std::vector<model::TraceId> ids = Ids();
+  std::erase_if(ids, [&](const model::TraceId& id) {
+    if (sampling::IsInFraction(id.bytes, kThinnedFraction)) return true;
+    auto trace = std::make_shared<model::Trace>();
+    trace->spans = there[id];
+    return (query::TailOutcomesOf(model::Assemble(trace)) & sampling::kTailFault) != 0;
+  });
+  return ids;
 }
 
 std::size_t Ledger::wanted_spans() const {

@@ -11,6 +11,9 @@
 
 namespace fluoro::crash {
 
+/// Of traces without a fault, those that tail policies keep.
+inline constexpr double kThinnedFraction = 0.4;
+
 class Ledger {
  public:
   enum class Fate : std::uint8_t { kDone, kUnknown };
@@ -32,6 +35,9 @@ class Ledger {
   /// deletions without an answer have got one by the restart. Errors: a trace cannot be read.
   Result<void> Settle(store::TraceStore& store);
 
+  /// Traces of which no fault is known to be there, and which are not among the fraction that
+  /// stays: tail policies as workload.h has them may drop these, and no others.
+  [[nodiscard]] std::vector<model::TraceId> IdsThinningMayDrop() const;
   /// Of all traces that were ever sent.
   [[nodiscard]] std::vector<model::TraceId> Ids() const;
   /// Spans that must be there.

@@ -37,13 +37,13 @@ class RandomPowerLoss : public ::testing::Test {
         "some %llu, torn %llu, reordered %llu, "
         "all kept %llu), of them %llu during recovery, up to %llu in a row; seeds %llu to %llu\n"
         "  between them: %llu appends, %llu seals, %llu maintenances, %llu merges, %llu deletions, "
-        "%llu retentions, %llu reopenings; %llu checks found %llu spans\n",
+        "%llu retentions, %llu reopenings, %llu traces thinned; %llu checks found %llu spans\n",
         U(counts.losses), U(counts.process_ends), U(runs), U(counts.losses_of_kind[0]),
         U(counts.losses_of_kind[1]), U(counts.losses_of_kind[2]), U(counts.losses_of_kind[3]),
         U(counts.losses_of_kind[4]), U(counts.in_recovery), U(counts.most_in_a_row), U(CaseSeed(1)),
         U(CaseSeed(runs)), U(counts.appends), U(counts.seals), U(counts.maintenances),
         U(counts.merges), U(counts.deletes), U(counts.retentions), U(counts.reopens),
-        U(counts.checks), U(counts.wanted_spans));
+        U(counts.thinned), U(counts.checks), U(counts.wanted_spans));
   }
 
   static unsigned long long U(std::uint64_t value) { return value; }
@@ -67,6 +67,7 @@ TEST_F(RandomPowerLoss, NothingAcknowledgedIsLost) {
   Say(runs, counts);
   if (kSanitizerDivisor == 1) {
     EXPECT_GE(counts.losses, 2'000U);
+    EXPECT_GE(counts.thinned, 500U);
     EXPECT_GE(counts.most_in_a_row, 5U);
   }
 }

@@ -36,6 +36,7 @@ class RandomRun {
     store.merge.copy_spans = rng_.Chance(0.5) ? 1 + rng_.Below(30) : 4'096;
     store.merge.copy_spans = options.seed % 2 == 1 ? 1 + options.seed / 2 % 10 : 4'096;
     store.retention_ns = kRetentionNs;
+    if (options.seed % 3 == 0) Thin(store);
     // Now and then so little memory that the head seals early and replay seals on the way.
     if (rng_.Chance(0.3)) store.memory_bytes = 400'000;
     // None of the runs that are kept since they failed once is among these.
@@ -150,9 +151,17 @@ class RandomRun {
   }
   void Maintain() {
     machine_.clock.Advance(Seconds(1 + rng_.Below(40)));
-    Note("maintenance: " + Outcome(store_->RunMaintenance()));
+    NoteThinning([&] { Note("maintenance: " + Outcome(store_->RunMaintenance())); });
     ledger_.MaybeDropped(may_expire_);
     ++counts_.maintenances;
+  }
+  // What policies may drop in a maintenance is judged by what was there before it.
+  template <class Run>
+  void NoteThinning(const Run& run) {
+    const auto ids = machine_.options.tail_policies == nullptr ? std::vector<model::TraceId>()
+                                                               : ledger_.IdsThinningMayDrop();
+    run();
+    ledger_.MaybeDropped(ids);
   }
   void Delete() {
     std::vector<model::TraceId> ids;
@@ -181,7 +190,7 @@ class RandomRun {
     may_expire_ = ledger_.Ids();
     newest_trace_ += kOpenTraces;  // no span joins them any more
     machine_.clock.Advance(kRetentionNs + Seconds(rng_.Below(60)) - Seconds(30));
-    Note("expiry: " + Outcome(store_->RunMaintenance()));
+    NoteThinning([&] { Note("expiry: " + Outcome(store_->RunMaintenance())); });
     ledger_.MaybeDropped(may_expire_);
     ++counts_.retentions;
   }
@@ -295,6 +304,7 @@ void RandomRunCounts::Add(const RandomRunCounts& other) {
   seals += other.seals;
   maintenances += other.maintenances;
   merges += other.merges;
+  thinned += other.thinned;
   faults += other.faults;
   process_ends += other.process_ends;
   deletes += other.deletes;
@@ -309,8 +319,12 @@ std::vector<std::string> RunRandomWorkload(const RandomRunOptions& options,
   RandomRunCounts own;
   const Counter merges = SharedMetrics().GetCounter("fluoro_store_merges_total", "");
   const double merges_before = merges.value();
+  const Counter thinned = SharedMetrics().GetCounter("fluoro_store_thinned_traces_total", "",
+                                                     {{"decision", "dropped"}, {"reason", "rest"}});
+  const double thinned_before = thinned.value();
   auto wrong = RandomRun(options, own).All();
   own.merges = static_cast<std::uint64_t>(merges.value() - merges_before);
+  own.thinned = static_cast<std::uint64_t>(thinned.value() - thinned_before);
   counts.Add(own);
   return wrong;
 }

@@ -17,7 +17,8 @@ struct RandomRunCounts {
   std::uint64_t most_in_a_row = 0;       ///< starts that were cut one after the other
   std::uint64_t appends = 0, seals = 0, maintenances = 0, merges = 0, deletes = 0, retentions = 0,
                 reopens = 0;
-  std::uint64_t faults = 0;  ///< calls made to fail
+  std::uint64_t thinned = 0;  ///< traces that tail policies dropped
+  std::uint64_t faults = 0;   ///< calls made to fail
   std::uint64_t checks = 0;
   std::uint64_t wanted_spans = 0;  ///< that were looked for and found, in all checks
 

@@ -25,6 +25,15 @@ store::EmbeddedOptions SmallOptions() {
   return options;
 }
 
+void Thin(store::EmbeddedOptions& options) {
+  sampling::TailPolicies policies;
+  policies.policies.push_back({.name = "bad", .outcomes = sampling::kTailFault});
+  policies.policies.push_back({.name = "rest", .keep = kThinnedFraction});
+  options.tail_policies =
+      std::make_shared<const query::TailFilters>(*query::TailFilters::Compile(std::move(policies)));
+  options.live_window_ns = 15 * kNsPerSecond;
+}
+
 Result<std::unique_ptr<store::EmbeddedStore>> Machine::Open() {
   return store::OpenEmbeddedStore(fs, clock, SharedMetrics(), options);
 }
@@ -160,7 +169,10 @@ class Run {
     if (!Off()) (void)store_->SealAll();
   }
   void Maintain() {
-    if (!Off()) (void)store_->RunMaintenance();
+    if (Off()) return;
+    const auto ids = ledger_.IdsThinningMayDrop();
+    (void)store_->RunMaintenance();
+    if (machine_.options.tail_policies != nullptr) ledger_.MaybeDropped(ids);
   }
   void Delete(const std::vector<std::uint64_t>& numbers) {
     if (Off()) return;

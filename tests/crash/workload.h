@@ -15,6 +15,8 @@ namespace fluoro::crash {
 /// Small thresholds, so that a short run seals, merges and rolls its log often; no thread of its
 /// own but the log's, which works only while its caller waits: runs repeat exactly.
 store::EmbeddedOptions SmallOptions();
+/// Tail policies from then on: traces with a fault stay, of the others kThinnedFraction.
+void Thin(store::EmbeddedOptions& options);
 
 /// One machine: a disk that survives its crashes, and a clock.
 struct Machine {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "store/embedded/skeleton.h"
 
 namespace fluoro::store {
 namespace {
@@ -211,6 +212,7 @@ bool Block::Has(SectionType type) const {
 
 void Block::IndexGroups() {
   group_sections_.resize(meta_.row_groups.size());
+  group_bytes_.resize(meta_.row_groups.size());
   for (std::uint32_t i = 0; i < meta_.sections.size(); ++i) {
     const Section& section = meta_.sections[i];
     if (section.type != SectionType::kColumn && section.type != SectionType::kPack) continue;
@@ -218,6 +220,7 @@ void Block::IndexGroups() {
     model::Range& range = group_sections_[section.row_group];
     if (range.size() == 0) range.begin = i;
     range.end = i + 1;
+    group_bytes_[section.row_group] += section.stored;
   }
 }
 
@@ -249,6 +252,10 @@ Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
   if (Has(SectionType::kSealedLsns)) {
     FLUORO_TRY(const std::string lsns, ReadOnly(file, SectionType::kSealedLsns));
     FLUORO_CHECK_OK(DecodeSealedLsns(lsns, meta_.sealed_lsn, table->traces));
+  }
+  if (Has(SectionType::kKept)) {
+    FLUORO_TRY(const std::string kept, ReadOnly(file, SectionType::kKept));
+    FLUORO_TRY(table->reasons, DecodeKept(kept, table->traces));
   }
   FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
   FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
@@ -613,6 +620,32 @@ std::vector<BlockRows> Block::RowsOf(const TraceEntry& trace) const {
   return rows;
 }
 
+std::uint64_t Block::StoredBytesOf(const TraceEntry& trace) const {
+  double bytes = 0;
+  for (const BlockRows& rows : RowsOf(trace)) {
+    bytes += static_cast<double>(group_bytes_[rows.group]) *
+             static_cast<double>(rows.end - rows.begin) /
+             static_cast<double>(meta_.row_groups[rows.group]);
+  }
+  return static_cast<std::uint64_t>(bytes);
+}
+
+Result<void> Block::ReadSkeletons(const std::function<Result<void>(std::string_view)>& use) const {
+  const auto read = [&]() -> Result<void> {
+    if (!Has(SectionType::kSkeletons)) return {};
+    FLUORO_TRY(const auto file, OpenFile());
+    for (const Section& section : meta_.sections) {
+      if (section.type != SectionType::kSkeletons) continue;
+      FLUORO_TRY(const std::string chunk, ReadSection(*file, section));
+      FLUORO_CHECK_OK(use(chunk));
+    }
+    return {};
+  };
+  auto done = read();
+  if (!done) return std::unexpected(Named(std::move(done).error().With("skeletons")));
+  return {};
+}
+
 std::shared_ptr<const std::vector<model::TraceId>> Block::deleted() const {
   MutexLock lock(mutex_);
   return deleted_;
@@ -650,6 +683,13 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     if (const auto rows = RollupOf(**sums, {}, rollup::kMinuteNs); !rows)
       problem(rows.error().message);
   }
+  std::uint64_t skeletons = 0;
+  const auto dropped = ReadSkeletons([&](std::string_view chunk) {
+    return DecodeSkeletons(chunk, [&](const DroppedTrace&) { ++skeletons; });
+  });
+  if (!dropped) problem(dropped.error().message);
+  if (dropped && skeletons != meta_.skeletons)
+    problem("it holds other skeletons than its footer says");
   auto table = DecodeTable(*file);
   if (!table) {
     problem(table.error().message);

@@ -30,6 +30,11 @@ struct TraceTable {
   std::vector<std::uint32_t> by_row;  ///< places in order of rows; empty: as they stand
   std::vector<std::uint32_t> run_of;  ///< of each place that in by_row; empty: the place itself
   std::vector<bool> is_part;          ///< by place: its trace has other entries; empty: none has
+  std::vector<model::Kept> reasons;   ///< that TraceEntry::kept points to
+  /// Null: not judged yet.
+  [[nodiscard]] const model::Kept* KeptOf(const TraceEntry& trace) const {
+    return trace.kept == 0 ? nullptr : &reasons[trace.kept - 1];
+  }
   /// Places of all parts of a trace.
   [[nodiscard]] std::span<const std::uint32_t> Find(const model::TraceId& id) const;
   [[nodiscard]] bool IsPart(std::size_t place) const { return !is_part.empty() && is_part[place]; }
@@ -110,6 +115,11 @@ class Block {
   /// Calls `use` with each part as BlockWriter::PutRollup takes it.
   Result<void> ReadRollup(
       const std::function<Result<void>(std::uint32_t, std::string_view)>& use) const;
+
+  /// Calls `use` with each chunk of skeletons (skeleton.h).
+  Result<void> ReadSkeletons(const std::function<Result<void>(std::string_view)>& use) const;
+  /// Bytes on disk of a trace's rows: their part of their row groups.
+  [[nodiscard]] std::uint64_t StoredBytesOf(const TraceEntry& trace) const;
 
   /// Calls `use` with what the rows of a row group are, and a reader of its columns, which reads
   /// what it is asked for. Not cached. Returns the bytes that were read.
@@ -209,6 +219,7 @@ class Block {
   BlockMeta meta_;
   std::vector<std::uint64_t> group_ends_;     ///< rows up to the end of each row group
   std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
+  std::vector<std::uint64_t> group_bytes_;    ///< stored, by row group
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;
   mutable std::atomic<std::uint64_t> part_reads_ = 0;  ///< row group << 32 | how often, of the last

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <numeric>
 
@@ -34,6 +35,8 @@ enum Field : std::uint64_t {
   kRowGroupsField = 15,
   kSectionsField = 16,
   kOrderField = 17,
+  kJudgedField = 18,
+  kSkeletonsField = 19,
   kLeftOutField = 24,
 };
 
@@ -149,6 +152,14 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
     }
     case kOrderField: {
       FLUORO_TRY(meta.order, in.TakeVarint());
+      break;
+    }
+    case kJudgedField: {
+      FLUORO_TRY(meta.judged_ns, in.TakeSigned());
+      break;
+    }
+    case kSkeletonsField: {
+      FLUORO_TRY(meta.skeletons, in.TakeVarint());
       break;
     }
     case kLeftOutField: {
@@ -305,6 +316,8 @@ std::string EncodeFooter(const BlockMeta& meta) {
   }
   put(kSectionsField);
   if (meta.order != meta.id) put_number(kOrderField, meta.order);
+  if (meta.judged_ns != 0) put_number(kJudgedField, ZigZag(meta.judged_ns));
+  if (meta.skeletons != 0) put_number(kSkeletonsField, meta.skeletons);
   if (!meta.left_out.empty()) {
     for (const std::uint64_t bound : meta.left_out.Bounds()) in.PutVarint(bound);
     put(kLeftOutField);
@@ -546,6 +559,41 @@ Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
     traces[i].sealed_lsn = block_lsn - behind[i];
   }
   return {};
+}
+
+std::string EncodeKept(const std::vector<model::Kept>& reasons,
+                       const std::vector<TraceEntry>& traces) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.PutVarint(reasons.size());
+  for (const model::Kept& kept : reasons) {
+    out.PutText(kept.reason);
+    out.PutFixed64(std::bit_cast<std::uint64_t>(kept.probability));
+  }
+  std::vector<std::uint64_t> codes;
+  codes.reserve(traces.size());
+  for (const TraceEntry& trace : traces) codes.push_back(trace.kept);
+  EncodeInts(codes, bytes);
+  return bytes;
+}
+
+Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
+                                            std::vector<TraceEntry>& traces) {
+  ByteReader in(bytes);
+  FLUORO_TRY(const std::uint64_t count, in.TakeCount(in.left() / 9));
+  std::vector<model::Kept> reasons(count);
+  for (model::Kept& kept : reasons) {
+    FLUORO_TRY(const std::string_view reason, in.TakeText());
+    FLUORO_TRY(const std::uint64_t probability, in.TakeFixed64());
+    kept = {.reason = std::string(reason), .probability = std::bit_cast<double>(probability)};
+    if (!(kept.probability > 0 && kept.probability <= 1))
+      return Bad("a trace was kept with no probability");
+  }
+  std::vector<std::uint64_t> codes(traces.size());
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, count + 1, codes));
+  for (std::size_t i = 0; i < traces.size(); ++i)
+    traces[i].kept = static_cast<std::uint32_t>(codes[i]);
+  return reasons;
 }
 
 namespace {

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "model/ids.h"
+#include "model/span.h"
 #include "store/embedded/file_cipher.h"
 #include "store/embedded/lsn_ranges.h"
 #include "store/embedded/row_group.h"
@@ -43,6 +44,8 @@ enum class SectionType : std::uint8_t {
   kSealedLsns = 7,    ///< ints: the block's sealed_lsn less the trace's; absent: all 0
   kPlacedTraces = 8,  ///< instead of kTraces where rows do not stand in the table's order
   kRollup = 9,        ///< sums by minute: column 0 the header, the others chunks (rollup_section.h)
+  kKept = 10,         ///< why traces of the table were kept, and with what probability
+  kSkeletons = 11,    ///< what stays of traces that were dropped: a column a chunk (skeleton.h)
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 
@@ -79,6 +82,9 @@ struct BlockMeta {
   std::int64_t arrival_ns_max = 0;
   model::TraceId id_min;
   model::TraceId id_max;
+  /// When tail policies judged its traces, but for those that wait for younger pieces; 0: never.
+  std::int64_t judged_ns = 0;
+  std::uint64_t skeletons = 0;            ///< in all its sections of that type
   std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
   std::vector<std::uint64_t> row_groups;  ///< rows of each
   std::vector<Section> sections;
@@ -145,6 +151,8 @@ struct TraceEntry {
   std::uint32_t flags = 0;  ///< TraceFlag
   /// Rows of the trace with LSN up to this are in blocks: replay skips them.
   std::uint64_t sealed_lsn = 0;
+  /// 0: no tail policy judged it yet; else 1 + place among the reasons of its block's table.
+  std::uint32_t kept = 0;
 };
 enum TraceFlag : std::uint32_t { kTraceLimitExceeded = 1U << 0 };
 
@@ -168,6 +176,13 @@ std::string EncodeSealedLsns(const std::vector<TraceEntry>& traces, std::uint64_
 /// Fills them in. Errors: kCorruption.
 Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
                               std::vector<TraceEntry>& traces);
+
+/// Reasons, and which of them each trace was kept for, in the table's order.
+std::string EncodeKept(const std::vector<model::Kept>& reasons,
+                       const std::vector<TraceEntry>& traces);
+/// Fills in TraceEntry::kept and returns the reasons. Errors: kCorruption.
+Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
+                                            std::vector<TraceEntry>& traces);
 
 /// A split-block Bloom filter: 12 bits an id, about 0.5 % false hits, one cache line a probe.
 class TraceFilter {

@@ -5,7 +5,9 @@
 #include <map>
 #include <string>
 
+#include "base/assert.h"
 #include "store/embedded/block_format.h"
+#include "store/embedded/skeleton.h"
 
 namespace {
 
@@ -38,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
   if (size == 0) return 0;
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 7) {
+  switch (data[0] % 9) {
     case 0:
       TryRowGroup(rest);
       break;
@@ -57,6 +59,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 5:
       (void)DecodeTrailer(rest, size);
+      break;
+    case 7: {
+      std::vector<TraceEntry> traces(size > 1 ? data[1] : 0);
+      const auto reasons = DecodeKept(rest.substr(rest.empty() ? 0 : 1), traces);
+      if (!reasons) break;
+      for (const TraceEntry& trace : traces) FLUORO_ASSERT(trace.kept <= reasons->size());
+      break;
+    }
+    case 8:
+      (void)DecodeSkeletons(rest, [](const DroppedTrace& trace) {
+        FLUORO_ASSERT(trace.route.size() + trace.reason.size() < SIZE_MAX);
+      });
       break;
     default:
       (void)DecodeDeletions(rest);

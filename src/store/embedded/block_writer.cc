@@ -214,18 +214,39 @@ Result<void> BlockWriter::PutRollup(std::uint32_t part, std::string_view bytes) 
   return PutSection(SectionType::kRollup, 0, part, bytes);
 }
 
+std::uint32_t BlockWriter::KeptCode(const model::Kept& kept) {
+  const auto at = std::ranges::find(reasons_, kept);
+  const auto place = static_cast<std::uint32_t>(at - reasons_.begin());
+  if (at == reasons_.end()) reasons_.push_back(kept);
+  return place + 1;
+}
+
+std::uint32_t BlockWriter::StrongerCode(std::uint32_t a, std::uint32_t b) const {
+  if (a == 0 || b == 0) return std::max(a, b);
+  return reasons_[b - 1].probability > reasons_[a - 1].probability ? b : a;
+}
+
+Result<void> BlockWriter::PutSkeletons(std::string_view chunk, std::size_t skeletons) {
+  FLUORO_CHECK_OK(FlushRowGroup());
+  meta_.skeletons += skeletons;
+  return PutSection(SectionType::kSkeletons, 0, skeleton_chunks_++, chunk);
+}
+
 Result<BlockMeta> BlockWriter::Finish() {
   FLUORO_CHECK_OK(FlushRowGroup());
-  FLUORO_ASSERT(!traces_.empty());
   const bool is_placed = OrderTraces();
   meta_.traces = traces_.size();
-  meta_.start_ns_min = traces_.front().start_ns;
-  meta_.start_ns_max = traces_.back().start_ns;
+  meta_.start_ns_min = INT64_MAX;
+  meta_.start_ns_max = INT64_MIN;
   meta_.end_ns_max = INT64_MIN;
-  meta_.arrival_ns_min = INT64_MAX;
-  meta_.arrival_ns_max = INT64_MIN;
-  meta_.id_min = traces_.front().id;
-  meta_.id_max = traces_.front().id;
+  if (!traces_.empty()) {
+    meta_.start_ns_min = traces_.front().start_ns;
+    meta_.start_ns_max = traces_.back().start_ns;
+    meta_.arrival_ns_min = INT64_MAX;
+    meta_.arrival_ns_max = INT64_MIN;
+    meta_.id_min = traces_.front().id;
+    meta_.id_max = traces_.front().id;
+  }
   for (const TraceEntry& trace : traces_) {
     meta_.spans += trace.rows;
     meta_.end_ns_max = std::max(meta_.end_ns_max, trace.end_ns);
@@ -239,10 +260,13 @@ Result<BlockMeta> BlockWriter::Finish() {
                       ? PutSection(SectionType::kPlacedTraces, 0, 0, EncodePlacedTraces(traces_))
                       : PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex(traces_)));
-  if (meta_.level > 0) {
+  // Merged, or judged without being merged.
+  if (meta_.level > 0 || !meta_.replaces.empty()) {
     FLUORO_CHECK_OK(
         PutSection(SectionType::kSealedLsns, 0, 0, EncodeSealedLsns(traces_, meta_.sealed_lsn)));
   }
+  if (!reasons_.empty())
+    FLUORO_CHECK_OK(PutSection(SectionType::kKept, 0, 0, EncodeKept(reasons_, traces_)));
   FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_)));
   return PutTail();
 }

@@ -41,9 +41,18 @@ class BlockWriter {
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
   void AddOperations(const RowGroupBuilder::Operations& operations);
+  /// What TraceEntry::kept is in this block for a reason and probability.
+  std::uint32_t KeptCode(const model::Kept& kept);
+  /// Of two codes that of the higher probability; 0 is the weakest.
+  [[nodiscard]] std::uint32_t StrongerCode(std::uint32_t a, std::uint32_t b) const;
+  /// After all rows, a chunk of skeletons (skeleton.h).
+  Result<void> PutSkeletons(std::string_view chunk, std::size_t skeletons);
+  /// The block's traces were judged by tail policies; it may have none left.
+  void SetJudged(std::int64_t judged_ns) { meta_.judged_ns = judged_ns; }
   /// After all rows, a part of the block's rollup: 0 the header, else a chunk (rollup_section.h).
   Result<void> PutRollup(std::uint32_t part, std::string_view bytes);
-  /// Writes the rest and syncs the file.
+  /// Writes the rest and syncs the file. Without traces the times of arrival are as they were
+  /// given.
   Result<BlockMeta> Finish();
   /// A block of sums alone: arrival and `replaces` as they were given.
   Result<BlockMeta> FinishWithoutTraces();
@@ -67,6 +76,8 @@ class BlockWriter {
   RowGroupBuilder rows_;
   RowGroupBuilder::Operations operations_;
   std::vector<TraceEntry> traces_;
+  std::vector<model::Kept> reasons_;
+  std::uint32_t skeleton_chunks_ = 0;
   std::vector<std::shared_ptr<const model::SpanBatch>> held_;  ///< of the open row group
   std::string buffer_;
   std::uint64_t offset_ = 0;  ///< of the end of buffer_

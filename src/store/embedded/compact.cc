@@ -15,10 +15,11 @@ constexpr std::chrono::seconds kEvery{1};
 constexpr std::chrono::seconds kAfterFailure{60};
 constexpr int kNice = 10;
 
-// Tables of inputs and output, and the order of the traces, are in memory.
-std::uint64_t TracesMax(const EmbeddedOptions& options) {
-  constexpr std::uint64_t kBytesATrace = 2 * (sizeof(TraceEntry) + 12) + 24;
-  return std::min(options.merge.traces_max, options.memory_bytes / 100 * 7 / kBytesATrace);
+// Tables of inputs and output, and the order of the traces, are in memory; and what policies look
+// at.
+std::uint64_t TracesMax(const EmbeddedOptions& options, bool judges) {
+  const std::uint64_t bytes_a_trace = 2 * (sizeof(TraceEntry) + 12) + 24 + (judges ? 128 : 0);
+  return std::min(options.merge.traces_max, options.memory_bytes / 100 * 7 / bytes_a_trace);
 }
 
 }  // namespace
@@ -28,17 +29,23 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
   BlockList inputs;
   std::vector<std::shared_ptr<const std::vector<model::TraceId>>> deleted;
   BlockMeta meta;
+  std::unique_ptr<Thinning> thinning;
   {
     MutexLock lock(maintenance_mutex_);
     FLUORO_CHECK_OK(RemoveUncertain());
     const auto list = blocks();
+    const bool judges = HasTailPolicies();
     MergePolicy policy = options_.merge;
-    policy.traces_max = TracesMax(options_);
-    merge_debt_.store(CountDue(*list, clock_.UnixNs(), policy, unmergeable_, left_out_),
-                      std::memory_order_relaxed);
+    policy.traces_max = TracesMax(options_, judges);
+    const auto live_window_ns = judges ? std::optional(options_.live_window_ns) : std::nullopt;
+    merge_debt_.store(
+        CountDue(*list, clock_.UnixNs(), policy, unmergeable_, left_out_, live_window_ns),
+        std::memory_order_relaxed);
     merge_debt_gauge_.Set(static_cast<double>(merge_debt_.load(std::memory_order_relaxed)));
-    const auto plan = PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, left_out_);
+    const auto plan =
+        PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, left_out_, live_window_ns);
     if (!plan) return false;
+    thinning = PrepareThinning(*list, plan->first, plan->count);
     inputs.assign(list->begin() + static_cast<std::ptrdiff_t>(plan->first),
                   list->begin() + static_cast<std::ptrdiff_t>(plan->first + plan->count));
     // For a while it takes as much again. What goes for want of space needs no merging.
@@ -51,13 +58,15 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     meta.left_out = inputs.front()->meta().left_out.And(left_out_);
     meta.created_ns = clock_.UnixNs();
   }
+  Thinned thinned;
   const std::string tmp = layout_.tmp + "/" + BlockFileName(meta.id);
   const auto write = [&]() -> Result<std::optional<BlockMeta>> {
     std::vector<MergeInput> from;
     from.reserve(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
-    return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop, keys());
+    return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop, keys(),
+                       thinning.get(), &thinned);
   };
   auto merged = write();
   merge_cache_.Clear();
@@ -66,7 +75,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
   if (!merged) {
     done = std::unexpected(std::move(merged).error());
   } else if (!stopped) {
-    auto committed = CommitMerge(inputs, deleted, *merged, tmp);
+    auto committed = CommitMerge(inputs, deleted, *merged, tmp, thinned);
     if (committed) {
       merges_.Add();
       if (*merged) merged_spans_.Add(static_cast<double>((*merged)->spans));
@@ -87,13 +96,14 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
 Result<void> EmbeddedStoreImpl::CommitMerge(
     const BlockList& inputs,
     const std::vector<std::shared_ptr<const std::vector<model::TraceId>>>& deleted,
-    const std::optional<BlockMeta>& merged, const std::string& tmp) {
+    const std::optional<BlockMeta>& merged, const std::string& tmp, const Thinned& thinned) {
   MutexLock lock(maintenance_mutex_);
   const auto before = blocks();
   const auto at = std::search(before->begin(), before->end(), inputs.begin(), inputs.end());
   if (at == before->end()) {
     return Fail(ErrorCode::kUnavailable, "a block was dropped while it was merged");
   }
+  FLUORO_CHECK_OK(ForgetDropped(thinned));
   std::shared_ptr<Block> block;
   if (merged) {
     std::vector<model::TraceId> gone;  // deleted since the merge began
@@ -126,6 +136,7 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
     }
     if (!gone.empty()) block->SetDeleted(std::move(gone));
   }
+  const std::uint64_t bytes_after = block ? block->file_bytes() : 0;
   BlockList folded;
   if (!block) {
     FLUORO_TRY(folded, FoldRollups(inputs));
@@ -142,6 +153,10 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
     blocks_gauge_.Set(static_cast<double>(blocks_->size()));
     block_bytes_gauge_.Set(bytes);
   }
+  std::uint64_t bytes_before = 0;
+  for (const auto& input : inputs) bytes_before += input->file_bytes();
+  CountThinned(thinned, bytes_before, bytes_after);
+  DropLeftBehind(thinned);
   // The merge stands. Inputs whose files stay are removed at the next start.
   log::WarnIfFailed("store: removing merged blocks", RemoveFiles(inputs));
   return {};

@@ -32,6 +32,7 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       recent_traces_(options_.memory_bytes / 32),
       blocks_(std::make_shared<const BlockList>()),
       folded_(std::make_shared<const BlockList>()),
+      tail_policies_(options_.tail_policies),
       crowded_out_(metrics.GetCounter("fluoro_store_rollup_other_total",
                                       "Samples of the service graph for which there was no "
                                       "series any more.")),
@@ -59,6 +60,11 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       disk_free_gauge_(metrics.GetGauge("fluoro_store_disk_free_bytes", "Free space of the disk.")),
       merge_debt_gauge_(metrics.GetGauge("fluoro_store_merge_due_blocks",
                                          "Sealed blocks that are due to be merged.")),
+      thinned_bytes_(metrics.GetCounter("fluoro_store_thinned_bytes_total",
+                                        "Bytes on disk that tail policies gave back.")),
+      thinning_waits_(metrics.GetCounter(
+          "fluoro_store_thinning_waits_total",
+          "Traces not judged with their block, since pieces of them are in the live window.")),
       appended_batches_(metrics.GetCounter("fluoro_store_append_batches_total", "Batches stored.")),
       appended_spans_(metrics.GetCounter("fluoro_store_append_spans_total", "Spans stored.")),
       refused_head_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
@@ -74,6 +80,9 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       deleted_traces_(metrics.GetCounter("fluoro_store_deleted_traces_total", "Traces deleted.")),
       replayed_records_(
           metrics.GetCounter("fluoro_store_replayed_records_total", "Log records read at start.")),
+      thinning_crowded_out_(metrics.GetGauge(
+          "fluoro_store_thinning_crowded_out",
+          "Judged traces for whose route or shape there was no room: not called slow or rare.")),
       head_bytes_gauge_(metrics.GetGauge("fluoro_store_head_bytes", "Memory of the head.")),
       head_spans_gauge_(metrics.GetGauge("fluoro_store_head_spans", "Spans in the head.")),
       head_traces_gauge_(metrics.GetGauge("fluoro_store_head_traces", "Traces in the head.")),

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/metrics.h"
 #include "crypto/keyring.h"
+#include "query/tail_filters.h"
 #include "store/trace_store.h"
 
 namespace fluoro::store {
@@ -46,6 +47,10 @@ struct EmbeddedOptions {
   std::int64_t seal_idle_ns = 10 * kNsPerSecond;
   std::int64_t seal_age_ns = 90 * kNsPerSecond;
   MergePolicy merge;
+  /// Everything stays so long after its arrival, whatever tail policies say.
+  std::int64_t live_window_ns = 3'600 * kNsPerSecond;
+  /// Then these judge it when blocks are merged; null: everything is kept.
+  std::shared_ptr<const query::TailFilters> tail_policies;
   bool read_only = false;  ///< no lock, no recovery writes: for `--data DIR` readers
   bool background_thread =
       true;  ///< off: seals and retention run only through RunMaintenance (tests)
@@ -70,6 +75,8 @@ class EmbeddedStore : public TraceStore {
   virtual Result<void> SetWrappingKey(std::string_view name) = 0;
   /// Empty: new files are not encrypted.
   [[nodiscard]] virtual std::string wrapping_key() = 0;
+  /// From the next merge on. What was judged stays judged. Null: everything is kept.
+  virtual void SetTailPolicies(std::shared_ptr<const query::TailFilters> policies) = 0;
 };
 
 /// Opens or creates the folder, recovers, starts the log thread. A damaged block is set aside and

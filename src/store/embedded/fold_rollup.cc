@@ -19,7 +19,8 @@ Result<std::shared_ptr<Block>> EmbeddedStoreImpl::Fold(const Block& block) {
     if (fs_.Exists(tmp)) FLUORO_CHECK_OK(fs_.Remove(tmp));
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
     BlockMeta meta = block.meta();
-    meta.spans = meta.traces = 0;
+    meta.spans = meta.traces = meta.skeletons = 0;
+    meta.judged_ns = 0;
     meta.row_groups.clear();
     meta.sections.clear();
     BlockWriter writer(*file, std::move(meta), keys());

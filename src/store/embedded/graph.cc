@@ -231,11 +231,17 @@ class GraphRun {
       groups[*block->OnlyGroupOf(entry)] = true;
     }
     Rollup::Sink& sink = summed ? rest_sink_ : all_sink_;
+    // Asked just before the trace's samples are added.
+    const auto wants = [&](std::uint32_t place) {
+      const TraceEntry& entry = (*table)->traces[place];
+      sink.set_sign(WholeWeight(entry.id, (*table)->KeptOf(entry)));
+      return wanted[place];
+    };
     for (std::uint32_t group = 0; group < groups.size(); ++group) {
       if (!groups[group]) continue;
       if (IsOver()) return false;
-      const auto read = reader_->SampleGroup(
-          block, *table, group, [&](std::uint32_t place) { return wanted[place]; }, sink);
+      const auto read = reader_->SampleGroup(block, *table, group, wants, sink);
+      sink.set_sign(1);
       if (!read) {
         Damaged(read.error().message);
         continue;
@@ -288,9 +294,31 @@ class GraphRun {
         pieces.sinks[joined] = whole_.empty() ? nullptr : adds ? &whole_sink_ : &minus_sink_;
       }
     }
+    const std::int64_t weight = WeightOf(pieces.fragments);
     rows_ += GraphReader::RowsOf(pieces.fragments);
+    if (weight == 1) {
+      pieces_.push_back(std::move(pieces));
+      return rows_ < GraphReader::kPiecesRowsMax || ReadPieces();
+    }
+    // By itself, since the sinks carry its weight.
+    if (!ReadPieces()) return false;
+    SetWeight(weight);
     pieces_.push_back(std::move(pieces));
-    return rows_ < GraphReader::kPiecesRowsMax || ReadPieces();
+    const bool go_on = ReadPieces();
+    SetWeight(1);
+    return go_on;
+  }
+
+  static std::int64_t WeightOf(const Fragments& fragments) {
+    const model::Kept* kept = fragments.KeptFor();
+    return fragments.blocks.empty() ? 1 : WholeWeight(fragments.blocks.front().entry->id, kept);
+  }
+
+  void SetWeight(std::int64_t weight) {
+    all_sink_.set_sign(weight);
+    whole_sink_.set_sign(weight);
+    minus_sink_.set_sign(-weight);
+    rest_sink_.set_sign(weight);
   }
 
   // A bounded number of rows at a time.

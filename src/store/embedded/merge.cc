@@ -16,44 +16,73 @@ std::int64_t WindowOf(const Block& block, std::int64_t window_ns) {
   return block.meta().arrival_ns_max / window_ns;
 }
 
-// A run that begins at `first` and may become one block of `level`.
-MergePlan LongestRun(const BlockList& blocks, std::size_t first, std::uint32_t level,
-                     const MergePolicy& policy, const std::set<std::uint64_t>& leave_alone,
-                     const LsnRanges& locked) {
-  const std::int64_t window_ns = policy.window_ns[level - 1];
-  MergePlan run{.first = first, .count = 0, .level = level};
-  std::uint64_t traces = 0;
-  std::uint64_t bytes = 0;
-  for (std::size_t i = first; i < blocks.size() && run.count < policy.fan_in; ++i) {
-    const Block& block = *blocks[i];
-    traces += block.meta().traces;
-    bytes += block.file_bytes();
-    if (block.meta().level >= level ||
-        WindowOf(block, window_ns) != WindowOf(*blocks[first], window_ns) ||
-        traces > policy.traces_max || bytes > policy.bytes_max ||
-        leave_alone.contains(block.meta().id) ||
-        block.meta().left_out.And(locked) != blocks[first]->meta().left_out.And(locked)) {
-      break;
+// What may be planned with which blocks.
+struct Planning {
+  const BlockList& blocks;
+  std::int64_t now_ns;
+  const MergePolicy& policy;
+  const std::set<std::uint64_t>& leave_alone;
+  const LsnRanges& locked;
+  std::optional<std::int64_t> live_window_ns;
+
+  // A run that begins at `first`, of blocks that `may_join` it and arrived in the same window.
+  template <class MayJoin>
+  [[nodiscard]] MergePlan LongestRun(std::size_t first, std::int64_t window_ns,
+                                     const MayJoin& may_join) const {
+    MergePlan run{.first = first, .count = 0, .level = 0};
+    std::uint64_t traces = 0;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = first; i < blocks.size() && run.count < policy.fan_in; ++i) {
+      const Block& block = *blocks[i];
+      traces += block.meta().traces;
+      bytes += block.file_bytes();
+      const bool is_too_much = traces > policy.traces_max || bytes > policy.bytes_max;
+      if (!may_join(block) || WindowOf(block, window_ns) != WindowOf(*blocks[first], window_ns) ||
+          leave_alone.contains(block.meta().id) ||
+          block.meta().left_out.And(locked) != blocks[first]->meta().left_out.And(locked) ||
+          (is_too_much && i > first)) {
+        break;
+      }
+      run.level = std::max(run.level, block.meta().level);
+      ++run.count;
+      if (is_too_much) break;  // alone
     }
-    ++run.count;
+    return run;
   }
-  return run;
-}
 
-bool IsDue(const MergePlan& run, const BlockList& blocks, std::int64_t now_ns,
-           const MergePolicy& policy) {
-  const std::int64_t window_ns = policy.window_ns[run.level - 1];
-  const bool is_over =
-      run.count >= 2 && WindowOf(*blocks[run.first], window_ns) < now_ns / window_ns;
-  return run.count >= policy.fan_in || is_over;
-}
+  [[nodiscard]] bool TakesJudged(std::uint32_t level) const {
+    return live_window_ns && policy.window_ns[level - 1] > *live_window_ns;
+  }
 
-// A trace, or its part, of one input.
-struct Entry {
-  std::int64_t start_ns = 0;  // the earliest of the parts that become one
-  std::uint32_t input = 0;
-  std::uint32_t place = 0;  // in the input's table
-  bool is_apart = false;    // is not joined with the other parts of its trace
+  [[nodiscard]] MergePlan RunOfLevel(std::size_t first, std::uint32_t level) const {
+    MergePlan run = LongestRun(first, policy.window_ns[level - 1], [&](const Block& block) {
+      return block.meta().level < level && (!TakesJudged(level) || block.meta().judged_ns != 0);
+    });
+    run.level = level;
+    return run;
+  }
+
+  [[nodiscard]] bool IsDue(const MergePlan& run) const {
+    if (run.count < 2) return false;
+    const std::int64_t window_ns = policy.window_ns[run.level - 1];
+    // Only then all of the window has been judged.
+    const std::int64_t over_ns =
+        TakesJudged(run.level) ? now_ns - *live_window_ns - JudgingWindow(policy, *live_window_ns)
+                               : now_ns;
+    return run.count >= policy.fan_in ||
+           WindowOf(*blocks[run.first], window_ns) < over_ns / window_ns;
+  }
+
+  [[nodiscard]] MergePlan RunToJudge(std::size_t first) const {
+    return LongestRun(first, JudgingWindow(policy, *live_window_ns),
+                      [](const Block& block) { return block.meta().judged_ns == 0; });
+  }
+
+  [[nodiscard]] bool HasLeftLiveWindow(const MergePlan& run) const {
+    const std::int64_t window_ns = JudgingWindow(policy, *live_window_ns);
+    return run.count > 0 &&
+           (WindowOf(*blocks[run.first], window_ns) + 1) * window_ns <= now_ns - *live_window_ns;
+  }
 };
 
 // Row groups that are about full are copied as they are stored, with what deletions left in them;
@@ -67,10 +96,20 @@ class Merge {
         copy_spans_(copy_spans),
         cache_(cache),
         writer_(out, std::move(meta), keys) {}
+  void JudgeBy(Thinning& thinning, Thinned& thinned) {
+    thinning_ = &thinning;
+    thinned_ = &thinned;
+  }
 
   Result<std::optional<BlockMeta>> Run(const std::stop_token& stop) {
     FLUORO_CHECK_OK(ReadTables());
-    if (entries_.empty()) return std::nullopt;
+    if (entries_.empty() && !HasSkeletons()) return std::nullopt;
+    // Skeletons stand in the file before the rows, since traces are judged first.
+    FLUORO_CHECK_OK(CopySkeletons());
+    if (thinning_ != nullptr) {
+      FLUORO_CHECK_OK(Thin(stop));
+      if (stop.stop_requested()) return std::nullopt;
+    }
     ChooseCopies();
     FLUORO_CHECK_OK(Copy(stop));
     Order();
@@ -94,22 +133,30 @@ class Merge {
     std::uint64_t first_row = 0;  // in the result
   };
 
-  [[nodiscard]] const TraceEntry& TraceOf(const Entry& entry) const {
+  [[nodiscard]] const TraceEntry& TraceOf(const MergeEntry& entry) const {
     return tables_[entry.input]->traces[entry.place];
   }
-  [[nodiscard]] const model::TraceId& IdOf(const Entry& entry) const { return TraceOf(entry).id; }
+  [[nodiscard]] const model::TraceId& IdOf(const MergeEntry& entry) const {
+    return TraceOf(entry).id;
+  }
 
   Result<void> ReadTables() {
     for (std::uint32_t i = 0; i < inputs_.size(); ++i) {
       const Block& block = *inputs_[i].block;
       FLUORO_TRY(auto table, block.Table());
+      std::vector<std::uint32_t> codes{0};
+      for (const model::Kept& kept : table->reasons) codes.push_back(writer_.KeptCode(kept));
       const auto* const deleted = inputs_[i].deleted.get();
       for (std::uint32_t place = 0; place < table->traces.size(); ++place) {
         const TraceEntry& trace = table->traces[place];
         if (deleted != nullptr && std::binary_search(deleted->begin(), deleted->end(), trace.id)) {
           continue;
         }
-        entries_.push_back({.start_ns = trace.start_ns, .input = i, .place = place});
+        entries_.push_back({.start_ns = trace.start_ns,
+                            .input = i,
+                            .place = place,
+                            .is_apart = false,
+                            .kept = codes[trace.kept]});
       }
       tables_.push_back(std::move(table));
       auto& groups = groups_.emplace_back(block.meta().row_groups.size());
@@ -127,12 +174,41 @@ class Merge {
     return {};
   }
 
-  [[nodiscard]] bool IsCopied(const Entry& entry) const {
+  [[nodiscard]] bool HasSkeletons() const {
+    return std::ranges::any_of(
+        inputs_, [](const MergeInput& input) { return input.block->meta().skeletons > 0; });
+  }
+
+  Result<void> CopySkeletons() {
+    const auto copy = [this](std::string_view chunk) -> Result<void> {
+      std::size_t skeletons = 0;
+      FLUORO_CHECK_OK(DecodeSkeletons(chunk, [&](const DroppedTrace&) { ++skeletons; }));
+      return writer_.PutSkeletons(chunk, skeletons);
+    };
+    for (const MergeInput& input : inputs_) FLUORO_CHECK_OK(input.block->ReadSkeletons(copy));
+    return {};
+  }
+
+  Result<void> Thin(const std::stop_token& stop) {
+    std::vector<std::shared_ptr<Block>> blocks;
+    for (const MergeInput& input : inputs_) blocks.push_back(input.block);
+    SkeletonEncoder skeletons([this](std::string_view chunk, std::size_t count) {
+      return writer_.PutSkeletons(chunk, count);
+    });
+    Thinner thinner(
+        blocks, tables_, *thinning_, cache_,
+        [this](const model::Kept& kept) { return writer_.KeptCode(kept); }, skeletons, *thinned_);
+    FLUORO_CHECK_OK(thinner.Run(entries_, stop));
+    writer_.SetJudged(thinning_->now_ns);
+    return skeletons.Finish();
+  }
+
+  [[nodiscard]] bool IsCopied(const MergeEntry& entry) const {
     return std::ranges::all_of(RowsOf(entry), [&](const BlockRows& rows) {
       return groups_[entry.input][rows.group].is_copied;
     });
   }
-  [[nodiscard]] std::vector<BlockRows> RowsOf(const Entry& entry) const {
+  [[nodiscard]] std::vector<BlockRows> RowsOf(const MergeEntry& entry) const {
     return inputs_[entry.input].block->RowsOf(TraceOf(entry));
   }
 
@@ -143,7 +219,7 @@ class Merge {
       for (auto& groups : groups_) {
         for (Group& group : groups) group.live_rows = 0;
       }
-      for (const Entry& entry : entries_) {
+      for (const MergeEntry& entry : entries_) {
         if (!IsCopied(entry)) continue;
         for (const BlockRows& rows : RowsOf(entry))
           groups_[entry.input][rows.group].live_rows += rows.end - rows.begin;
@@ -171,11 +247,12 @@ class Merge {
       writer_.AddOperations(*operations);
     }
     // Rows of one trace in several row groups still follow each other: all of these were copied.
-    std::erase_if(entries_, [this](const Entry& entry) {
+    std::erase_if(entries_, [this](const MergeEntry& entry) {
       if (!IsCopied(entry)) return false;
       const BlockRows first = RowsOf(entry).front();
       TraceEntry trace = TraceOf(entry);
       trace.first_row = groups_[entry.input][first.group].first_row + first.begin;
+      trace.kept = entry.kept;
       writer_.AddPlaced(trace);
       return true;
     });
@@ -184,11 +261,11 @@ class Merge {
 
   // Parts of one trace together, oldest first; traces in order of (earliest start, id).
   void Order() {
-    const auto age = [this](const Entry& entry) {
+    const auto age = [this](const MergeEntry& entry) {
       const TraceEntry& part = TraceOf(entry);
       return std::tuple(entry.input, part.sealed_lsn, part.first_row);
     };
-    std::ranges::sort(entries_, {}, [&](const Entry& entry) {
+    std::ranges::sort(entries_, {}, [&](const MergeEntry& entry) {
       return std::tuple_cat(std::tie(IdOf(entry)), age(entry));
     });
     for (std::size_t begin = 0; begin < entries_.size();) {
@@ -202,7 +279,7 @@ class Merge {
         if (!is_apart) entries_[begin].start_ns = start_ns;
       }
     }
-    std::ranges::sort(entries_, {}, [&](const Entry& entry) {
+    std::ranges::sort(entries_, {}, [&](const MergeEntry& entry) {
       return std::tuple_cat(std::tie(entry.start_ns, IdOf(entry)), age(entry));
     });
   }
@@ -227,11 +304,12 @@ class Merge {
     return end;
   }
 
-  Result<void> Write(std::span<const Entry> entries) {
+  Result<void> Write(std::span<const MergeEntry> entries) {
     Fragments fragments;
     TraceEntry trace = TraceOf(entries.front());
     trace.appends = 0;
-    for (const Entry& entry : entries) {
+    trace.kept = 0;
+    for (const MergeEntry& entry : entries) {
       const TraceEntry& part = TraceOf(entry);
       fragments.blocks.push_back(
           {.block = inputs_[entry.input].block, .table = tables_[entry.input], .entry = &part});
@@ -242,6 +320,7 @@ class Merge {
       trace.appends += part.appends;
       trace.sealed_lsn = std::max(trace.sealed_lsn, part.sealed_lsn);
       trace.flags |= part.flags;
+      trace.kept = writer_.StrongerCode(trace.kept, entry.kept);
     }
     FragmentReader reader(fragments, &cache_);
     if (reader.MayRepeat()) FLUORO_CHECK_OK(reader.ApplyReplacements());
@@ -265,35 +344,55 @@ class Merge {
   std::uint64_t copy_spans_;
   BlockCache& cache_;
   BlockWriter writer_;
+  Thinning* thinning_ = nullptr;
+  Thinned* thinned_ = nullptr;
   std::vector<std::shared_ptr<const TraceTable>> tables_;
   std::vector<std::vector<Group>> groups_;  // by input
-  std::vector<Entry> entries_;              // in the end those not copied
+  std::vector<MergeEntry> entries_;         // in the end those not copied
   std::vector<RowRef> rows_;
   std::vector<std::shared_ptr<const model::SpanBatch>> batches_;
 };
 
 }  // namespace
 
+std::int64_t JudgingWindow(const MergePolicy& policy, std::int64_t live_window_ns) {
+  std::int64_t window_ns = 0;
+  for (const std::int64_t merged_ns : policy.window_ns) {
+    if (merged_ns <= live_window_ns) window_ns = std::max(window_ns, merged_ns);
+  }
+  return window_ns > 0 ? window_ns : std::max(live_window_ns, kNsPerSecond);
+}
+
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
                                    const std::set<std::uint64_t>& leave_alone,
-                                   const LsnRanges& locked) {
+                                   const LsnRanges& locked,
+                                   std::optional<std::int64_t> live_window_ns) {
+  const Planning planning{blocks, now_ns, policy, leave_alone, locked, live_window_ns};
   for (const std::uint32_t level : {1U, 2U}) {
     for (std::size_t first = 0; first < blocks.size();) {
-      const MergePlan run = LongestRun(blocks, first, level, policy, leave_alone, locked);
-      if (IsDue(run, blocks, now_ns, policy)) return run;
+      const MergePlan run = planning.RunOfLevel(first, level);
+      if (planning.IsDue(run)) return run;
       first += std::max<std::size_t>(run.count, 1);
     }
+  }
+  if (!live_window_ns) return std::nullopt;
+  for (std::size_t first = 0; first < blocks.size();) {
+    const MergePlan run = planning.RunToJudge(first);
+    if (planning.HasLeftLiveWindow(run)) return run;
+    first += std::max<std::size_t>(run.count, 1);
   }
   return std::nullopt;
 }
 
 std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
-                     const std::set<std::uint64_t>& leave_alone, const LsnRanges& locked) {
+                     const std::set<std::uint64_t>& leave_alone, const LsnRanges& locked,
+                     std::optional<std::int64_t> live_window_ns) {
+  const Planning planning{blocks, now_ns, policy, leave_alone, locked, live_window_ns};
   std::size_t due = 0;
   for (std::size_t first = 0; first < blocks.size();) {
-    const MergePlan run = LongestRun(blocks, first, 1, policy, leave_alone, locked);
-    if (IsDue(run, blocks, now_ns, policy)) due += run.count;
+    const MergePlan run = planning.RunOfLevel(first, 1);
+    if (planning.IsDue(run)) due += run.count;
     first += std::max<std::size_t>(run.count, 1);
   }
   return due;
@@ -302,17 +401,26 @@ std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePo
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
                                              BlockMeta meta, std::uint64_t copy_spans,
                                              BlockCache& cache, const std::stop_token& stop,
-                                             const crypto::Keyring* keys) {
+                                             const crypto::Keyring* keys, Thinning* thinning,
+                                             Thinned* thinned) {
   meta.order = UINT64_MAX;
+  meta.judged_ns = INT64_MAX;
+  meta.arrival_ns_min = INT64_MAX;
+  meta.arrival_ns_max = INT64_MIN;
   for (const MergeInput& input : inputs) {
     const BlockMeta& from = input.block->meta();
+    meta.judged_ns = std::min(meta.judged_ns, from.judged_ns);  // 0: some were not
+    meta.arrival_ns_min = std::min(meta.arrival_ns_min, from.arrival_ns_min);
+    meta.arrival_ns_max = std::max(meta.arrival_ns_max, from.arrival_ns_max);
     meta.order = std::min(meta.order, from.order);
     meta.sealed_lsn = std::max(meta.sealed_lsn, from.sealed_lsn);
     meta.replaces.push_back(from.id);
     // An input's own inputs too: the file of one may still be there.
     meta.replaces.insert(meta.replaces.end(), from.replaces.begin(), from.replaces.end());
   }
-  return Merge(inputs, out, std::move(meta), copy_spans, cache, keys).Run(stop);
+  Merge merge(inputs, out, std::move(meta), copy_spans, cache, keys);
+  if (thinning != nullptr) merge.JudgeBy(*thinning, *thinned);
+  return merge.Run(stop);
 }
 
 }  // namespace fluoro::store

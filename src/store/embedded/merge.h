@@ -15,6 +15,7 @@
 #include "store/embedded/block_format.h"
 #include "store/embedded/block_writer.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/thinning.h"
 
 namespace fluoro::store {
 
@@ -24,16 +25,24 @@ struct MergePlan {
   std::size_t count = 0;
   std::uint32_t level = 0;  ///< of the result
 };
+/// The windows into which blocks that leave the live window are gathered to be judged together: the
+/// largest of a merge that is not longer than the live window, which that merge has made one block
+/// of; else the live window itself. Merges of longer windows take judged blocks only. Pure.
+std::int64_t JudgingWindow(const MergePolicy& policy, std::int64_t live_window_ns);
+
 /// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`,
 /// all of which leave out the same of the LSNs in `locked`. Pure.
+/// @param live_window_ns  if tail policies judge what leaves it: a plan may then have one block.
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
                                    const std::set<std::uint64_t>& leave_alone = {},
-                                   const LsnRanges& locked = {});
+                                   const LsnRanges& locked = {},
+                                   std::optional<std::int64_t> live_window_ns = {});
 
 /// Blocks sealed from the head that PlanMerge would merge by and by. Pure.
 std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
-                     const std::set<std::uint64_t>& leave_alone = {}, const LsnRanges& locked = {});
+                     const std::set<std::uint64_t>& leave_alone = {}, const LsnRanges& locked = {},
+                     std::optional<std::int64_t> live_window_ns = {});
 
 /// One input; `deleted` are the traces to leave out, sorted.
 struct MergeInput {
@@ -43,12 +52,16 @@ struct MergeInput {
 /// Brings the traces of all inputs (in order of arrival) into `out`. Row groups of `copy_spans`
 /// spans or more are copied as they are stored; the traces of smaller ones are written anew, their
 /// parts joined. `meta` brings id, created_ns and left_out; the rest is filled in. `cache` bounds
-/// the row groups held. Nothing is returned, and nothing written that counts, if no trace is left
-/// or `stop` was requested. Errors: kCorruption, kIo, kNoSpace.
+/// the row groups held.
+/// @param thinning  not null: traces are judged, and `thinned` tells of it.
+/// Nothing is returned, and nothing written that counts, if nothing is left, skeletons included, or
+/// `stop` was requested. Errors: kCorruption, kIo, kNoSpace.
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
                                              BlockMeta meta, std::uint64_t copy_spans,
                                              BlockCache& cache, const std::stop_token& stop,
-                                             const crypto::Keyring* keys = nullptr);
+                                             const crypto::Keyring* keys = nullptr,
+                                             Thinning* thinning = nullptr,
+                                             Thinned* thinned = nullptr);
 
 /// Sums by minute that are added to others.
 struct RollupSource {

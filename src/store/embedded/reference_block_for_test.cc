@@ -455,8 +455,54 @@ Result<void> ReadServices(const std::string& bytes, Block& block) {
   return {};
 }
 
+Result<void> ReadKept(const std::string& bytes, Block& block) {
+  Cursor in(bytes);
+  std::vector<model::Kept> reasons(in.Count());
+  for (model::Kept& kept : reasons) {
+    kept.reason = in.Text();
+    kept.probability = std::bit_cast<double>(in.Fixed(8));
+    if (!in.failed() && !(kept.probability > 0 && kept.probability <= 1)) in.Fail();
+  }
+  const auto codes = Ints(in, block.traces.size(), block.seen);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    if (codes[i] > reasons.size()) in.Fail();
+    if (in.failed() || codes[i] == 0) {
+      block.seen.insert("not judged");
+      continue;
+    }
+    block.traces[i].kept = reasons[codes[i] - 1];
+  }
+  if (in.failed() || !in.done()) return Wrong("why traces were kept");
+  return {};
+}
+
+Result<void> ReadSkeletons(const std::string& bytes, Block& block) {
+  Cursor in(bytes);
+  std::vector<std::string> texts(in.Count());
+  for (std::string& text : texts) text = in.Text();
+  for (std::uint64_t i = in.Count(); i > 0; --i) {
+    Skeleton& skeleton = block.skeletons.emplace_back();
+    skeleton.id = TakeId<model::TraceId>(in);
+    skeleton.start_ns = static_cast<std::int64_t>(in.Fixed(8));
+    skeleton.duration_ns = static_cast<std::int64_t>(in.Fixed(8));
+    skeleton.shape = in.Fixed(8);
+    skeleton.arrival_s = in.Fixed(4);
+    const std::uint64_t route = in.Fixed(4);
+    const std::uint64_t reason = in.Fixed(4);
+    skeleton.spans = in.Fixed(4);
+    skeleton.bytes = in.Fixed(4);
+    skeleton.outcomes = in.Fixed(1);
+    if (in.Fixed(3) != 0 || route >= texts.size() || reason >= texts.size()) in.Fail();
+    if (in.failed()) break;
+    skeleton.route = texts[route];
+    skeleton.reason = texts[reason];
+  }
+  if (in.failed() || !in.done()) return Wrong("skeletons");
+  return {};
+}
+
 Result<std::vector<Section>> ReadFooter(const std::string& bytes, Block& block,
-                                        std::uint64_t& traces) {
+                                        std::uint64_t& traces, std::uint64_t& skeletons) {
   std::vector<Section> sections;
   Cursor in(bytes);
   block.order = 0;
@@ -527,6 +573,12 @@ Result<std::vector<Section>> ReadFooter(const std::string& bytes, Block& block,
       case 17:
         block.order = value.Varint();
         break;
+      case 18:
+        block.judged_ns = value.Signed();
+        break;
+      case 19:
+        skeletons = value.Varint();
+        break;
       default:
         block.seen.insert("unknown tag");
         continue;
@@ -584,7 +636,8 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
     block.seen.insert("encrypted");
   }
   std::uint64_t traces = 0;
-  FLUORO_TRY(const std::vector<Section> sections, ReadFooter(footer, block, traces));
+  std::uint64_t skeletons = 0;
+  FLUORO_TRY(const std::vector<Section> sections, ReadFooter(footer, block, traces, skeletons));
 
   Cursor header(file.substr(0, 64));
   const bool header_is_right = header.Bytes(8) == "FLORBLK1" && header.Fixed(2) == major &&
@@ -598,6 +651,8 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   std::map<std::uint64_t, Columns> groups;
   std::string index;
   std::string lsns;
+  std::string kept;
+  std::uint64_t chunks = 0;
   for (const Section& section : sections) {
     if (section.offset != end) return Wrong("a gap between sections");
     end += section.stored;
@@ -634,12 +689,21 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
       case 7:
         lsns = content;
         break;
+      case 10:
+        kept = content;
+        break;
+      case 11:
+        if (section.column != chunks++) return Wrong("the order of the skeletons");
+        FLUORO_CHECK_OK(ReadSkeletons(content, block));
+        break;
       default:
         break;  // of a later minor version
     }
   }
   if (end != footer_offset) return Wrong("bytes between the sections and the footer");
   if (block.traces.size() != traces) return Wrong("there is no trace table");
+  if (block.skeletons.size() != skeletons) return Wrong("the number of skeletons");
+  if (!kept.empty()) FLUORO_CHECK_OK(ReadKept(kept, block));
   Cursor places(index);
   const auto by_id = Ints(places, traces, block.seen);
   for (std::size_t i = 0; i < by_id.size(); ++i) {

@@ -41,7 +41,15 @@ struct Trace {
   model::TraceId id;
   std::int64_t start_ns = 0, end_ns = 0, first_arrival_ns = 0, last_arrival_ns = 0;
   std::uint64_t first_row = 0, rows = 0, appends = 0, flags = 0, sealed_lsn = 0;
-  std::vector<model::Span> spans;  ///< in order of rows
+  model::Kept kept{.reason = "", .probability = 0};  ///< as it is while nothing judged the trace
+  std::vector<model::Span> spans;                    ///< in order of rows
+};
+
+struct Skeleton {
+  model::TraceId id;
+  std::int64_t start_ns = 0, duration_ns = 0;
+  std::uint64_t shape = 0, arrival_s = 0, spans = 0, bytes = 0, outcomes = 0;
+  std::string route, reason;
 };
 
 struct Block {
@@ -52,6 +60,8 @@ struct Block {
   std::vector<std::uint64_t> replaces, row_groups;
   std::vector<Trace> traces;  ///< in order of (start, id); a trace may have several
   std::map<std::string, std::set<std::pair<std::string, int>>> services;  ///< name and kind
+  std::int64_t judged_ns = 0;
+  std::vector<Skeleton> skeletons;
   std::string filter;
   /// What occurs in the file: "section 3", "codec 1", "ints 2", "texts 0", "attribute 4".
   std::set<std::string> seen;

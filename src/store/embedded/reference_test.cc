@@ -6,6 +6,7 @@
 #include "store/embedded/block.h"
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/reference_reader_for_test.h"
+#include "store/embedded/skeleton.h"
 #include "store/embedded/wal_format.h"
 #include "store/testing.h"
 
@@ -127,6 +128,16 @@ class ReferenceStore {
       }
       EXPECT_TRUE(options_.keys->Use("reference"));
     }
+    // Half of the stores judge what they merge.
+    if (seed % 2 == 0) {
+      options_.live_window_ns = static_cast<std::int64_t>(rng_.Below(3)) * kNsPerSecond;
+      sampling::TailPolicies policies;
+      policies.policies.resize(2);
+      policies.policies[0] = {.name = "gold", .filter = "annotation.wild.1 = true", .keep = 0.9};
+      policies.policies[1] = {.name = "rest", .keep = 0.4};
+      options_.tail_policies =
+          std::make_shared<const query::TailFilters>(*query::TailFilters::Compile(policies));
+    }
     auto store = *OpenEmbeddedStore(fs_, clock_, metrics_, options_);
     for (int step = 0; step < 12; ++step) {
       std::vector<model::Span> spans;
@@ -206,8 +217,24 @@ class ReferenceStore {
                   a.rows == b.rows && a.appends == b.appends && a.flags == b.flags &&
                   a.sealed_lsn == b.sealed_lsn)
           << i;
+      const model::Kept* kept = table->KeptOf(b);
+      EXPECT_EQ(a.kept, kept == nullptr ? model::Kept({.reason = "", .probability = 0}) : *kept);
       EXPECT_TRUE(reference::FilterMayContain(slow->filter, a.id));
     }
+    EXPECT_EQ(slow->judged_ns, meta.judged_ns);
+    std::size_t place = 0;
+    EXPECT_TRUE((*fast)->ReadSkeletons([&](std::string_view chunk) {
+      return DecodeSkeletons(chunk, [&](const DroppedTrace& b) {
+        ASSERT_LT(place, slow->skeletons.size());
+        const reference::Skeleton& a = slow->skeletons[place++];
+        EXPECT_TRUE(a.id == b.id && a.start_ns == b.start_ns && a.duration_ns == b.duration_ns &&
+                    a.shape == b.shape &&
+                    static_cast<std::int64_t>(a.arrival_s) * kNsPerSecond == b.arrival_ns &&
+                    a.route == b.route && a.reason == b.reason && a.spans == b.spans &&
+                    a.bytes == b.bytes && a.outcomes == b.outcomes);
+      });
+    }));
+    EXPECT_EQ(place, slow->skeletons.size());
     for (std::uint64_t i = 0; i < 50; ++i) {
       const model::TraceId other = MakeTraceId(rng_.Next());
       if (other < meta.id_min || meta.id_max < other) continue;
@@ -295,11 +322,11 @@ TEST(ReferenceReader, ReadsEveryFileAsTheStoreDoes) {
   }
   // What a writer can write has been written, all of it.
   for (const char* const what :
-       {"section 1",   "section 2",   "section 3",   "section 4",   "section 5",
-        "section 6",   "section 7",   "codec 0",     "codec 1",     "ints 0",
-        "ints 1",      "ints 2",      "texts 0",     "texts 1",     "attribute 0",
-        "attribute 1", "attribute 2", "attribute 3", "attribute 4", "attribute 5",
-        "attribute 6", "attribute 7", "type 1",      "type 2",      "encrypted"}) {
+       {"section 1",   "section 2",   "section 3",   "section 4",   "section 5",   "section 6",
+        "section 7",   "codec 0",     "codec 1",     "ints 0",      "ints 1",      "ints 2",
+        "texts 0",     "texts 1",     "attribute 0", "attribute 1", "attribute 2", "attribute 3",
+        "attribute 4", "attribute 5", "attribute 6", "attribute 7", "type 1",      "type 2",
+        "encrypted",   "section 10",  "section 11",  "not judged"}) {
     EXPECT_TRUE(seen.contains(what)) << what;
   }
 }

@@ -24,6 +24,7 @@
 #include "store/embedded/held_deletions.h"
 #include "store/embedded/log.h"
 #include "store/embedded/recent_traces.h"
+#include "store/embedded/thinning.h"
 #include "store/embedded/trace_reader.h"
 
 namespace fluoro::store {
@@ -93,6 +94,13 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   // rewrap.cc
   Result<void> SetWrappingKey(std::string_view name) override;
   std::string wrapping_key() override;
+  // thin.cc
+  void SetTailPolicies(std::shared_ptr<const query::TailFilters> policies) override;
+  Result<void> VisitDropped(std::int64_t from_ns, std::int64_t until_ns,
+                            const std::function<bool(const DroppedTrace&)>& visit) override;
+
+  /// Pieces of a trace in these blocks alone.
+  static Result<Fragments> FindIn(const BlockList& list, const model::TraceId& id);
 
  private:
   friend class SearchRun;
@@ -185,13 +193,22 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> CommitMerge(
       const BlockList& inputs,
       const std::vector<std::shared_ptr<const std::vector<model::TraceId>>>& deleted,
-      const std::optional<BlockMeta>& merged, const std::string& tmp);
+      const std::optional<BlockMeta>& merged, const std::string& tmp, const Thinned& thinned);
   void RunMerges(const std::stop_token& stop);
+
+  // thin.cc
+  bool HasTailPolicies();
+  /// What judging the blocks [first, first + count) of a list takes; null: no policies, or they are
+  /// not all out of the live window.
+  std::unique_ptr<Thinning> PrepareThinning(const BlockList& list, std::size_t first,
+                                            std::size_t count);
+  void SeedTraffic(const BlockList& list, std::int64_t before_ns);
+  Result<void> ForgetDropped(const Thinned& thinned);
+  void DropLeftBehind(const Thinned& thinned);
+  void CountThinned(const Thinned& thinned, std::uint64_t bytes_before, std::uint64_t bytes_after);
 
   // read.cc
   Result<Fragments> Find(const model::TraceId& id);
-  /// Of these blocks alone.
-  static Result<Fragments> FindIn(const BlockList& list, const model::TraceId& id);
 
   std::shared_ptr<const BlockList> blocks() {
     MutexLock lock(state_mutex_);
@@ -222,6 +239,8 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// which do I/O; the last is held for memory work only.
   Mutex merge_mutex_;
   std::set<std::uint64_t> unmergeable_;  ///< blocks whose merge failed; under merge_mutex_
+  sampling::TailTraffic traffic_;        ///< that was judged lately; under merge_mutex_
+  bool traffic_is_seeded_ = false;       ///< under merge_mutex_
   Mutex maintenance_mutex_;
   std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
@@ -260,6 +279,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::set<std::string> locked_ FLUORO_GUARDED_BY(state_mutex_);      ///< files without a key
   std::uint64_t locked_bytes_ FLUORO_GUARDED_BY(state_mutex_) = 0;
   std::shared_ptr<const CommitListener> listener_ FLUORO_GUARDED_BY(state_mutex_);
+  std::shared_ptr<const query::TailFilters> tail_policies_ FLUORO_GUARDED_BY(state_mutex_);
 
   std::atomic<std::uint64_t> head_bytes_ = 0;       ///< copy of head_.bytes(), read by Append
   std::atomic<std::uint64_t> in_flight_bytes_ = 0;  ///< of batches between Append and the head
@@ -277,8 +297,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Counter merges_, merged_spans_, merge_failures_, rewraps_;
   Counter refused_disk_, refused_merges_, delay_seconds_, dropped_early_blocks_;
   Gauge disk_state_gauge_, disk_free_gauge_, merge_debt_gauge_;
+  Counter thinned_bytes_, thinning_waits_;
   Counter appended_batches_, appended_spans_, refused_head_, dropped_spans_, sealed_blocks_,
       sealed_spans_, seal_failures_, dropped_blocks_, deleted_traces_, replayed_records_;
+  Gauge thinning_crowded_out_;
   Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
       damaged_gauge_, locked_gauge_, old_keys_gauge_;
   std::jthread background_;

@@ -19,6 +19,16 @@ constexpr std::size_t kOpenMax = 4;
 
 }  // namespace
 
+const model::Kept* Fragments::KeptFor() const {
+  const model::Kept* kept = nullptr;
+  for (const InBlock& part : blocks) {
+    const model::Kept* of_part = part.table->KeptOf(*part.entry);
+    if (of_part != nullptr && (kept == nullptr || of_part->probability > kept->probability))
+      kept = of_part;
+  }
+  return kept;
+}
+
 FragmentReader::FragmentReader(const Fragments& fragments, BlockCache* cache)
     : fragments_(fragments), cache_(cache) {
   for (const Fragments::InBlock& part : fragments.blocks) {
@@ -179,11 +189,13 @@ void Describe(const Fragments& fragments, model::Trace& trace) {
   trace.last_arrival_ns = INT64_MIN;
   for (const Fragments::InBlock& part : fragments.blocks) {
     trace.revision += part.entry->appends;
+    trace.stored_bytes += part.block->StoredBytesOf(*part.entry);
     trace.last_arrival_ns = std::max(trace.last_arrival_ns, part.entry->last_arrival_ns);
     trace.limit_exceeded = trace.limit_exceeded || (part.entry->flags & kTraceLimitExceeded) != 0;
     trace.start_ns = std::min(trace.start_ns, part.entry->start_ns);
     trace.end_ns = std::max(trace.end_ns, part.entry->end_ns);
   }
+  if (const model::Kept* kept = fragments.KeptFor()) trace.kept = *kept;
   if (fragments.head) {
     trace.start_ns = std::min(trace.start_ns, fragments.head->start_ns);
     trace.end_ns = std::max(trace.end_ns, fragments.head->end_ns);

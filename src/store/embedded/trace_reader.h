@@ -26,6 +26,9 @@ struct Fragments {
   std::unique_ptr<TraceRows> head;
   std::int64_t start_ns = INT64_MAX;
   [[nodiscard]] bool empty() const { return blocks.empty() && !head; }
+  /// Why it was kept: of its pieces' reasons the one that keeps more. A piece that waits for the
+  /// judgement of younger ones has none. Null: nothing has judged it.
+  [[nodiscard]] const model::Kept* KeptFor() const;
 };
 
 /// The rows of one trace over all its fragments, in the order of model::Deduplicate. Holds at most
