@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
+#include "cli/tail_policy_file.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
 #include "ingest/pipeline.h"
@@ -36,8 +37,25 @@ log::Level LogLevel(std::string_view name) {
   return log::Level::kInfo;
 }
 
-store::EmbeddedOptions StoreOptions(const cli::ServeConfig& config) {
+// Those of the file, else those of the profile; null: everything is kept.
+Result<std::shared_ptr<const query::TailFilters>> TailPolicies(const cli::ServeConfig& config) {
+  sampling::TailPolicies policies;
+  if (!config.tail_policy.empty()) {
+    FLUORO_TRY(policies, cli::ReadTailPolicyFile(config.tail_policy));
+  } else if (config.profile == cli::Profile::kProd) {
+    policies = sampling::BiasedTailPolicies();
+  }
+  if (policies.empty()) return nullptr;
+  auto filters = query::TailFilters::Compile(std::move(policies));
+  if (!filters) return std::unexpected(std::move(filters).error().With(config.tail_policy));
+  return std::make_shared<const query::TailFilters>(*std::move(filters));
+}
+
+store::EmbeddedOptions StoreOptions(const cli::ServeConfig& config,
+                                    std::shared_ptr<const query::TailFilters> tail_policies) {
   store::EmbeddedOptions options;
+  options.live_window_ns = config.live_window_ns;
+  options.tail_policies = std::move(tail_policies);
   options.folder = config.data;
   options.sync = config.sync;
   options.retention_ns = config.retention_ns;
@@ -72,7 +90,8 @@ class Server final : public cli::RunningServer {
   static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
     auto server = std::make_unique<Server>();
     server->memory_.emplace(config.memory_bytes / 2);
-    store::EmbeddedOptions store_options = StoreOptions(config);
+    FLUORO_TRY(auto tail_policies, TailPolicies(config));
+    store::EmbeddedOptions store_options = StoreOptions(config, std::move(tail_policies));
     FLUORO_TRY(store_options.keys, cli::LoadAtRestKeys(config.at_rest_key));
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
                                                         server->metrics_, store_options));

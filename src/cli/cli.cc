@@ -25,6 +25,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddSearch(registry);
   AddGraph(registry);
   AddTail(registry);
+  AddWhatIf(registry);
   AddVerify(registry);
   AddExport(registry);
   AddImport(registry);

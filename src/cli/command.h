@@ -43,6 +43,7 @@ void AddTrace(const Registry& registry);
 void AddSearch(const Registry& registry);
 void AddGraph(const Registry& registry);
 void AddTail(const Registry& registry);
+void AddWhatIf(const Registry& registry);
 void AddVerify(const Registry& registry);
 void AddExport(const Registry& registry);
 void AddImport(const Registry& registry);

@@ -82,7 +82,7 @@ constexpr std::array kSettings{
     Setting{"ports-file", "", "JSON file with the bound addresses, written once all are bound",
             [](ServeConfig& c, std::string_view t) { return SetText(c.ports_file, t); }},
     Setting{"live-window", "1h",
-            "full fidelity for this long (everything is kept until a tail policy is configured)",
+            "everything is kept this long; then tail policies judge it, if there are any",
             [](ServeConfig& c, std::string_view t) { return SetDuration(c.live_window_ns, t); }},
     Setting{"retention", "7d", "age at which traces go, at most 30d",
             [](ServeConfig& c, std::string_view t) -> Result<void> {
@@ -102,18 +102,22 @@ constexpr std::array kSettings{
               if (t == "any") return (c.accept_age_ns = INT64_MAX, Result<void>{});
               return SetDuration(c.accept_age_ns, t);
             }},
-    Setting{"profile", "none",
-            "dev: Default sampling rule 100 %; prod: Default rule 1/s + 5 %; none is as prod",
-            [](ServeConfig& c, std::string_view t) -> Result<void> {
-              if (t == "dev") {
-                c.profile = Profile::kDev;
-              } else if (t == "prod") {
-                c.profile = Profile::kProd;
-              } else if (t != "none") {
-                return Wrong(t, "dev, prod or none");
-              }
-              return {};
-            }},
+    Setting{
+        "profile", "none",
+        "dev: Default sampling rule 100 %; prod: Default rule 1/s + 5 %, and tail policies that "
+        "keep what is bad, slow or rare and 5 % of the rest; none: that rule, everything is kept",
+        [](ServeConfig& c, std::string_view t) -> Result<void> {
+          if (t == "dev") {
+            c.profile = Profile::kDev;
+          } else if (t == "prod") {
+            c.profile = Profile::kProd;
+          } else if (t != "none") {
+            return Wrong(t, "dev, prod or none");
+          }
+          return {};
+        }},
+    Setting{"tail-policy", "", "file of tail policies (JSON or TOML), instead of the profile's",
+            [](ServeConfig& c, std::string_view t) { return SetText(c.tail_policy, t); }},
     Setting{"memory", "512MiB", "resident memory to stay inside",
             [](ServeConfig& c, std::string_view t) -> Result<void> {
               FLUORO_CHECK_OK(SetSize(c.memory_bytes, t));

@@ -31,6 +31,7 @@ struct ServeConfig {
   std::uint64_t retention_bytes = UINT64_MAX;
   std::int64_t accept_age_ns = 0;  ///< INT64_MAX: any
   Profile profile = Profile::kNone;
+  std::string tail_policy;  ///< file; empty: the profile's
   std::uint64_t memory_bytes = 0;
   store::SyncPolicy sync = store::SyncPolicy::kAlways;
   bool insecure = false;

@@ -91,9 +91,14 @@ bool TailJudge::IsSlow(const TailFacts& facts, double quantile) {
   return at->second && facts.duration_bucket > *at->second;
 }
 
-bool TailJudge::IsRare(const TailFacts& facts, double per_hour_below) const {
-  const auto seen = traffic_.SeenPerHour(facts.shape);
-  return seen && *seen < per_hour_below;
+bool TailJudge::IsRare(const TailFacts& facts, double per_hour_below) {
+  auto known = seen_per_hour_.find(facts.shape);
+  if (known == seen_per_hour_.end()) {
+    const auto seen = traffic_.SeenPerHour(facts.shape);
+    if (seen_per_hour_.size() >= TailTraffic::kShapesMax) return seen && *seen < per_hour_below;
+    known = seen_per_hour_.emplace(facts.shape, seen).first;
+  }
+  return known->second && *known->second < per_hour_below;
 }
 
 bool TailJudge::Takes(std::size_t number, const TailFacts& facts) {

@@ -81,7 +81,7 @@ class TailJudge {
   TailDecision Judge(const std::array<std::uint8_t, 16>& trace_id, const TailFacts& facts);
   /// Strictly slower than the quantile of its route.
   [[nodiscard]] bool IsSlow(const TailFacts& facts, double quantile);
-  [[nodiscard]] bool IsRare(const TailFacts& facts, double per_hour_below) const;
+  [[nodiscard]] bool IsRare(const TailFacts& facts, double per_hour_below);
 
  private:
   struct Bucket {
@@ -96,6 +96,8 @@ class TailJudge {
   std::unordered_map<std::uint64_t, Bucket> buckets_;
   /// By route and quantile.
   std::unordered_map<std::uint64_t, std::optional<std::int16_t>> thresholds_;
+  /// By shape, of the first that were asked for.
+  std::unordered_map<std::uint64_t, std::optional<double>> seen_per_hour_;
 };
 
 }  // namespace fluoro::sampling

@@ -9,6 +9,7 @@
 #include "api/ui/request.h"
 #include "api/ui/tail.h"
 #include "api/ui/trace_json.h"
+#include "api/ui/what_if.h"
 #include "base/json.h"
 #include "ingest/import.h"
 #include "ingest/pipeline.h"
@@ -135,6 +136,12 @@ struct UiApi::Impl {
     }
     return net::HttpResponse::Json(200,
                                    GraphJson(builder.Build(), request->from_ns, request->until_ns));
+  }
+
+  net::HttpResponse WhatIf(const net::HttpRequest& http) {
+    auto answer = WhatIfJson(store, http.body, clock.MonotonicNs());
+    if (!answer) return ErrorAnswer(answer.error());
+    return net::HttpResponse::Json(200, *std::move(answer));
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
@@ -322,6 +329,7 @@ net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
   if (path == "tail") return get ? impl_->Tail(request) : MethodNotAllowed("GET");
   if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
   if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");
+  if (path == "whatif") return post ? impl_->WhatIf(request) : MethodNotAllowed("POST");
   if (path == "export") return post ? impl_->Export(request) : MethodNotAllowed("POST");
   if (path == "delete") return post ? impl_->Delete(request) : MethodNotAllowed("POST");
   if (path == "import") return post ? impl_->Import(request) : MethodNotAllowed("POST");
