@@ -599,7 +599,7 @@ TEST_F(EmbeddedStoreTest, DeletedTracesStayAwayWhicheverWriteOfTheirListFails) {
   options_.wal_file_bytes = 16'384;
   std::size_t lists_that_lagged = 0;
   for (const bool deletes_more : {false, true}) {
-    for (std::uint64_t call = 1; call <= 8; ++call) {
+    for (std::uint64_t call = 1; call <= 16; ++call) {
       SCOPED_TRACE("call " + std::to_string(call) + (deletes_more ? ", two deletes" : ""));
       fs_.Load({});
       auto store = Open();

@@ -156,7 +156,8 @@ Result<void> Thinner::ReadPieces(Trace& trace) {
         trace.prior = static_cast<std::uint32_t>(priors_.size() - 1);
       }
     } else if (is_other) {
-      others_[static_cast<std::uint32_t>(&trace - traces_.data())].push_back(piece.block);
+      others_[static_cast<std::uint32_t>(&trace - traces_.data())].push_back(
+          {.block = piece.block, .sealed_lsn = piece.entry->sealed_lsn});
       trace.waits = trace.waits || piece.entry->last_arrival_ns >= thinning_.live_since_ns;
     }
   };
@@ -298,7 +299,10 @@ Result<void> Thinner::Decide() {
     FLUORO_CHECK_OK(Drop(trace, kept.reason));
     const auto others = others_.find(i);
     if (others == others_.end()) continue;
-    for (const auto& block : others->second) thinned_.left_behind.emplace_back(block, id);
+    for (const LeftPiece& piece : others->second) {
+      thinned_.left_behind.emplace_back(piece.block, id);
+      thinned_.dropped[piece.sealed_lsn].push_back(id);
+    }
   }
   return {};
 }

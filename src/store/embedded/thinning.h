@@ -120,7 +120,11 @@ class Thinner {
   std::vector<std::string> routes_;
   std::unordered_map<std::string, std::uint32_t> route_numbers_;
   std::vector<model::Kept> priors_;
-  std::map<std::uint32_t, std::vector<std::shared_ptr<Block>>> others_;  // unjudged, by trace
+  struct LeftPiece {
+    std::shared_ptr<Block> block;
+    std::uint64_t sealed_lsn = 0;
+  };
+  std::map<std::uint32_t, std::vector<LeftPiece>> others_;  // unjudged, by trace
 };
 
 }  // namespace fluoro::store
