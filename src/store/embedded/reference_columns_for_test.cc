@@ -25,7 +25,8 @@ std::vector<std::uint64_t> Ints(Cursor& in, std::uint64_t count, std::set<std::s
       std::uint64_t value = 0;
       for (std::uint64_t bit = 0; bit < width; ++bit) {
         const std::uint64_t at = i * width + bit;
-        const std::uint64_t is_set = (static_cast<unsigned char>(bits[at / 8]) >> (at % 8)) & 1U;
+        const std::uint64_t is_set =
+            (std::uint64_t{static_cast<unsigned char>(bits[at / 8])} >> (at % 8)) & 1U;
         value |= is_set << bit;
       }
       values.push_back((least + value) * factor);
@@ -69,7 +70,7 @@ std::string Fill(const std::string& pattern, const std::vector<std::vector<std::
               digits.substr(16, 4) + "-" + digits.substr(20);
     } else {
       const std::uint64_t width =
-          ++at < pattern.size() ? static_cast<unsigned char>(pattern[at]) : 0;
+          ++at < pattern.size() ? static_cast<unsigned char>(pattern[at]) : 0U;
       if (width == 0 || width > (mark == 2 ? 18U : 16U)) in.Fail();
       const std::uint64_t number = take();
       std::string digits = mark == 2 ? std::to_string(number) : Hex(number, 16);
