@@ -4,7 +4,6 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <numeric>
 #include <ranges>
 #include <utility>
 
@@ -16,6 +15,8 @@ namespace fluoro::store {
 namespace {
 
 constexpr std::uint64_t kTailBytes = std::uint64_t{64} << 10;
+// Of sections that are read one after the other.
+constexpr std::uint64_t kReadBytes = std::uint64_t{1} << 20;
 
 Result<std::string> Inflate(std::string_view stored, const Section& section) {
   if (section.codec == SectionCodec::kNone) {
@@ -47,13 +48,6 @@ constexpr std::uint64_t kPartReadsMax = 4;
 
 }  // namespace
 
-std::span<const std::uint32_t> TraceTable::Find(const model::TraceId& id) const {
-  const auto [first, last] = std::ranges::equal_range(
-      by_id, id, {},
-      [this](std::uint32_t place) -> const model::TraceId& { return traces[place].id; });
-  return {first, last};
-}
-
 Error Block::Named(Error error) const {
   // A file that vanished under a reader is an I/O error, not an unknown trace.
   if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kIo;
@@ -84,6 +78,7 @@ Result<std::shared_ptr<Block>> Block::Open(Fs& fs, BlockCache& cache, std::strin
     if (FooterSum(footer, trailer) != trailer.sum) {
       return Fail(ErrorCode::kCorruption, "the footer's sum is wrong");
     }
+    block->minor_ = trailer.minor;
     if (trailer.major == kEncryptedBlockMajor) {
       FLUORO_CHECK_OK(block->FindKey(*file, keys));
       if (auto opened =
@@ -180,9 +175,34 @@ Result<std::unique_ptr<File>> Block::OpenFile() const {
 
 Result<std::string> Block::ReadSection(const File& file, const Section& section) const {
   FLUORO_TRY(std::string stored, file.ReadAt(section.offset, section.stored));
+  return UnpackSection(section, std::move(stored));
+}
+
+Result<std::string> Block::UnpackSection(const Section& section, std::string stored) const {
   FLUORO_CHECK_OK(OpenSection(section, stored));
   if (section.codec == SectionCodec::kNone && section.raw == stored.size()) return stored;
   return Inflate(stored, section);
+}
+
+Result<void> Block::ReadSections(
+    const File& file, std::span<const Section> sections,
+    const std::function<Result<void>(std::size_t, std::string_view)>& use) const {
+  for (std::size_t begin = 0; begin < sections.size();) {
+    const std::uint64_t offset = sections[begin].offset;
+    std::uint64_t bytes = 0;
+    std::size_t end = begin;
+    while (end < sections.size() && sections[end].offset == offset + bytes &&
+           (end == begin || bytes + sections[end].stored <= kReadBytes))
+      bytes += sections[end++].stored;
+    FLUORO_TRY(const std::string stored, file.ReadAt(offset, bytes));
+    for (; begin < end; ++begin) {
+      const Section& section = sections[begin];
+      FLUORO_TRY(const std::string raw,
+                 UnpackSection(section, stored.substr(section.offset - offset, section.stored)));
+      FLUORO_CHECK_OK(use(begin, raw));
+    }
+  }
+  return {};
 }
 
 // What is stored becomes what was compressed.
@@ -235,76 +255,6 @@ Result<std::string> Block::ReadOnly(const File& file, SectionType type) const {
   }
   return Fail(ErrorCode::kCorruption,
               "section type " + std::to_string(static_cast<int>(type)) + " is missing");
-}
-
-Result<std::shared_ptr<TraceTable>> Block::DecodeTable(const File& file) const {
-  auto table = std::make_shared<TraceTable>();
-  const std::uint64_t rows = group_ends_.empty() ? 0 : group_ends_.back();
-  if (Has(SectionType::kPlacedTraces)) {
-    FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kPlacedTraces));
-    FLUORO_TRY(table->traces, DecodePlacedTraces(traces, meta_.traces, rows));
-    FLUORO_CHECK_OK(OrderByRow(*table));
-  } else {
-    FLUORO_TRY(const std::string traces, ReadOnly(file, SectionType::kTraces));
-    FLUORO_TRY(table->traces, DecodeTraces(traces, meta_.traces, rows));
-  }
-  for (TraceEntry& trace : table->traces) trace.sealed_lsn = meta_.sealed_lsn;
-  if (Has(SectionType::kSealedLsns)) {
-    FLUORO_TRY(const std::string lsns, ReadOnly(file, SectionType::kSealedLsns));
-    FLUORO_CHECK_OK(DecodeSealedLsns(lsns, meta_.sealed_lsn, table->traces));
-  }
-  if (Has(SectionType::kKept)) {
-    FLUORO_TRY(const std::string kept, ReadOnly(file, SectionType::kKept));
-    FLUORO_TRY(table->reasons, DecodeKept(kept, table->traces));
-  }
-  FLUORO_TRY(const std::string index, ReadOnly(file, SectionType::kTraceIndex));
-  FLUORO_TRY(table->by_id, DecodeTraceIndex(index, table->traces));
-  MarkParts(*table);
-  return table;
-}
-
-void Block::MarkParts(TraceTable& table) {
-  for (std::size_t i = 1; i < table.by_id.size(); ++i) {
-    if (table.traces[table.by_id[i]].id != table.traces[table.by_id[i - 1]].id) continue;
-    table.is_part.resize(table.traces.size());
-    table.is_part[table.by_id[i]] = table.is_part[table.by_id[i - 1]] = true;
-  }
-}
-
-Result<void> Block::OrderByRow(TraceTable& table) const {
-  table.by_row.resize(table.traces.size());
-  std::iota(table.by_row.begin(), table.by_row.end(), 0);
-  std::ranges::sort(table.by_row, {},
-                    [&](std::uint32_t place) { return table.traces[place].first_row; });
-  table.run_of.resize(table.traces.size());
-  std::uint64_t row = 0;
-  std::uint64_t spans = 0;
-  for (std::uint32_t run = 0; run < table.by_row.size(); ++run) {
-    const TraceEntry& trace = table.traces[table.by_row[run]];
-    if (trace.first_row < row) return Fail(ErrorCode::kCorruption, "two traces share rows");
-    row = trace.first_row + trace.rows;
-    spans += trace.rows;
-    table.run_of[table.by_row[run]] = run;
-  }
-  if (spans != meta_.spans) {
-    return Fail(ErrorCode::kCorruption, "the trace table holds " + std::to_string(spans) +
-                                            " spans, the footer says " +
-                                            std::to_string(meta_.spans));
-  }
-  return {};
-}
-
-Result<std::shared_ptr<const TraceTable>> Block::Table() const {
-  const BlockCache::Key key{.block = meta_.id, .part = BlockCache::kTablePart};
-  if (auto known = cache_.Get(key)) return std::static_pointer_cast<const TraceTable>(known);
-  const auto load = [&]() -> Result<std::shared_ptr<TraceTable>> {
-    FLUORO_TRY(const auto file, OpenFile());
-    return DecodeTable(*file);
-  };
-  auto table = load();
-  if (!table) return std::unexpected(Named(std::move(table).error()));
-  cache_.Put(key, *table, (*table)->MemoryBytes());
-  return std::shared_ptr<const TraceTable>(*std::move(table));
 }
 
 Result<std::shared_ptr<const RowGroupBuilder::Operations>> Block::Services() const {
@@ -365,6 +315,22 @@ std::vector<TraceRun> Block::RunsOf(const TraceTable& table, std::uint32_t group
                     .is_gap = false});
   }
   skip_to(end_row);
+  return runs;
+}
+
+std::vector<TraceRun> Block::RunsAround(const TraceEntry& trace, std::uint32_t group) const {
+  const auto [first_row, end_row] = RowsIn(group);
+  const std::uint64_t begin = std::clamp(trace.first_row, first_row, end_row);
+  const std::uint64_t end = std::clamp(trace.first_row + trace.rows, begin, end_row);
+  std::vector<TraceRun> runs(3);
+  runs[0].rows = static_cast<std::uint32_t>(begin - first_row);
+  runs[0].is_gap = runs[2].is_gap = true;
+  runs[1] = {.id = trace.id,
+             .start_ns = trace.start_ns,
+             .rows = static_cast<std::uint32_t>(end - begin),
+             .end_ns = trace.end_ns,
+             .is_gap = false};
+  runs[2].rows = static_cast<std::uint32_t>(end_row - end);
   return runs;
 }
 
@@ -464,12 +430,12 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeGroup(const File& f
   return std::make_shared<const model::SpanBatch>(std::move(batch));
 }
 
-Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceTable& table,
+Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceEntry& trace,
                                                     std::uint32_t group) const {
   const auto load = [&]() -> Result<std::vector<model::SpanKey>> {
     FLUORO_TRY(const auto file, OpenFile());
     FLUORO_TRY(const Columns columns, ReadColumns(*file, group, kSpanKeyColumns));
-    return DecodeSpanKeys(columns.by_id, RunsOf(table, group));
+    return DecodeSpanKeys(columns.by_id, RunsAround(trace, group));
   };
   auto keys = load();
   if (!keys) {
@@ -557,26 +523,32 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::LoadGroup(const TraceTabl
   return batch;
 }
 
-Result<Block::ReadRows> Block::Rows(const TraceTable& table, const BlockRows& rows) const {
+Result<Block::ReadRows> Block::Rows(const TraceTable* table, const TraceEntry& trace,
+                                    const BlockRows& rows) const {
   if (auto known = cache_.Get({.block = meta_.id, .part = rows.group})) {
     return ReadRows{.batch = std::static_pointer_cast<const model::SpanBatch>(known),
                     .begin = rows.begin};
   }
-  if (IsWholeWanted(rows)) {
-    FLUORO_TRY(auto batch, LoadGroup(table, rows.group, cache_));
+  if (table != nullptr && IsWholeWanted(rows)) {
+    FLUORO_TRY(auto batch, LoadGroup(*table, rows.group, cache_));
     return ReadRows{.batch = std::move(batch), .begin = rows.begin};
   }
   const model::Range range{rows.begin, rows.end};
-  FLUORO_TRY(auto batch, SomeRows(table, rows.group, {&range, 1}));
+  FLUORO_TRY(auto batch, DecodeSomeRows(RunsAround(trace, rows.group), rows.group, {&range, 1}));
   return ReadRows{.batch = std::move(batch)};
 }
 
 Result<std::shared_ptr<const model::SpanBatch>> Block::SomeRows(
     const TraceTable& table, std::uint32_t group, std::span<const model::Range> rows) const {
+  return DecodeSomeRows(RunsOf(table, group), group, rows);
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeSomeRows(
+    std::span<const TraceRun> runs, std::uint32_t group, std::span<const model::Range> rows) const {
   const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
     FLUORO_TRY(const auto file, OpenFile());
     FLUORO_TRY(const Columns columns, ReadAllColumns(*file, group));
-    FLUORO_TRY(model::SpanBatch batch, DecodeRows(columns.by_id, RunsOf(table, group), rows));
+    FLUORO_TRY(model::SpanBatch batch, DecodeRows(columns.by_id, runs, rows));
     return std::make_shared<const model::SpanBatch>(std::move(batch));
   };
   auto read = load();
@@ -667,7 +639,7 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
   std::uint64_t end = kBlockHeaderBytes;
   if (cipher_ == nullptr) {
     FLUORO_TRY(const std::string header, file->ReadAt(0, kBlockHeaderBytes));
-    if (auto checked = CheckBlockHeader(header, meta_.id); !checked)
+    if (auto checked = CheckBlockHeader(header, meta_.id, minor_); !checked)
       problem(checked.error().message);
   } else {
     end = kEncryptedBlockHeaderBytes;  // the footer is bound to the header, which has sums

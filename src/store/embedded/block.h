@@ -20,6 +20,7 @@
 #include "store/embedded/block_format.h"
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/rollup_section.h"
+#include "store/embedded/trace_pages.h"
 
 namespace fluoro::store {
 
@@ -82,6 +83,14 @@ class Block {
 
   /// Every error below names the block. Errors: kCorruption, kIo.
   Result<std::shared_ptr<const TraceTable>> Table() const;
+  /// All parts of one trace.
+  struct FoundTrace {
+    std::vector<TraceEntry> parts;                      ///< in the table's order
+    std::shared_ptr<const TraceTable> table = nullptr;  ///< null: only the parts were read
+    std::shared_ptr<const std::vector<model::Kept>> reasons = nullptr;  ///< then, if any was judged
+  };
+  /// Reads a page or two, unless the whole table is at hand, or the block has no pages.
+  Result<FoundTrace> Find(const model::TraceId& id) const;
   Result<std::shared_ptr<const RowGroupBuilder::Operations>> Services() const;
   /// Where the rows of a trace of this block are, in order.
   [[nodiscard]] std::vector<BlockRows> RowsOf(const TraceEntry& trace) const;
@@ -96,14 +105,17 @@ class Block {
     std::shared_ptr<const model::SpanBatch> batch = nullptr;
     std::uint32_t begin = 0;
   };
-  /// The rows of one trace: of the row group if that is in the cache or is read again and again,
-  /// else they alone, which are not cached.
-  Result<ReadRows> Rows(const TraceTable& table, const BlockRows& rows) const;
+  /// The rows of one trace: of the row group if that is in the cache, or the table is at hand and
+  /// it is read again and again; else they alone, which are not cached.
+  /// @param table  null: not at hand.
+  Result<ReadRows> Rows(const TraceTable* table, const TraceEntry& trace,
+                        const BlockRows& rows) const;
   /// These rows alone: whole traces, in order. Not cached.
   Result<std::shared_ptr<const model::SpanBatch>> SomeRows(
       const TraceTable& table, std::uint32_t group, std::span<const model::Range> rows) const;
-  /// The keys of a row group's spans, without the rest of them. Not cached.
-  Result<std::vector<model::SpanKey>> ReadKeys(const TraceTable& table, std::uint32_t group) const;
+  /// The keys of a row group's spans, without the rest of them: right for the rows of `trace`. Not
+  /// cached.
+  Result<std::vector<model::SpanKey>> ReadKeys(const TraceEntry& trace, std::uint32_t group) const;
 
   /// What its traces add to the service graph, summed when they were sealed. Null: the block was
   /// written before there were such sums.
@@ -129,6 +141,9 @@ class Block {
   /// Number, in order of rows, of the first trace with rows in a row group or behind it.
   [[nodiscard]] std::size_t FirstRunOf(const TraceTable& table, std::uint32_t group) const;
   [[nodiscard]] std::vector<TraceRun> RunsOf(const TraceTable& table, std::uint32_t group) const;
+  /// As RunsOf where one trace is known: all other rows are a gap.
+  [[nodiscard]] std::vector<TraceRun> RunsAround(const TraceEntry& trace,
+                                                 std::uint32_t group) const;
 
   /// What a sieve says of the traces of a row group.
   struct Sieved {
@@ -182,6 +197,11 @@ class Block {
   Result<void> FindKey(const File& file, const crypto::Keyring* keys);
   Result<void> OpenSection(const Section& section, std::string& stored) const;
   Result<std::string> ReadSection(const File& file, const Section& section) const;
+  Result<std::string> UnpackSection(const Section& section, std::string stored) const;
+  /// Sections that stand together, read many at once.
+  Result<void> ReadSections(
+      const File& file, std::span<const Section> sections,
+      const std::function<Result<void>(std::size_t, std::string_view)>& use) const;
   Result<void> CheckSum(const Section& section, std::string_view stored) const;
   [[nodiscard]] bool Has(SectionType type) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
@@ -199,13 +219,27 @@ class Block {
   Result<Columns> ReadAllColumns(const File& file, std::uint32_t group) const;
   static Result<void> AddColumns(const Section& section, std::string raw, Columns& columns);
   Result<StoredGroup> ReadStoredOf(const File& file, std::uint32_t group) const;
+  Result<std::shared_ptr<const model::SpanBatch>> DecodeSomeRows(
+      std::span<const TraceRun> runs, std::uint32_t group,
+      std::span<const model::Range> rows) const;
   Result<std::shared_ptr<const model::SpanBatch>> LoadGroup(const TraceTable& table,
                                                             std::uint32_t group,
                                                             BlockCache& cache) const;
   [[nodiscard]] bool IsWholeWanted(const BlockRows& rows) const;
   void IndexGroups();
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
+  // block_table.cc
+  [[nodiscard]] TracePageBounds PageBounds(std::size_t reasons) const;
+  [[nodiscard]] std::size_t TracesIn(std::size_t page) const;
+  Result<std::span<const Section>> PagesOfType(SectionType type) const;
   Result<std::shared_ptr<TraceTable>> DecodeTable(const File& file) const;
+  Result<void> DecodeSections(const File& file, TraceTable& table) const;
+  Result<void> DecodePages(const File& file, TraceTable& table) const;
+  Result<std::shared_ptr<const std::vector<model::Kept>>> Reasons() const;
+  Result<std::shared_ptr<const IdPage>> ReadIdPage(std::uint32_t page) const;
+  Result<std::shared_ptr<const std::vector<TraceEntry>>> ReadTracePage(std::uint32_t page) const;
+  Result<FoundTrace> FindInPages(const model::TraceId& id) const;
+  Result<void> CheckRows(TraceTable& table) const;
   Result<void> OrderByRow(TraceTable& table) const;
   static void MarkParts(TraceTable& table);
   [[nodiscard]] Error Named(Error error) const;
@@ -217,6 +251,7 @@ class Block {
   std::string header_;           ///< of an encrypted block
   crypto::Nonce first_nonce_{};  ///< likewise, of the envelope in it
   BlockMeta meta_;
+  std::uint16_t minor_ = kBlockMinor;
   std::vector<std::uint64_t> group_ends_;     ///< rows up to the end of each row group
   std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
   std::vector<std::uint64_t> group_bytes_;    ///< stored, by row group

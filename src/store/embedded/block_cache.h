@@ -16,14 +16,17 @@ namespace fluoro::store {
 /// Thread-safe. Values are shared: an evicted one lives as long as someone reads it.
 class BlockCache {
  public:
+  enum class Kind : std::uint8_t { kPart, kTracePage, kIdPage };
   struct Key {
     std::uint64_t block = 0;
-    std::uint32_t part = 0;  ///< kTablePart, kServicesPart, kRollupPart or a row group
+    std::uint32_t part = 0;  ///< kTablePart, kServicesPart, ... or a row group; or a page
+    Kind kind = Kind::kPart;
     bool operator==(const Key&) const = default;
   };
   static constexpr std::uint32_t kTablePart = UINT32_MAX;
   static constexpr std::uint32_t kServicesPart = UINT32_MAX - 1;
   static constexpr std::uint32_t kRollupPart = UINT32_MAX - 2;
+  static constexpr std::uint32_t kReasonsPart = UINT32_MAX - 3;
 
   /// `user`: who reads through it, "questions" or "merges".
   BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)
@@ -37,13 +40,16 @@ class BlockCache {
 
   /// Null if absent. The caller knows the type from the part.
   std::shared_ptr<const void> Get(Key key) {
+    auto value = Peek(key);
+    (value ? hits_ : misses_).Add();
+    return value;
+  }
+
+  /// As Get, for those who do without it if it is not there: counts neither as hit nor as miss.
+  std::shared_ptr<const void> Peek(Key key) {
     MutexLock lock(mutex_);
     const auto at = entries_.find(key);
-    if (at == entries_.end()) {
-      misses_.Add();
-      return nullptr;
-    }
-    hits_.Add();
+    if (at == entries_.end()) return nullptr;
     order_.splice(order_.begin(), order_, at->second);
     return at->second->value;
   }
@@ -78,7 +84,9 @@ class BlockCache {
   };
   struct KeyHash {
     std::size_t operator()(const Key& key) const {
-      return (key.block * 0x9e3779b97f4a7c15ULL) ^ (key.part * 0xff51afd7ed558ccdULL);
+      return (key.block * 0x9e3779b97f4a7c15ULL) ^
+             ((key.part + (std::uint64_t{static_cast<std::uint8_t>(key.kind)} << 32)) *
+              0xff51afd7ed558ccdULL);
     }
   };
   const std::uint64_t bytes_max_;

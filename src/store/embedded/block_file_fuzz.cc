@@ -61,9 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto table = (*block)->Table();
   if (!table) return 0;
   (void)(*table)->Find({});
-  for (const TraceEntry& trace : (*table)->traces) (void)(*block)->RowsOf(trace);
+  for (const TraceEntry& trace : (*table)->traces) {
+    (void)(*block)->RowsOf(trace);
+    (void)(*block)->Find(trace.id);
+  }
   for (std::uint32_t group = 0; group < (*block)->meta().row_groups.size(); ++group) {
-    (void)(*block)->ReadKeys(**table, group);
+    if (!(*table)->traces.empty()) (void)(*block)->ReadKeys((*table)->traces.front(), group);
     const auto batch = (*block)->RowGroup(**table, group);
     if (!batch) continue;
     model::SpanReader reader(**batch);

@@ -37,6 +37,7 @@ enum Field : std::uint64_t {
   kOrderField = 17,
   kJudgedField = 18,
   kSkeletonsField = 19,
+  kPagesField = 20,
   kLeftOutField = 24,
 };
 
@@ -162,6 +163,13 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
       FLUORO_TRY(meta.skeletons, in.TakeVarint());
       break;
     }
+    case kPagesField: {
+      FLUORO_TRY(const std::uint64_t traces, in.TakeCount(kPageTracesMax));
+      meta.page_traces = static_cast<std::uint32_t>(traces);
+      meta.page_ids.resize(in.left() / 16);
+      for (model::TraceId& first : meta.page_ids) FLUORO_CHECK_OK(take_id(first));
+      break;
+    }
     case kLeftOutField: {
       FLUORO_TRY(const auto bounds, TakeNumbers(bytes));
       FLUORO_TRY(meta.left_out, LsnRanges::FromBounds(bounds));
@@ -175,21 +183,21 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
 
 }  // namespace
 
-std::string EncodeBlockHeader(std::uint64_t id) {
+std::string EncodeBlockHeader(std::uint64_t id, std::uint16_t minor) {
   std::string bytes;
   ByteWriter out(bytes);
   out.PutFixed64(kHeaderMagic);
   out.PutFixed16(kBlockMajor);
-  out.PutFixed16(kBlockMinor);
+  out.PutFixed16(minor);
   out.PutFixed32(0);
   out.PutFixed64(id);
   bytes.resize(kBlockHeaderBytes, '\0');
   return bytes;
 }
 
-Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id) {
+Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id, std::uint16_t minor) {
   // The header carries nothing the footer lacks; every byte of it is known.
-  if (bytes != EncodeBlockHeader(id)) return Bad("its header is damaged");
+  if (bytes != EncodeBlockHeader(id, minor)) return Bad("its header is damaged");
   return {};
 }
 
@@ -318,6 +326,11 @@ std::string EncodeFooter(const BlockMeta& meta) {
   if (meta.order != meta.id) put_number(kOrderField, meta.order);
   if (meta.judged_ns != 0) put_number(kJudgedField, ZigZag(meta.judged_ns));
   if (meta.skeletons != 0) put_number(kSkeletonsField, meta.skeletons);
+  if (meta.page_traces != 0) {
+    in.PutVarint(meta.page_traces);
+    for (const model::TraceId& first : meta.page_ids) in.PutRaw(first.bytes.data(), 16);
+    put(kPagesField);
+  }
   if (!meta.left_out.empty()) {
     for (const std::uint64_t bound : meta.left_out.Bounds()) in.PutVarint(bound);
     put(kLeftOutField);
@@ -340,6 +353,10 @@ Result<BlockMeta> DecodeFooter(std::string_view bytes, std::uint64_t footer_offs
     spans += rows;
   }
   if (spans < meta.spans || meta.traces > meta.spans) return Bad("its counts do not add up");
+  if (meta.page_traces != 0 &&
+      meta.page_ids.size() != (meta.traces + meta.page_traces - 1) / meta.page_traces)
+    return Bad("its trace table has not as many pages as it should");
+  if (!std::ranges::is_sorted(meta.page_ids)) return Bad("its pages of ids are not in order");
   return meta;
 }
 
@@ -394,34 +411,6 @@ Result<Trailer> DecodeTrailer(std::string_view bytes, std::uint64_t file_bytes) 
 
 namespace {
 
-void PutTraces(const std::vector<TraceEntry>& traces, std::string& bytes) {
-  for (const TraceEntry& trace : traces) {
-    bytes.append(reinterpret_cast<const char*>(trace.id.bytes.data()), 16);
-  }
-  std::vector<std::uint64_t> column(traces.size());
-  const auto put = [&](auto&& get) {
-    for (std::size_t i = 0; i < traces.size(); ++i) column[i] = get(i);
-    EncodeInts(column, bytes);
-  };
-  put([&](std::size_t i) {
-    return static_cast<std::uint64_t>(
-        WrapSub(traces[i].start_ns, i == 0 ? 0 : traces[i - 1].start_ns));
-  });
-  put([&](std::size_t i) {
-    return static_cast<std::uint64_t>(WrapSub(traces[i].end_ns, traces[i].start_ns));
-  });
-  const std::int64_t arrival = traces.empty() ? 0 : traces.front().first_arrival_ns;
-  ByteWriter(bytes).PutSigned(arrival);
-  put([&](std::size_t i) { return ZigZag(WrapSub(traces[i].first_arrival_ns, arrival)); });
-  put([&](std::size_t i) {
-    return static_cast<std::uint64_t>(
-        WrapSub(traces[i].last_arrival_ns, traces[i].first_arrival_ns));
-  });
-  put([&](std::size_t i) { return std::uint64_t{traces[i].rows}; });
-  put([&](std::size_t i) { return std::uint64_t{traces[i].appends}; });
-  put([&](std::size_t i) { return std::uint64_t{traces[i].flags}; });
-}
-
 Result<std::vector<TraceEntry>> TakeTraces(ByteReader& in, std::uint64_t count,
                                            std::uint64_t rows) {
   FLUORO_TRY(const std::string_view ids, in.Take(count * 16));
@@ -465,12 +454,6 @@ Result<std::vector<TraceEntry>> TakeTraces(ByteReader& in, std::uint64_t count,
 
 }  // namespace
 
-std::string EncodeTraces(const std::vector<TraceEntry>& traces) {
-  std::string bytes;
-  PutTraces(traces, bytes);
-  return bytes;
-}
-
 Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
                                              std::uint64_t rows) {
   ByteReader in(bytes);
@@ -483,19 +466,6 @@ Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64
   }
   if (row != rows) return Bad("its traces do not fill its rows");
   return traces;
-}
-
-std::string EncodePlacedTraces(const std::vector<TraceEntry>& traces) {
-  std::string bytes;
-  PutTraces(traces, bytes);
-  std::vector<std::uint64_t> steps(traces.size());
-  std::uint64_t row = 0;
-  for (std::size_t i = 0; i < traces.size(); ++i) {
-    steps[i] = ZigZag(static_cast<std::int64_t>(traces[i].first_row - row));
-    row = traces[i].first_row + traces[i].rows;
-  }
-  EncodeInts(steps, bytes);
-  return bytes;
 }
 
 Result<std::vector<TraceEntry>> DecodePlacedTraces(std::string_view bytes, std::uint64_t count,
@@ -515,17 +485,6 @@ Result<std::vector<TraceEntry>> DecodePlacedTraces(std::string_view bytes, std::
   return traces;
 }
 
-std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces) {
-  std::vector<std::uint64_t> order(traces.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::uint64_t a, std::uint64_t b) {
-    return std::tie(traces[a].id, a) < std::tie(traces[b].id, b);
-  });
-  std::string bytes;
-  EncodeInts(order, bytes);
-  return bytes;
-}
-
 Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
                                                     const std::vector<TraceEntry>& traces) {
   ByteReader in(bytes);
@@ -540,15 +499,6 @@ Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
   return std::vector<std::uint32_t>(order.begin(), order.end());
 }
 
-std::string EncodeSealedLsns(const std::vector<TraceEntry>& traces, std::uint64_t block_lsn) {
-  std::vector<std::uint64_t> behind;
-  behind.reserve(traces.size());
-  for (const TraceEntry& trace : traces) behind.push_back(block_lsn - trace.sealed_lsn);
-  std::string bytes;
-  EncodeInts(behind, bytes);
-  return bytes;
-}
-
 Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
                               std::vector<TraceEntry>& traces) {
   ByteReader in(bytes);
@@ -561,8 +511,7 @@ Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
   return {};
 }
 
-std::string EncodeKept(const std::vector<model::Kept>& reasons,
-                       const std::vector<TraceEntry>& traces) {
+std::string EncodeReasons(const std::vector<model::Kept>& reasons) {
   std::string bytes;
   ByteWriter out(bytes);
   out.PutVarint(reasons.size());
@@ -570,16 +519,12 @@ std::string EncodeKept(const std::vector<model::Kept>& reasons,
     out.PutText(kept.reason);
     out.PutFixed64(std::bit_cast<std::uint64_t>(kept.probability));
   }
-  std::vector<std::uint64_t> codes;
-  codes.reserve(traces.size());
-  for (const TraceEntry& trace : traces) codes.push_back(trace.kept);
-  EncodeInts(codes, bytes);
   return bytes;
 }
 
-Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
-                                            std::vector<TraceEntry>& traces) {
-  ByteReader in(bytes);
+namespace {
+
+Result<std::vector<model::Kept>> TakeReasons(ByteReader& in) {
   FLUORO_TRY(const std::uint64_t count, in.TakeCount(in.left() / 9));
   std::vector<model::Kept> reasons(count);
   for (model::Kept& kept : reasons) {
@@ -589,8 +534,22 @@ Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
     if (!(kept.probability > 0 && kept.probability <= 1))
       return Bad("a trace was kept with no probability");
   }
+  return reasons;
+}
+
+}  // namespace
+
+Result<std::vector<model::Kept>> DecodeReasons(std::string_view bytes) {
+  ByteReader in(bytes);
+  return TakeReasons(in);
+}
+
+Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
+                                            std::vector<TraceEntry>& traces) {
+  ByteReader in(bytes);
+  FLUORO_TRY(std::vector<model::Kept> reasons, TakeReasons(in));
   std::vector<std::uint64_t> codes(traces.size());
-  FLUORO_CHECK_OK(DecodeIntsBelow(in, count + 1, codes));
+  FLUORO_CHECK_OK(DecodeIntsBelow(in, reasons.size() + 1, codes));
   for (std::size_t i = 0; i < traces.size(); ++i)
     traces[i].kept = static_cast<std::uint32_t>(codes[i]);
   return reasons;

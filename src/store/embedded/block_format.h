@@ -26,10 +26,13 @@ namespace fluoro::store {
 inline constexpr std::size_t kBlockHeaderBytes = 64;
 inline constexpr std::size_t kBlockTrailerBytes = 40;
 inline constexpr std::uint16_t kBlockMajor = 1;
-inline constexpr std::uint16_t kBlockMinor = 0;
+/// 0: the trace table in sections 3, 4, 7, 8 and 10. 1: in pages; texts of kind 2.
+inline constexpr std::uint16_t kBlockMinor = 1;
 inline constexpr std::uint16_t kEncryptedBlockMajor = 2;
 inline constexpr std::size_t kEncryptedBlockHeaderBytes =
     kBlockHeaderBytes + crypto::kEnvelopeBytes;
+/// A page of a trace table.
+inline constexpr std::uint64_t kPageTracesMax = 65'536;
 /// A section after decompression.
 inline constexpr std::uint64_t kSectionRawBytesMax = std::uint64_t{2} << 30;
 
@@ -37,15 +40,17 @@ inline constexpr std::uint64_t kSectionRawBytesMax = std::uint64_t{2} << 30;
 enum class SectionType : std::uint8_t {
   kColumn = 1,        ///< one column of a row group
   kPack = 2,          ///< several small columns: (id:varint length:varint bytes)*
-  kTraces = 3,        ///< trace table in order of start
+  kTraces = 3,        ///< trace table in order of start; minor 0, as 4, 7 and 8
   kTraceIndex = 4,    ///< places in the trace table in order of id
   kTraceFilter = 5,   ///< which ids may be here
   kServices = 6,      ///< services and their span names
   kSealedLsns = 7,    ///< ints: the block's sealed_lsn less the trace's; absent: all 0
   kPlacedTraces = 8,  ///< instead of kTraces where rows do not stand in the table's order
   kRollup = 9,        ///< sums by minute: column 0 the header, the others chunks (rollup_section.h)
-  kKept = 10,         ///< why traces of the table were kept, and with what probability
+  kKept = 10,         ///< why traces were kept, and with what probability; minor 0: also which
   kSkeletons = 11,    ///< what stays of traces that were dropped: a column a chunk (skeleton.h)
+  kTracePage = 12,    ///< entries of the trace table: a column a page (trace_pages.h)
+  kIdPage = 13,       ///< ids of the trace table in order: likewise
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 
@@ -88,13 +93,17 @@ struct BlockMeta {
   std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
   std::vector<std::uint64_t> row_groups;  ///< rows of each
   std::vector<Section> sections;
+  /// Entries a page of the trace table; 0: it is not in pages.
+  std::uint32_t page_traces = 0;
+  std::vector<model::TraceId> page_ids;  ///< the first of each page of ids
   /// LSNs up to sealed_lsn of which it holds nothing: of log files without a key when it was
   /// sealed.
   LsnRanges left_out;
 };
 
-std::string EncodeBlockHeader(std::uint64_t id);
-Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id);
+std::string EncodeBlockHeader(std::uint64_t id, std::uint16_t minor = kBlockMinor);
+/// @param minor  that of the trailer.
+Result<void> CheckBlockHeader(std::string_view bytes, std::uint64_t id, std::uint16_t minor);
 
 /// What an encrypted block begins with, readable without a key.
 struct EncryptedBlockHeader {
@@ -156,33 +165,30 @@ struct TraceEntry {
 };
 enum TraceFlag : std::uint32_t { kTraceLimitExceeded = 1U << 0 };
 
-/// Entries in order of (start, id), whose rows follow each other.
-std::string EncodeTraces(const std::vector<TraceEntry>& traces);
-/// Errors: kCorruption, also when the rows do not add up to `rows`.
+// The trace table as minor version 0 has it; what is written now is trace_pages.h.
+
+/// Entries in order of (start, id), whose rows follow each other. Errors: kCorruption, also when
+/// the rows do not add up to `rows`.
 Result<std::vector<TraceEntry>> DecodeTraces(std::string_view bytes, std::uint64_t count,
                                              std::uint64_t rows);
 /// Entries in order of (start, id), whose rows stand anywhere. Rows between them belong to nothing.
-std::string EncodePlacedTraces(const std::vector<TraceEntry>& traces);
 /// Errors: kCorruption, also when rows lie beyond `rows`. Whether they overlap the caller must see.
 Result<std::vector<TraceEntry>> DecodePlacedTraces(std::string_view bytes, std::uint64_t count,
                                                    std::uint64_t rows);
-std::string EncodeTraceIndex(const std::vector<TraceEntry>& traces);
 /// Errors: kCorruption, also when the ids are not in order. Parts of one trace stand together.
 Result<std::vector<std::uint32_t>> DecodeTraceIndex(std::string_view bytes,
                                                     const std::vector<TraceEntry>& traces);
-
-/// The traces' sealed_lsn, in the table's order, against the block's.
-std::string EncodeSealedLsns(const std::vector<TraceEntry>& traces, std::uint64_t block_lsn);
-/// Fills them in. Errors: kCorruption.
+/// Fills in the traces' sealed_lsn, which is given against the block's. Errors: kCorruption.
 Result<void> DecodeSealedLsns(std::string_view bytes, std::uint64_t block_lsn,
                               std::vector<TraceEntry>& traces);
-
-/// Reasons, and which of them each trace was kept for, in the table's order.
-std::string EncodeKept(const std::vector<model::Kept>& reasons,
-                       const std::vector<TraceEntry>& traces);
 /// Fills in TraceEntry::kept and returns the reasons. Errors: kCorruption.
 Result<std::vector<model::Kept>> DecodeKept(std::string_view bytes,
                                             std::vector<TraceEntry>& traces);
+
+/// Why traces of a block were kept; TraceEntry::kept says which for what.
+std::string EncodeReasons(const std::vector<model::Kept>& reasons);
+/// Errors: kCorruption.
+Result<std::vector<model::Kept>> DecodeReasons(std::string_view bytes);
 
 /// A split-block Bloom filter: 12 bits an id, about 0.5 % false hits, one cache line a probe.
 class TraceFilter {

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/skeleton.h"
+#include "store/embedded/trace_pages.h"
 
 namespace {
 
@@ -40,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
   if (size == 0) return 0;
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 11) {
     case 0:
       TryRowGroup(rest);
       break;
@@ -71,6 +72,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)DecodeSkeletons(rest, [](const DroppedTrace& trace) {
         FLUORO_ASSERT(trace.route.size() + trace.reason.size() < SIZE_MAX);
       });
+      break;
+    case 9: {
+      std::vector<TraceEntry> traces(size > 1 ? data[1] : 0);
+      (void)DecodeTracePage(rest.substr(rest.empty() ? 0 : 1),
+                            {.rows = 1'000, .block_lsn = 9, .reasons = 2}, traces);
+      break;
+    }
+    case 10:
+      (void)DecodeIdPage(rest.substr(rest.empty() ? 0 : 1), size > 1 ? data[1] : 0, 1'000);
       break;
     default:
       (void)DecodeDeletions(rest);

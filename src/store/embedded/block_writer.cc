@@ -4,9 +4,11 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 
 #include "base/assert.h"
+#include "store/embedded/trace_pages.h"
 
 namespace fluoro::store {
 namespace {
@@ -196,17 +198,35 @@ Result<void> BlockWriter::AddRows(
   return {};
 }
 
-// Brings the table into its order. True: rows stand in another, or some belong to no trace.
-bool BlockWriter::OrderTraces() {
-  std::ranges::sort(traces_, {}, [](const TraceEntry& trace) {
-    return std::tie(trace.start_ns, trace.id, trace.first_row);
-  });
-  std::uint64_t row = 0;
-  for (const TraceEntry& trace : traces_) {
-    if (trace.first_row != row) return true;
-    row += trace.rows;
+Result<void> BlockWriter::PutTraceTable() {
+  meta_.page_traces = kTracesPerPage;
+  meta_.page_ids.clear();
+  std::uint32_t page = 0;
+  for (std::size_t at = 0; at < traces_.size(); at += kTracesPerPage, ++page) {
+    const auto traces =
+        std::span(traces_).subspan(at, std::min<std::size_t>(kTracesPerPage, traces_.size() - at));
+    FLUORO_CHECK_OK(
+        PutSection(SectionType::kTracePage, 0, page, EncodeTracePage(traces, meta_.sealed_lsn)));
   }
-  return row != next_row_;
+  std::vector<std::uint32_t> by_id(traces_.size());
+  std::iota(by_id.begin(), by_id.end(), 0);
+  std::ranges::sort(by_id, [this](std::uint32_t a, std::uint32_t b) {
+    return std::tie(traces_[a].id, a) < std::tie(traces_[b].id, b);
+  });
+  page = 0;
+  for (std::size_t at = 0; at < by_id.size(); at += kTracesPerPage, ++page) {
+    IdPage ids;
+    for (const std::uint32_t place :
+         std::span(by_id).subspan(at, std::min<std::size_t>(kTracesPerPage, by_id.size() - at))) {
+      ids.ids.push_back(traces_[place].id);
+      ids.places.push_back(place);
+    }
+    FLUORO_CHECK_OK(PutSection(SectionType::kIdPage, 0, page, EncodeIdPage(ids)));
+    meta_.page_ids.push_back(ids.ids.front());
+  }
+  if (!reasons_.empty())
+    FLUORO_CHECK_OK(PutSection(SectionType::kKept, 0, 0, EncodeReasons(reasons_)));
+  return PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_));
 }
 
 Result<void> BlockWriter::PutRollup(std::uint32_t part, std::string_view bytes) {
@@ -234,7 +254,9 @@ Result<void> BlockWriter::PutSkeletons(std::string_view chunk, std::size_t skele
 
 Result<BlockMeta> BlockWriter::Finish() {
   FLUORO_CHECK_OK(FlushRowGroup());
-  const bool is_placed = OrderTraces();
+  std::ranges::sort(traces_, {}, [](const TraceEntry& trace) {
+    return std::tie(trace.start_ns, trace.id, trace.first_row);
+  });
   meta_.traces = traces_.size();
   meta_.start_ns_min = INT64_MAX;
   meta_.start_ns_max = INT64_MIN;
@@ -256,26 +278,13 @@ Result<BlockMeta> BlockWriter::Finish() {
     meta_.id_max = std::max(meta_.id_max, trace.id);
   }
   FLUORO_CHECK_OK(PutSection(SectionType::kServices, 0, 0, EncodeServices(operations_)));
-  FLUORO_CHECK_OK(is_placed
-                      ? PutSection(SectionType::kPlacedTraces, 0, 0, EncodePlacedTraces(traces_))
-                      : PutSection(SectionType::kTraces, 0, 0, EncodeTraces(traces_)));
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex(traces_)));
-  // Merged, or judged without being merged.
-  if (meta_.level > 0 || !meta_.replaces.empty()) {
-    FLUORO_CHECK_OK(
-        PutSection(SectionType::kSealedLsns, 0, 0, EncodeSealedLsns(traces_, meta_.sealed_lsn)));
-  }
-  if (!reasons_.empty())
-    FLUORO_CHECK_OK(PutSection(SectionType::kKept, 0, 0, EncodeKept(reasons_, traces_)));
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_)));
+  FLUORO_CHECK_OK(PutTraceTable());
   return PutTail();
 }
 
 Result<BlockMeta> BlockWriter::FinishWithoutTraces() {
   FLUORO_ASSERT(traces_.empty());
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraces, 0, 0, EncodeTraces({})));
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraceIndex, 0, 0, EncodeTraceIndex({})));
-  FLUORO_CHECK_OK(PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode({})));
+  FLUORO_CHECK_OK(PutTraceTable());
   return PutTail();
 }
 

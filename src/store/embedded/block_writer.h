@@ -60,8 +60,8 @@ class BlockWriter {
 
  private:
   struct Compressor;
-  bool OrderTraces();
   Result<void> FlushRowGroup();
+  Result<void> PutTraceTable();
   Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
                           std::string_view raw);
   Result<void> PutStored(Section section, std::string_view stored);

@@ -311,7 +311,7 @@ class GraphRun {
 
   static std::int64_t WeightOf(const Fragments& fragments) {
     const model::Kept* kept = fragments.KeptFor();
-    return fragments.blocks.empty() ? 1 : WholeWeight(fragments.blocks.front().entry->id, kept);
+    return fragments.blocks.empty() ? 1 : WholeWeight(fragments.blocks.front().entry.id, kept);
   }
 
   void SetWeight(std::int64_t weight) {

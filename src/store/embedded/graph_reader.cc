@@ -58,7 +58,7 @@ Result<std::uint64_t> GraphReader::SampleGroup(const std::shared_ptr<Block>& blo
     const std::size_t first = entry.first_row - first_row;
     const auto make = [&] {
       Fragments fragments;
-      fragments.blocks.push_back({.block = block, .table = table, .entry = &entry});
+      fragments.blocks.push_back({.block = block, .entry = entry, .table = table});
       return Assemble(fragments);
     };
     join_links_.clear();
@@ -98,7 +98,7 @@ void GraphReader::SampleRows(SampleSink& sink) {
 
 std::uint64_t GraphReader::RowsOf(const Fragments& fragments) {
   std::uint64_t rows = fragments.head ? fragments.head->rows.size() : 0;
-  for (const Fragments::InBlock& part : fragments.blocks) rows += part.entry->rows;
+  for (const Fragments::InBlock& part : fragments.blocks) rows += part.entry.rows;
   return rows;
 }
 
@@ -109,7 +109,7 @@ Result<void> GraphReader::SamplePieces(std::span<Pieces> traces) {
   for (std::size_t i = 0; i < traces.size(); ++i) {
     std::size_t rows = 0;
     for (const Fragments::InBlock& in_block : traces[i].fragments.blocks) {
-      for (const BlockRows& piece : in_block.block->RowsOf(*in_block.entry)) {
+      for (const BlockRows& piece : in_block.block->RowsOf(in_block.entry)) {
         parts.push_back({.in_block = &in_block, .rows = piece, .trace = i, .first = rows});
         rows += piece.end - piece.begin;
       }

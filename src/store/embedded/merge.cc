@@ -312,7 +312,7 @@ class Merge {
     for (const MergeEntry& entry : entries) {
       const TraceEntry& part = TraceOf(entry);
       fragments.blocks.push_back(
-          {.block = inputs_[entry.input].block, .table = tables_[entry.input], .entry = &part});
+          {.block = inputs_[entry.input].block, .entry = part, .table = tables_[entry.input]});
       trace.start_ns = std::min(trace.start_ns, part.start_ns);
       trace.end_ns = std::max(trace.end_ns, part.end_ns);
       trace.first_arrival_ns = std::min(trace.first_arrival_ns, part.first_arrival_ns);

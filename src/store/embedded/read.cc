@@ -17,31 +17,31 @@ Result<Fragments> EmbeddedStoreImpl::Find(const model::TraceId& id) {
     list = blocks_;
     found.head = head_.Find(id);
   }
-  FLUORO_TRY(Fragments in_blocks, FindIn(*list, id));
+  FLUORO_TRY(Fragments in_blocks, FindIn(*list, id, Tables::kIfAtHand));
   found.blocks = std::move(in_blocks.blocks);
   found.start_ns = in_blocks.start_ns;
   if (found.head) found.start_ns = std::min(found.start_ns, found.head->start_ns);
   return found;
 }
 
-Result<Fragments> EmbeddedStoreImpl::FindIn(const BlockList& list, const model::TraceId& id) {
+Result<Fragments> EmbeddedStoreImpl::FindIn(const BlockList& list, const model::TraceId& id,
+                                            Tables tables) {
   Fragments found;
   const std::uint64_t hash = TraceFilter::Hash(id);
   for (const auto& block : list) {
     if (!block->MayContain(id, hash) || block->IsDeleted(id)) continue;
-    FLUORO_TRY(auto table, block->Table());
-    const auto places = table->Find(id);
-    for (const std::uint32_t place : places) {
-      const TraceEntry& entry = table->traces[place];
-      found.start_ns = std::min(found.start_ns, entry.start_ns);
-      found.blocks.push_back({.block = block, .table = table, .entry = &entry});
+    FLUORO_TRY(Block::FoundTrace in_block, block->Find(id));
+    if (tables == Tables::kRead && in_block.table == nullptr && !in_block.parts.empty()) {
+      FLUORO_TRY(in_block.table, block->Table());
     }
     // Parts that a merge left apart: of those sealed together, in order of rows.
-    if (places.size() > 1) {
-      std::ranges::sort(std::span(found.blocks).last(places.size()), {},
-                        [](const Fragments::InBlock& part) {
-                          return std::pair(part.entry->sealed_lsn, part.entry->first_row);
-                        });
+    std::ranges::sort(in_block.parts, {}, [](const TraceEntry& part) {
+      return std::pair(part.sealed_lsn, part.first_row);
+    });
+    for (const TraceEntry& part : in_block.parts) {
+      found.start_ns = std::min(found.start_ns, part.start_ns);
+      found.blocks.push_back(
+          {.block = block, .entry = part, .table = in_block.table, .reasons = in_block.reasons});
     }
   }
   return found;

@@ -455,15 +455,16 @@ Result<void> ReadServices(const std::string& bytes, Block& block) {
   return {};
 }
 
-Result<void> ReadKept(const std::string& bytes, Block& block) {
+// Section 10 and, in minor version 0, which reason is whose.
+Result<void> ReadKept(const std::string& bytes, std::vector<std::uint64_t> codes, Block& block) {
   Cursor in(bytes);
-  std::vector<model::Kept> reasons(in.Count());
+  std::vector<model::Kept> reasons(bytes.empty() ? 0 : in.Count());
   for (model::Kept& kept : reasons) {
     kept.reason = in.Text();
     kept.probability = std::bit_cast<double>(in.Fixed(8));
     if (!in.failed() && !(kept.probability > 0 && kept.probability <= 1)) in.Fail();
   }
-  const auto codes = Ints(in, block.traces.size(), block.seen);
+  if (block.page_traces == 0 && !bytes.empty()) codes = Ints(in, block.traces.size(), block.seen);
   for (std::size_t i = 0; i < codes.size(); ++i) {
     if (codes[i] > reasons.size()) in.Fail();
     if (in.failed() || codes[i] == 0) {
@@ -473,6 +474,73 @@ Result<void> ReadKept(const std::string& bytes, Block& block) {
     block.traces[i].kept = reasons[codes[i] - 1];
   }
   if (in.failed() || !in.done()) return Wrong("why traces were kept");
+  return {};
+}
+
+std::uint64_t InPage(const Block& block, std::uint64_t page, std::uint64_t traces) {
+  return std::min(block.page_traces, traces - page * block.page_traces);
+}
+
+// Section 12. `codes`: the reasons for which the traces were kept.
+Result<void> ReadTracePage(const std::string& bytes, std::uint64_t page, std::uint64_t traces,
+                           Block& block, std::vector<std::uint64_t>& codes) {
+  if (page >= block.page_ids.size() || block.traces.size() != page * block.page_traces)
+    return Wrong("a page of the trace table");
+  const std::uint64_t count = InPage(block, page, traces);
+  Cursor in(bytes);
+  std::int64_t start = in.Signed();
+  const std::int64_t arrival = in.Signed();
+  std::uint64_t row = in.Varint();
+  const auto starts = Ints(in, count, block.seen);
+  const auto durations = Ints(in, count, block.seen);
+  const auto first = Ints(in, count, block.seen);
+  const auto last = Ints(in, count, block.seen);
+  const auto rows = Ints(in, count, block.seen);
+  const auto places = Ints(in, count, block.seen);
+  const auto appends = Ints(in, count, block.seen);
+  const auto flags = Ints(in, count, block.seen);
+  const auto behind = Ints(in, count, block.seen);
+  const auto kept = Ints(in, count, block.seen);
+  if (in.failed() || !in.done()) return Wrong("a page of the trace table");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Trace& trace = block.traces.emplace_back();
+    start = trace.start_ns = Plus(start, starts[i]);
+    trace.end_ns = Plus(start, durations[i]);
+    trace.first_arrival_ns = Plus(arrival, static_cast<std::uint64_t>(Cursor::UnZigZag(first[i])));
+    trace.last_arrival_ns = Plus(trace.first_arrival_ns, last[i]);
+    trace.rows = rows[i];
+    trace.first_row = row + static_cast<std::uint64_t>(Cursor::UnZigZag(places[i]));
+    row = trace.first_row + trace.rows;
+    trace.appends = appends[i];
+    trace.flags = flags[i];
+    trace.sealed_lsn = block.sealed_lsn - behind[i];
+    codes.push_back(kept[i]);
+  }
+  return {};
+}
+
+// Section 13.
+Result<void> ReadIdPage(const std::string& bytes, std::uint64_t page, std::uint64_t traces,
+                        Block& block, std::vector<std::uint64_t>& by_id) {
+  if (page >= block.page_ids.size() || by_id.size() != page * block.page_traces)
+    return Wrong("a page of ids");
+  const std::uint64_t count = InPage(block, page, traces);
+  Cursor in(bytes);
+  std::uint64_t high = in.Fixed(8);
+  const auto steps = Ints(in, count, block.seen);
+  const std::string low = in.Bytes(8 * count);
+  const auto places = Ints(in, count, block.seen);
+  if (in.failed() || !in.done()) return Wrong("a page of ids");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    high += steps[i];
+    if (places[i] >= block.traces.size()) return Wrong("a page of ids");
+    model::TraceId& id = block.traces[places[i]].id;
+    for (std::size_t byte = 0; byte < 8; ++byte)
+      id.bytes[byte] = static_cast<std::uint8_t>(high >> (56 - 8 * byte));
+    std::memcpy(id.bytes.data() + 8, low.data() + 8 * i, 8);
+    if (i == 0 && id != block.page_ids[page]) return Wrong("the first id of a page");
+    by_id.push_back(places[i]);
+  }
   return {};
 }
 
@@ -579,6 +647,10 @@ Result<std::vector<Section>> ReadFooter(const std::string& bytes, Block& block,
       case 19:
         skeletons = value.Varint();
         break;
+      case 20:
+        block.page_traces = value.Varint();
+        while (!value.done()) block.page_ids.push_back(TakeId<model::TraceId>(value));
+        break;
       default:
         block.seen.insert("unknown tag");
         continue;
@@ -652,6 +724,8 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   std::string index;
   std::string lsns;
   std::string kept;
+  std::vector<std::uint64_t> codes;
+  std::vector<std::uint64_t> by_id;
   std::uint64_t chunks = 0;
   for (const Section& section : sections) {
     if (section.offset != end) return Wrong("a gap between sections");
@@ -696,6 +770,12 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
         if (section.column != chunks++) return Wrong("the order of the skeletons");
         FLUORO_CHECK_OK(ReadSkeletons(content, block));
         break;
+      case 12:
+        FLUORO_CHECK_OK(ReadTracePage(content, section.column, traces, block, codes));
+        break;
+      case 13:
+        FLUORO_CHECK_OK(ReadIdPage(content, section.column, traces, block, by_id));
+        break;
       default:
         break;  // of a later minor version
     }
@@ -703,9 +783,12 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   if (end != footer_offset) return Wrong("bytes between the sections and the footer");
   if (block.traces.size() != traces) return Wrong("there is no trace table");
   if (block.skeletons.size() != skeletons) return Wrong("the number of skeletons");
-  if (!kept.empty()) FLUORO_CHECK_OK(ReadKept(kept, block));
-  Cursor places(index);
-  const auto by_id = Ints(places, traces, block.seen);
+  FLUORO_CHECK_OK(ReadKept(kept, std::move(codes), block));
+  if (block.page_traces == 0) {
+    Cursor places(index);
+    by_id = Ints(places, traces, block.seen);
+  }
+  if (std::set(by_id.begin(), by_id.end()).size() != traces) return Wrong("the index");
   for (std::size_t i = 0; i < by_id.size(); ++i) {
     if (by_id[i] >= traces || (i > 0 && block.traces[by_id[i]].id < block.traces[by_id[i - 1]].id))
       return Wrong("the index");

@@ -58,6 +58,8 @@ struct Block {
                arrival_ns_min = 0, arrival_ns_max = 0;
   model::TraceId id_min, id_max;
   std::vector<std::uint64_t> replaces, row_groups;
+  std::uint64_t page_traces = 0;  ///< 0: the trace table is not in pages
+  std::vector<model::TraceId> page_ids;
   std::vector<Trace> traces;  ///< in order of (start, id); a trace may have several
   std::map<std::string, std::set<std::pair<std::string, int>>> services;  ///< name and kind
   std::int64_t judged_ns = 0;

@@ -223,12 +223,13 @@ class SearchRun {
   // Of a trace that passed: its rows are read together with those of all others that passed in its
   // row group.
   void GiveRows(const Item& item, Fragments::InBlock& part) {
-    if (part.block->OnlyGroupOf(*part.entry) != item.group) return;
+    if (part.block->OnlyGroupOf(part.entry) != item.group) return;
     const auto at = streams_[item.source].sifted.find(item.group);
     if (at == streams_[item.source].sifted.end()) return;
     Sifted& sifted = at->second;
     if (!sifted.is_read) {
       sifted.is_read = true;
+      if (part.table == nullptr) return;  // the last of its block
       ReadPassing(part, item.group, sifted);
       if (sifted.batch == nullptr) return;
       held_.push_back({item.source, item.group});
@@ -336,6 +337,12 @@ class SearchRun {
     if (fragments->blocks.empty() && !HeadMayMatch(*fragments->head)) {
       PassOver(1, item.at);
       return true;
+    }
+    if (item.source < kMoved) {
+      const Stream& stream = streams_[item.source];
+      for (Fragments::InBlock& part : fragments->blocks) {
+        if (part.table == nullptr && part.block == stream.block) part.table = stream.table;
+      }
     }
     if (item.group != kNoGroup && fragments->blocks.size() == 1 &&
         fragments->blocks.front().block->meta().id == streams_[item.source].block_id)

@@ -100,7 +100,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
                             const std::function<bool(const DroppedTrace&)>& visit) override;
 
   /// Pieces of a trace in these blocks alone.
-  static Result<Fragments> FindIn(const BlockList& list, const model::TraceId& id);
+  /// @param tables  whether the pieces come with the tables of their blocks even where these have
+  ///                to be read for it.
+  enum class Tables : std::uint8_t { kRead, kIfAtHand };
+  static Result<Fragments> FindIn(const BlockList& list, const model::TraceId& id,
+                                  Tables tables = Tables::kRead);
 
  private:
   friend class SearchRun;
@@ -208,6 +212,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void CountThinned(const Thinned& thinned, std::uint64_t bytes_before, std::uint64_t bytes_after);
 
   // read.cc
+  /// With Tables::kIfAtHand.
   Result<Fragments> Find(const model::TraceId& id);
 
   std::shared_ptr<const BlockList> blocks() {

@@ -149,7 +149,7 @@ Result<void> Thinner::ReadPieces(Trace& trace) {
     return {};
   }
   const auto note = [&](const Fragments::InBlock& piece, bool is_other) {
-    if (const model::Kept* kept = piece.table->KeptOf(*piece.entry)) {
+    if (const model::Kept* kept = piece.KeptFor()) {
       const model::Kept& stronger = trace.prior ? Stronger(priors_[*trace.prior], *kept) : *kept;
       if (!trace.prior || !(stronger == priors_[*trace.prior])) {
         priors_.push_back(stronger);
@@ -157,8 +157,8 @@ Result<void> Thinner::ReadPieces(Trace& trace) {
       }
     } else if (is_other) {
       others_[static_cast<std::uint32_t>(&trace - traces_.data())].push_back(
-          {.block = piece.block, .sealed_lsn = piece.entry->sealed_lsn});
-      trace.waits = trace.waits || piece.entry->last_arrival_ns >= thinning_.live_since_ns;
+          {.block = piece.block, .sealed_lsn = piece.entry.sealed_lsn});
+      trace.waits = trace.waits || piece.entry.last_arrival_ns >= thinning_.live_since_ns;
     }
   };
   Fragments fragments;
@@ -167,7 +167,7 @@ Result<void> Thinner::ReadPieces(Trace& trace) {
   for (std::uint32_t i = trace.begin; i < trace.end; ++i) {
     const MergeEntry& entry = (*entries_)[i];
     fragments.blocks.push_back(
-        {.block = inputs_[entry.input], .table = tables_[entry.input], .entry = &EntryOf(entry)});
+        {.block = inputs_[entry.input], .entry = EntryOf(entry), .table = tables_[entry.input]});
     note(fragments.blocks.back(), false);
   }
   for (const auto& piece : after->blocks) {

@@ -22,7 +22,7 @@ constexpr std::size_t kOpenMax = 4;
 const model::Kept* Fragments::KeptFor() const {
   const model::Kept* kept = nullptr;
   for (const InBlock& part : blocks) {
-    const model::Kept* of_part = part.table->KeptOf(*part.entry);
+    const model::Kept* of_part = part.KeptFor();
     if (of_part != nullptr && (kept == nullptr || of_part->probability > kept->probability))
       kept = of_part;
   }
@@ -32,7 +32,7 @@ const model::Kept* Fragments::KeptFor() const {
 FragmentReader::FragmentReader(const Fragments& fragments, BlockCache* cache)
     : fragments_(fragments), cache_(cache) {
   for (const Fragments::InBlock& part : fragments.blocks) {
-    for (const BlockRows& rows : part.block->RowsOf(*part.entry)) {
+    for (const BlockRows& rows : part.block->RowsOf(part.entry)) {
       AddPiece({.in_block = &part, .rows = rows, .first = rows_, .count = rows.end - rows.begin});
     }
   }
@@ -74,7 +74,7 @@ Result<const Block::ReadRows*> FragmentReader::Open(std::size_t index) {
   if (rows.batch != nullptr) {
     // The caller has them.
   } else if (cache_ == nullptr) {
-    FLUORO_TRY(rows, block.Rows(*piece.in_block->table, piece.rows));
+    FLUORO_TRY(rows, block.Rows(piece.in_block->table.get(), piece.in_block->entry, piece.rows));
   } else {
     rows.begin = piece.rows.begin;
     FLUORO_TRY(rows.batch, block.RowGroup(*piece.in_block->table, piece.rows.group, cache_));
@@ -99,7 +99,7 @@ Result<void> FragmentReader::AppendKeys(std::size_t index, std::vector<model::Sp
     return {};
   }
   FLUORO_TRY(const auto group,
-             piece.in_block->block->ReadKeys(*piece.in_block->table, piece.rows.group));
+             piece.in_block->block->ReadKeys(piece.in_block->entry, piece.rows.group));
   const auto begin = group.begin() + piece.rows.begin;
   keys.insert(keys.end(), begin, begin + static_cast<std::ptrdiff_t>(piece.count));
   return {};
@@ -188,12 +188,12 @@ void Describe(const Fragments& fragments, model::Trace& trace) {
   trace.revision = 0;
   trace.last_arrival_ns = INT64_MIN;
   for (const Fragments::InBlock& part : fragments.blocks) {
-    trace.revision += part.entry->appends;
-    trace.stored_bytes += part.block->StoredBytesOf(*part.entry);
-    trace.last_arrival_ns = std::max(trace.last_arrival_ns, part.entry->last_arrival_ns);
-    trace.limit_exceeded = trace.limit_exceeded || (part.entry->flags & kTraceLimitExceeded) != 0;
-    trace.start_ns = std::min(trace.start_ns, part.entry->start_ns);
-    trace.end_ns = std::max(trace.end_ns, part.entry->end_ns);
+    trace.revision += part.entry.appends;
+    trace.stored_bytes += part.block->StoredBytesOf(part.entry);
+    trace.last_arrival_ns = std::max(trace.last_arrival_ns, part.entry.last_arrival_ns);
+    trace.limit_exceeded = trace.limit_exceeded || (part.entry.flags & kTraceLimitExceeded) != 0;
+    trace.start_ns = std::min(trace.start_ns, part.entry.start_ns);
+    trace.end_ns = std::max(trace.end_ns, part.entry.end_ns);
   }
   if (const model::Kept* kept = fragments.KeptFor()) trace.kept = *kept;
   if (fragments.head) {

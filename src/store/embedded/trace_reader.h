@@ -18,9 +18,15 @@ namespace fluoro::store {
 struct Fragments {
   struct InBlock {
     std::shared_ptr<Block> block;
-    std::shared_ptr<const TraceTable> table;
-    const TraceEntry* entry = nullptr;
+    TraceEntry entry;
+    std::shared_ptr<const TraceTable> table = nullptr;  ///< null: only the entry was read
+    std::shared_ptr<const std::vector<model::Kept>> reasons = nullptr;  ///< then, of the block
     Block::ReadRows read = {};  ///< its rows, if they were read already and stand in one row group
+    /// Null: not judged yet.
+    [[nodiscard]] const model::Kept* KeptFor() const {
+      if (table != nullptr) return table->KeptOf(entry);
+      return entry.kept == 0 ? nullptr : &(*reasons)[entry.kept - 1];
+    }
   };
   std::vector<InBlock> blocks;  ///< in order of sealing
   std::unique_ptr<TraceRows> head;
@@ -35,7 +41,7 @@ struct Fragments {
 /// a few row groups. Not thread-safe; the fragments must outlive it.
 class FragmentReader {
  public:
-  /// `cache`: what row groups are read through; null: the blocks' own.
+  /// `cache`: what row groups are read through, by the tables of the pieces; null: the blocks' own.
   explicit FragmentReader(const Fragments& fragments, BlockCache* cache = nullptr);
 
   [[nodiscard]] std::uint64_t rows() const { return rows_; }
