@@ -2,6 +2,7 @@
 // refused.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -50,6 +51,28 @@ TEST(Ints, ExtremesRoundTrip) {
   ByteReader in(bytes);
   ASSERT_TRUE(DecodeInts(in, decoded));
   EXPECT_EQ(decoded, values);
+}
+
+TEST(Ints, AreRefusedFromTheLimitOn) {
+  for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+    Rng rng(seed);
+    std::vector<std::uint64_t> values(1 + rng.Below(400));
+    const std::uint64_t shift = rng.Below(64);
+    const std::uint64_t factor = rng.Chance(0.2) ? 1'000 : 1;
+    for (auto& value : values)
+      value = rng.Chance(0.9) ? (rng.Next() >> shift) / factor * factor : 0;
+    std::string bytes;
+    EncodeInts(values, bytes);
+    const std::uint64_t greatest = *std::ranges::max_element(values);
+    std::vector<std::uint64_t> decoded(values.size());
+    for (const std::uint64_t limit : {greatest, greatest + 1, greatest / 2, rng.Next() >> shift}) {
+      if (limit == 0 || limit == UINT64_MAX) continue;
+      ByteReader in(bytes);
+      EXPECT_EQ(DecodeIntsBelow(in, limit, decoded).has_value(), greatest < limit)
+          << "seed " << seed;
+    }
+    EXPECT_EQ(decoded, values) << "seed " << seed;
+  }
 }
 
 TEST(Texts, RoundTripAsDictionaryAndPlain) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "store/embedded/text_template.h"
 
@@ -73,39 +74,87 @@ Result<void> SkipGroup(ByteReader& in, std::size_t count) {
   return {};
 }
 
-Result<void> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
-  FLUORO_TRY(const std::uint64_t low, in.TakeVarint());
-  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
-  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
-  FLUORO_TRY(const std::string_view bits, in.Take((values.size() * width + 7) / 8));
-  if (width == 0) {
-    std::fill(values.begin(), values.end(), low);
-    return {};
-  }
-  if (width == 64) {  // ids
-    std::memcpy(values.data(), bits.data(), bits.size());
-    for (std::uint64_t& value : values) value += low;
-    return {};
-  }
-  char padded[kGroup * 8 + 16];
-  std::memcpy(padded, bits.data(), bits.size());
-  std::memset(padded + bits.size(), 0, 16);
+// Eight values of a width stand in that many whole bytes; a value and the bits before it in its
+// first byte fit into one word up to this width.
+constexpr unsigned kWordWidthMax = 57;
+
+template <unsigned kWidth, std::size_t... kAt>
+void UnpackEight(const char* from, std::uint64_t low, std::uint64_t* to,
+                 std::index_sequence<kAt...>) {
+  const auto one = [&](std::size_t at) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + at * kWidth / 8, 8);
+    return low + (word >> (at * kWidth % 8) & ((std::uint64_t{1} << kWidth) - 1));
+  };
+  ((to[kAt] = one(kAt)), ...);
+}
+
+/// @param from  8 bytes can be read behind the values. @param to  has room for a multiple of 8.
+template <unsigned kWidth>
+void UnpackWidth(const char* from, std::size_t count, std::uint64_t low, std::uint64_t* to) {
+  for (std::size_t i = 0; i < count; i += 8, from += kWidth)
+    UnpackEight<kWidth>(from, low, to + i, std::make_index_sequence<8>());
+}
+
+template <std::size_t... kWidths>
+constexpr auto UnpackFunctions(std::index_sequence<kWidths...>) {
+  return std::array{&UnpackWidth<kWidths>...};
+}
+constexpr auto kUnpack = UnpackFunctions(std::make_index_sequence<kWordWidthMax + 1>());
+
+void UnpackWide(const char* from, unsigned width, std::uint64_t low,
+                std::span<std::uint64_t> values) {
   const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
   std::size_t bit = 0;
   for (std::uint64_t& value : values) {
     std::uint64_t word = 0;
     const std::size_t byte = bit / 8;
     const unsigned shift = bit % 8;
-    std::memcpy(&word, padded + byte, 8);
+    std::memcpy(&word, from + byte, 8);
     word >>= shift;
     if (shift + width > 64) {
-      word |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(padded[byte + 8]))
-              << (64 - shift);
+      word |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(from[byte + 8])) << (64 - shift);
     }
     value = low + (word & mask);
     bit += width;
   }
-  return {};
+}
+
+// Gives a bound that no value is above.
+Result<std::uint64_t> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
+  FLUORO_TRY(const std::uint64_t low, in.TakeVarint());
+  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
+  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
+  FLUORO_TRY(const std::string_view bits, in.Take((values.size() * width + 7) / 8));
+  if (width == 0) {
+    std::fill(values.begin(), values.end(), low);
+    return low;
+  }
+  if (width == 64) {  // ids
+    std::memcpy(values.data(), bits.data(), bits.size());
+    for (std::uint64_t& value : values) value += low;
+    return UINT64_MAX;
+  }
+  const std::uint64_t greatest = (std::uint64_t{1} << width) - 1;
+  const std::uint64_t bound = greatest > UINT64_MAX - low ? UINT64_MAX : low + greatest;
+  if (width > kWordWidthMax) {
+    char padded[kGroup * 8 + 16];
+    std::memcpy(padded, bits.data(), bits.size());
+    std::memset(padded + bits.size(), 0, 16);
+    UnpackWide(padded, width, low, values);
+    return bound;
+  }
+  // What stands behind a whole group may be read along.
+  if (values.size() == kGroup && in.left() >= 8) {
+    kUnpack[width](bits.data(), kGroup, low, values.data());
+    return bound;
+  }
+  char padded[kGroup * 8 + 8] = {};
+  std::uint64_t whole[kGroup];
+  std::memcpy(padded, bits.data(), bits.size());
+  kUnpack[width](padded, values.size(), low, whole);
+  std::copy(whole, whole + values.size(), values.begin());
+  return bound;
 }
 
 // The largest usual unit that divides every value: times often come in whole micro- or
@@ -146,19 +195,25 @@ void Encode(std::span<const Value> values, std::string& out) {
 void EncodeInts(std::span<const std::uint64_t> values, std::string& out) { Encode(values, out); }
 void EncodeInts(std::span<const std::uint32_t> values, std::string& out) { Encode(values, out); }
 
-Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
-  return DecodeSomeInts(in, values.size(), 0, values);
+namespace {
+
+Result<void> CheckBelow(std::span<const std::uint64_t> values, std::uint64_t limit) {
+  const auto above = std::ranges::find_if(values, [&](auto value) { return value >= limit; });
+  return above == values.end() ? Result<void>() : NotBelow(*above, limit);
 }
 
-Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
-                            std::span<std::uint64_t> values) {
+// As DecodeSomeInts. `limit` UINT64_MAX: none.
+Result<void> DecodeBelow(ByteReader& in, std::size_t count, std::size_t first, std::uint64_t limit,
+                         std::span<std::uint64_t> values) {
+  const bool is_limited = limit != UINT64_MAX;
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
   std::uint64_t factor = 1;
   switch (kind) {
     case kConstant: {
       FLUORO_TRY(const std::uint64_t value, in.TakeVarint());
       std::fill(values.begin(), values.end(), value);
-      return {};
+      return is_limited ? CheckBelow(values.first(std::min<std::size_t>(1, values.size())), limit)
+                        : Result<void>();
     }
     case kPacked:
       break;
@@ -173,7 +228,10 @@ Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first
   for (std::size_t at = 0; at < count; at += kGroup) {
     const std::size_t group = std::min(kGroup, count - at);
     if (at >= first && at + group <= end) {
-      FLUORO_CHECK_OK(UnpackGroup(in, values.subspan(at - first, group)));
+      const auto to = values.subspan(at - first, group);
+      FLUORO_TRY(const std::uint64_t bound, UnpackGroup(in, to));
+      // Most groups say that they are below.
+      if (is_limited && bound >= limit && factor == 1) FLUORO_CHECK_OK(CheckBelow(to, limit));
     } else if (at + group <= first || at >= end) {
       FLUORO_CHECK_OK(SkipGroup(in, group));
     } else {
@@ -184,18 +242,24 @@ Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first
                 values.begin() + static_cast<std::ptrdiff_t>(from - first));
     }
   }
-  if (factor != 1) {
-    for (std::uint64_t& value : values) value *= factor;
-  }
-  return {};
+  if (factor == 1) return {};
+  for (std::uint64_t& value : values) value *= factor;
+  return is_limited ? CheckBelow(values, limit) : Result<void>();
+}
+
+}  // namespace
+
+Result<void> DecodeInts(ByteReader& in, std::span<std::uint64_t> values) {
+  return DecodeBelow(in, values.size(), 0, UINT64_MAX, values);
+}
+
+Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
+                            std::span<std::uint64_t> values) {
+  return DecodeBelow(in, count, first, UINT64_MAX, values);
 }
 
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values) {
-  FLUORO_CHECK_OK(DecodeInts(in, values));
-  for (const std::uint64_t value : values) {
-    if (value >= limit) return NotBelow(value, limit);
-  }
-  return {};
+  return DecodeBelow(in, values.size(), 0, limit, values);
 }
 
 std::string_view TextColumn::Entry(std::uint32_t code) const {
