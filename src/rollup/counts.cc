@@ -10,9 +10,14 @@
 namespace fluoro::rollup {
 namespace {
 
-std::int64_t WholeMicroseconds(std::int64_t ns) {
-  return ns / kNsPerUs + (ns % kNsPerUs >= kNsPerUs / 2 ? 1 : 0);
+/// @param ns  not below zero.
+template <std::int64_t kUnit>
+std::int64_t RoundedQuotient(std::int64_t ns) {
+  constexpr auto kDivisor = static_cast<std::uint64_t>(kUnit);
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(ns) + kDivisor / 2) / kDivisor);
 }
+
+std::int64_t WholeMicroseconds(std::int64_t ns) { return RoundedQuotient<kNsPerUs>(ns); }
 
 std::int16_t BucketByFormula(double microseconds) {
   static const double kLogWidth = std::log(1.04);
@@ -20,7 +25,7 @@ std::int16_t BucketByFormula(double microseconds) {
 }
 
 // A logarithm for each value is dear. The bucket of the lowest value with the same leading bits is
-// at most a few below that of the value, and the bounds say which.
+// that of the value or the one below, and the bounds say which.
 class BucketTable {
  public:
   BucketTable() {
@@ -40,9 +45,9 @@ class BucketTable {
   }
 
   [[nodiscard]] std::int16_t Find(std::int64_t microseconds) const {
-    auto bucket = static_cast<std::size_t>(first_of_[PlaceOf(microseconds)]);
-    while (microseconds >= lowest_[bucket + 1]) ++bucket;
-    return static_cast<std::int16_t>(bucket);
+    // A place is narrower than a bucket, so that at most one more begins in it.
+    const auto bucket = static_cast<std::size_t>(first_of_[PlaceOf(microseconds)]);
+    return static_cast<std::int16_t>(bucket + (microseconds >= lowest_[bucket + 1] ? 1 : 0));
   }
 
  private:
@@ -72,6 +77,8 @@ const BucketTable& Table() {
   return kTable;
 }
 
+std::int64_t WholeMilliseconds(std::int64_t ns) { return RoundedQuotient<kNsPerMs>(ns); }
+
 }  // namespace
 
 std::int16_t BucketOf(std::int64_t ns) { return Table().Find(WholeMicroseconds(ns)); }
@@ -79,7 +86,38 @@ std::int16_t BucketOf(std::int64_t ns) { return Table().Find(WholeMicroseconds(n
 void DurationCounts::Add(std::int64_t duration_ns, std::int64_t count) {
   const std::int64_t ns = std::max<std::int64_t>(duration_ns, 0);
   AddBucket(BucketOf(ns), count);
-  if (!overflown_) AddMillisecond(ns / kNsPerMs + (ns % kNsPerMs >= kNsPerMs / 2 ? 1 : 0), count);
+  if (!overflown_) AddMillisecond(WholeMilliseconds(ns), count);
+}
+
+void DurationCounts::Add(std::span<const Times> times) {
+  const BucketTable& table = Table();
+  for (const Times& one : times) {
+    const std::int64_t ns = std::max<std::int64_t>(one.duration_ns, 0);
+    const std::int16_t bucket = table.Find(WholeMicroseconds(ns));
+    const auto at = static_cast<std::size_t>(bucket - first_);
+    if (at < many_.size()) {
+      many_[at] += one.count;
+    } else {
+      AddBucket(bucket, one.count);
+    }
+  }
+  if (overflown_ || times.empty()) return;
+  // Where in exact_ a millisecond was found last; looked at before it is believed.
+  std::array<std::uint8_t, 256> places{};
+  for (std::size_t i = 0; i < exact_.size(); ++i)
+    places[static_cast<std::uint8_t>(exact_[i].ms)] = static_cast<std::uint8_t>(i);
+  for (const Times& one : times) {
+    const std::int64_t ms = WholeMilliseconds(std::max<std::int64_t>(one.duration_ns, 0));
+    std::uint8_t& place = places[static_cast<std::uint8_t>(ms)];
+    if (place < exact_.size() && exact_[place].ms == ms && exact_[place].count + one.count != 0) {
+      exact_[place].count += one.count;
+      continue;
+    }
+    AddMillisecond(ms, one.count);
+    if (overflown_) return;
+    const auto at = std::ranges::lower_bound(exact_, ms, {}, &Millisecond::ms);
+    place = static_cast<std::uint8_t>(at - exact_.begin());
+  }
 }
 
 void DurationCounts::AddBucket(std::int16_t bucket, std::int64_t count) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,12 @@ class DurationCounts {
   static constexpr std::size_t kExactMax = 100;
 
   void Add(std::int64_t duration_ns, std::int64_t count);
+  struct Times {
+    std::int64_t duration_ns = 0;
+    std::int64_t count = 0;
+  };
+  /// The same, one by one in order.
+  void Add(std::span<const Times> times);
   /// Adds `other`, `times` times.
   void Merge(const DurationCounts& other, std::int64_t times = 1);
 

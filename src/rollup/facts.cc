@@ -68,11 +68,6 @@ constexpr std::array<std::string_view, 6> kResourceKeys = {"service.name",    "c
                                                            "cloud.platform",  "aws.ecs.launchtype",
                                                            "aws.xray.origin", "cloud.account.id"};
 
-constexpr std::uint32_t kFlags = SpanFlag::kFault | SpanFlag::kError | SpanFlag::kThrottle |
-                                 SpanFlag::kInProgress | SpanFlag::kSubsegment |
-                                 SpanFlag::kSentInferred;
-constexpr std::uint32_t kOtelFlags = 0x300;  // the parent is known to be remote, and is
-
 using Places = std::unordered_map<std::string_view, std::uint8_t>;
 template <std::size_t kCount>
 Places PlacesOf(const std::array<std::string_view, kCount>& keys) {
@@ -167,14 +162,6 @@ bool SameNames(const Span& a, const Span& b, bool enters) {
 
 }  // namespace
 
-std::uint64_t Description::Head::Packed() const {
-  return std::uint64_t{resource} << 32 | std::uint64_t{flags & kFlags} << 16 |
-         std::uint64_t{static_cast<std::uint8_t>(kind) & 15U} << 12 |
-         std::uint64_t{static_cast<std::uint8_t>(status) & 7U} << 9 |
-         std::uint64_t{static_cast<std::uint8_t>(source) & 15U} << 5 |
-         ((otel_flags & kOtelFlags) == kOtelFlags ? 1U << 1 : 0U) | (has_parent ? 1U : 0U);
-}
-
 void Description::Begin(const Head& head) {
   bytes_.clear();
   Put(bytes_, head.Packed());
@@ -250,6 +237,7 @@ void FactsTable::Clear() {
   descriptions_.Clear();
   named_.clear();
   names_.Clear();
+  numbers_.Clear();
   descriptions_count_ = 0;
 }
 
@@ -271,7 +259,7 @@ Span FactsTable::SpanOf(std::string_view description, std::string_view name) con
   Span span;
   span.span_id.bytes.fill(1);
   if ((packed & 1) != 0) span.parent_id.bytes.fill(2);
-  span.otel_flags = (packed & 2) != 0 ? kOtelFlags : 0;
+  span.otel_flags = (packed & 2) != 0 ? Description::kOtelFlags : 0;
   span.source = static_cast<SpanSource>(packed >> 5 & 15);
   span.status = static_cast<model::StatusCode>(packed >> 9 & 7);
   span.kind = static_cast<model::SpanKind>(packed >> 12 & 15);
@@ -310,6 +298,15 @@ FactsId FactsTable::FindNamed(std::uint32_t description, std::string_view name) 
     slot.id = Add(SpanOf(named_[description], name));
     names_.Filled(slot, bytes);
     ++descriptions_count_;
+  }
+  return slot.id;
+}
+
+std::uint32_t FactsTable::Number(std::string_view bytes) {
+  Slot& slot = numbers_.Find(bytes);
+  if (!slot.used) {
+    slot.id = static_cast<std::uint32_t>(numbers_.size());
+    numbers_.Filled(slot, bytes);
   }
   return slot.id;
 }
@@ -354,6 +351,9 @@ Facts FactsTable::Judge(const Span& span, bool enters) {
   if (facts.calls_out) facts.callee = keys_.Find(model::InferSegment(entity).key);
   facts.remote = entity.name_space == "remote";
   if (facts.remote && !facts.segment) facts.name = keys_.Text(entity.name);
+  facts.plain = !facts.shares_id && !facts.two_documents && !facts.sent_inferred &&
+                !(facts.segment && keys_.IsClient(facts.key)) &&
+                !(facts.calls_out && keys_.IsClient(facts.callee));
   return facts;
 }
 

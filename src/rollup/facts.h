@@ -14,6 +14,7 @@
 
 #include "model/entity.h"
 #include "model/span_batch.h"
+#include "model/span_flags.h"
 #include "rollup/sample.h"
 
 namespace fluoro::rollup {
@@ -37,11 +38,20 @@ struct Facts {
   bool in_progress = false;
   bool xray = false;
   bool shares_id = false;  ///< Zipkin: may be one half of a call whose halves share an id
+  /// TraceJoin's short way is enough. Else: it shares its id or has two documents; or whether its
+  /// services sent segments, or are clients, takes a look at the whole trace.
+  bool plain = false;
 };
 
 /// One span's facts as bytes. Reused from span to span.
 class Description {
  public:
+  /// Those that facts are read from.
+  static constexpr std::uint32_t kFlags =
+      model::SpanFlag::kFault | model::SpanFlag::kError | model::SpanFlag::kThrottle |
+      model::SpanFlag::kInProgress | model::SpanFlag::kSubsegment | model::SpanFlag::kSentInferred;
+  static constexpr std::uint32_t kOtelFlags = 0x300;  ///< the parent is known to be remote, and is
+
   struct Head {
     model::SpanKind kind = model::SpanKind::kUnspecified;
     model::StatusCode status = model::StatusCode::kUnset;
@@ -52,7 +62,13 @@ class Description {
     std::uint32_t resource = 0;  ///< FactsTable::Resource
 
     /// Equal for heads that mean the same.
-    [[nodiscard]] std::uint64_t Packed() const;
+    [[nodiscard]] std::uint64_t Packed() const {
+      return std::uint64_t{resource} << 32 | std::uint64_t{flags & kFlags} << 16 |
+             std::uint64_t{static_cast<std::uint8_t>(kind) & 15U} << 12 |
+             std::uint64_t{static_cast<std::uint8_t>(status) & 7U} << 9 |
+             std::uint64_t{static_cast<std::uint8_t>(source) & 15U} << 5 |
+             ((otel_flags & kOtelFlags) == kOtelFlags ? 1U << 1 : 0U) | (has_parent ? 1U : 0U);
+    }
   };
   void Begin(const Head& head);
   void BeginResource() { bytes_.clear(); }
@@ -72,8 +88,10 @@ class Description {
 /// Remembers what descriptions mean. Not thread-safe.
 class FactsTable {
  public:
-  /// Beyond so many descriptions IsFull.
+  /// Beyond so many descriptions, or numbered bytes, IsFull.
   static constexpr std::size_t kDescriptionsMax = 32'768;
+  static constexpr std::size_t kNumbersMax = 131'072;
+  static constexpr std::size_t kNumberedBytesMax = std::size_t{16} << 20;
 
   /// The number of a resource, by those of its attributes that facts are read from.
   std::uint32_t Resource(const Description& description);
@@ -84,11 +102,16 @@ class FactsTable {
   };
   Found Find(const Description& description);
   FactsId FindNamed(std::uint32_t description, std::string_view name);
+  /// A number for bytes that are compared again and again: equal for equal ones until Clear.
+  std::uint32_t Number(std::string_view bytes);
 
   [[nodiscard]] const Facts& At(FactsId id) const { return facts_[id]; }
   [[nodiscard]] const KeyTable& keys() const { return keys_; }
   [[nodiscard]] KeyTable& keys() { return keys_; }
-  [[nodiscard]] bool IsFull() const { return descriptions_count_ >= kDescriptionsMax; }
+  [[nodiscard]] bool IsFull() const {
+    return descriptions_count_ >= kDescriptionsMax || numbers_.size() >= kNumbersMax ||
+           numbers_.bytes() >= kNumberedBytesMax;
+  }
   /// Forgets everything: no number given before means anything. keys().generation() tells.
   void Clear();
 
@@ -112,6 +135,7 @@ class FactsTable {
       return std::string_view(bytes_).substr(slot.offset, slot.bytes);
     }
     [[nodiscard]] std::size_t size() const { return used_; }
+    [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
 
    private:
     void Grow();
@@ -130,6 +154,7 @@ class FactsTable {
   Index descriptions_;
   std::vector<std::string> named_;  ///< descriptions whose spans' names matter
   Index names_;
+  Index numbers_;
   std::size_t descriptions_count_ = 0;
 };
 

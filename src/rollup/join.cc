@@ -10,6 +10,13 @@ constexpr std::int32_t kNone = -1;
 std::size_t At(std::int32_t index) { return static_cast<std::size_t>(index); }
 std::int32_t Index(std::size_t index) { return static_cast<std::int32_t>(index); }
 
+Measured MeasuredOf(const JoinSpan& span, const Facts& facts) {
+  return {.start_ns = span.start_ns,
+          .end_ns = facts.in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns),
+          .outcome = facts.outcome,
+          .in_progress = facts.in_progress};
+}
+
 }  // namespace
 
 bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> links,
@@ -20,6 +27,8 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
     marks_.clear();
   }
   ++trace_;
+  if (links.empty() && RunPlain(spans, sink)) return true;
+  ++trace_;  // its marks are of no more use
   nodes_.clear();
   inferred_.clear();
   edges_.clear();
@@ -42,6 +51,102 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   return true;
 }
 
+// Most traces: in one walk over the spans and one over what they turned out to be. False, and
+// nothing is added: it takes more.
+bool TraceJoin::RunPlain(std::span<const JoinSpan> spans, SampleSink& sink) {
+  if (plain_.size() < spans.size()) plain_.resize(spans.size());
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    if (plain_[i].trace != trace_ && !DescribeWithParents(spans, i)) {
+      walk_.clear();
+      return false;
+    }
+  }
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const std::int32_t parent = spans[i].parent;
+    EmitPlain(plain_[i], parent < 0 ? nullptr : &plain_[At(parent)], sink);
+  }
+  return true;
+}
+
+// Parents before their children, in whatever order they stand. False also if parents go round.
+bool TraceJoin::DescribeWithParents(std::span<const JoinSpan> spans, std::size_t i) {
+  for (std::int32_t parent = spans[i].parent; parent >= 0 && plain_[At(parent)].trace != trace_;
+       parent = spans[i].parent) {
+    if (walk_.size() == spans.size()) return false;
+    walk_.push_back(Index(i));
+    i = At(parent);
+  }
+  if (!DescribePlain(spans, i)) return false;
+  for (; !walk_.empty(); walk_.pop_back()) {
+    if (!DescribePlain(spans, At(walk_.back()))) return false;
+  }
+  return true;
+}
+
+bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans, std::size_t i) {
+  const JoinSpan& span = spans[i];
+  const Facts* facts = &table_.At(span.facts);
+  Plain* const parent = span.parent < 0 ? nullptr : &plain_[At(span.parent)];
+  if (parent != nullptr && !facts->segment && !facts->xray && facts->service != 0 &&
+      parent->facts->service != 0 && parent->facts->service != facts->service) {
+    facts = &table_.At(facts->entered);
+  }
+  if (!facts->plain) return false;
+  Plain& node = plain_[i];
+  node = {.trace = trace_, .facts = facts, .measured = MeasuredOf(span, *facts)};
+  if (facts->segment) {
+    node.segment = Index(i);
+    MarkOf(facts->key).inferred = false;
+    if (parent != nullptr) parent->has_callee = true;
+  } else if (parent != nullptr && parent->segment != kNone) {
+    node.segment = parent->segment;
+    std::int64_t& last_end_ns = plain_[At(node.segment)].last_end_ns;
+    if (!facts->in_progress) last_end_ns = std::max(last_end_ns, node.measured.end_ns);
+  }
+  return true;
+}
+
+// As Infer, CallSegments and Emit. All segments here are of services that sent them, and no
+// service is a client.
+void TraceJoin::EmitPlain(const Plain& node, const Plain* parent, SampleSink& sink) {
+  const Facts& facts = *node.facts;
+  const bool is_inside = parent != nullptr && parent->segment != kNone;
+  if (facts.segment) {
+    sink.Add(
+        NodeSample{.key = facts.key, .measured = node.measured, .last_end_ns = node.last_end_ns});
+    if (!is_inside) {
+      return sink.Add(EdgeSample{
+          .from = facts.client, .to = facts.key, .from_client = true, .measured = node.measured});
+    }
+    EdgeSample edge = CallOf(*parent, node);
+    if (edge.alias != 0 && IsNameOf(edge.alias, edge.to)) edge.alias = 0;
+    return sink.Add(edge);
+  }
+  if (node.has_callee || !facts.calls_out) return;
+  const bool inferred = MarkOf(facts.callee).inferred;
+  sink.Add(NodeSample{.key = facts.callee, .inferred = inferred, .measured = node.measured});
+  if (!is_inside) return;
+  const bool has_alias = facts.remote && !inferred && !IsNameOf(facts.name, facts.callee);
+  sink.Add(EdgeSample{.from = plain_[At(node.segment)].facts->key,
+                      .to = facts.callee,
+                      .to_inferred = inferred,
+                      .measured = node.measured,
+                      .alias = has_alias ? facts.name : 0});
+}
+
+EdgeSample TraceJoin::CallOf(const Plain& caller, const Plain& callee) const {
+  const bool link = callee.facts->kind == model::SpanKind::kConsumer ||
+                    caller.facts->kind == model::SpanKind::kProducer;
+  const bool callers = !link && !caller.facts->segment;
+  const std::int64_t age_ns = callee.measured.start_ns - caller.measured.end_ns;
+  return {.from = plain_[At(caller.segment)].facts->key,
+          .to = callee.facts->key,
+          .link = link,
+          .measured = callers ? caller.measured : callee.measured,
+          .age_ns = link ? std::max<std::int64_t>(0, age_ns) : 0,
+          .alias = callers && caller.facts->remote ? caller.facts->name : 0};
+}
+
 bool TraceJoin::Describe(std::span<const JoinSpan> spans, bool any) {
   nodes_.resize(spans.size());
   bool may_enter = false;
@@ -51,11 +156,7 @@ bool TraceJoin::Describe(std::span<const JoinSpan> spans, bool any) {
     if (facts.shares_id && !any) return false;
     Node& node = nodes_[i];
     node = {};
-    node.measured = {
-        .start_ns = span.start_ns,
-        .end_ns = facts.in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns),
-        .outcome = facts.outcome,
-        .in_progress = facts.in_progress};
+    node.measured = MeasuredOf(span, facts);
     node.parent = span.parent < 0 ? kNone : span.parent;
     node.facts = span.facts;
     node.is_segment = facts.segment;
@@ -122,13 +223,6 @@ bool TraceJoin::FindSegments(bool any) {
     }
   }
   return true;
-}
-
-TraceJoin::Mark& TraceJoin::MarkOf(KeyId key) {
-  if (key >= marks_.size()) marks_.resize(std::max<std::size_t>(table_.keys().size(), key + 1));
-  Mark& mark = marks_[key];
-  if (mark.trace != trace_) mark = {.trace = trace_};
-  return mark;
 }
 
 void TraceJoin::Count() {
@@ -229,7 +323,7 @@ void TraceJoin::Emit(SampleSink& sink) {
     edge.from_client = from.client;
     edge.from_inferred = from.inferred;
     edge.to_inferred = to.inferred;
-    if (to.inferred || edge.alias == table_.keys().At(edge.to).name) edge.alias = 0;
+    if (to.inferred || IsNameOf(edge.alias, edge.to)) edge.alias = 0;
     sink.Add(edge);
   }
 }

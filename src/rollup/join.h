@@ -2,6 +2,7 @@
 // SampleTrace of model::Assemble gives, at a fraction of the work.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -60,11 +61,34 @@ class TraceJoin {
     bool client = false;
   };
 
+  /// A span of a trace that needs no synthetic segments.
+  struct Plain {
+    std::uint64_t trace = 0;  // of which the rest is
+    const Facts* facts = nullptr;
+    Measured measured;
+    std::int64_t last_end_ns = INT64_MIN;  // of segments
+    std::int32_t segment = -1;
+    bool has_callee = false;
+  };
+  bool RunPlain(std::span<const JoinSpan> spans, SampleSink& sink);
+  bool DescribeWithParents(std::span<const JoinSpan> spans, std::size_t i);
+  bool DescribePlain(std::span<const JoinSpan> spans, std::size_t i);
+  void EmitPlain(const Plain& node, const Plain* parent, SampleSink& sink);
+  [[nodiscard]] EdgeSample CallOf(const Plain& caller, const Plain& callee) const;
+  [[nodiscard]] bool IsNameOf(TextId name, KeyId key) const {
+    return name == table_.keys().At(key).name;
+  }
+
   bool Describe(std::span<const JoinSpan> spans, bool any);
   void AddSynthetic(std::size_t of);
   void EnterServices(std::size_t spans);
   bool FindSegments(bool any);
-  Mark& MarkOf(KeyId key);
+  Mark& MarkOf(KeyId key) {
+    if (key >= marks_.size()) marks_.resize(std::max<std::size_t>(table_.keys().size(), key + 1));
+    Mark& mark = marks_[key];
+    if (mark.trace != trace_) mark = {.trace = trace_};
+    return mark;
+  }
   [[nodiscard]] KeyId KeyOf(const Node& segment) const { return table_.At(segment.facts).key; }
   void Count();
   void Infer();
@@ -82,6 +106,7 @@ class TraceJoin {
   std::vector<std::int32_t> walk_;
   std::vector<std::uint8_t> visits_;
   std::vector<Mark> marks_;  // by key
+  std::vector<Plain> plain_;
 };
 
 }  // namespace fluoro::rollup

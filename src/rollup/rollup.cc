@@ -19,6 +19,17 @@ std::int64_t SaturatingProduct(std::int64_t a, std::int64_t b) {
   return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
 }
 
+// A series as two words.
+std::uint64_t KeysOf(const Series& series) { return std::uint64_t{series.from} << 32 | series.to; }
+std::uint64_t RestOf(const Series& series) {
+  return std::uint64_t{series.alias} << 8 | static_cast<std::uint64_t>(series.kind) << 2 |
+         (series.client ? 2U : 0U) | (series.link ? 1U : 0U);
+}
+std::uint64_t HashOf(std::uint64_t keys, std::uint64_t rest) {
+  const std::uint64_t hash = keys * 0x9e3779b97f4a7c15ULL ^ rest * 0xff51afd7ed558ccdULL;
+  return hash ^ (hash >> 32);
+}
+
 std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
   const std::uint64_t both = (std::uint64_t{period} << 32 | series) * 0x9e3779b97f4a7c15ULL;
   return both ^ (both >> 32);
@@ -62,11 +73,7 @@ std::size_t Cell::bytes() const {
 }
 
 std::size_t Rollup::SeriesHash::operator()(const Series& series) const {
-  std::uint64_t hash = (std::uint64_t{series.from} << 32 | series.to) * 0x9e3779b97f4a7c15ULL;
-  hash ^= (std::uint64_t{series.alias} << 8 | static_cast<std::uint64_t>(series.kind) << 2 |
-           (series.client ? 2U : 0U) | (series.link ? 1U : 0U)) *
-          0xff51afd7ed558ccdULL;
-  return hash ^ (hash >> 32);
+  return HashOf(KeysOf(series), RestOf(series));
 }
 
 Rollup::Rollup(std::int64_t period_ns, const Limits& limits)
@@ -199,6 +206,7 @@ void Rollup::Sink::Follow() {
   key_ids_.clear();
   text_ids_.clear();
   known_.clear();
+  near_.reset();
 }
 
 KeyId Rollup::Sink::Key(KeyId id) {
@@ -207,27 +215,58 @@ KeyId Rollup::Sink::Key(KeyId id) {
   return key_ids_[id] - 1;
 }
 
-Cell& Rollup::Sink::CellOf(const Series& theirs, std::int64_t ns) {
+Rollup::Sink::Known& Rollup::Sink::KnownOf(const Series& theirs) {
   if (known_.empty()) known_.resize(kKnown);
-  Known& known = known_[SeriesHash()(theirs) % kKnown];
-  if (known.number_plus_one == 0 || known.theirs != theirs) {
-    Series ours = theirs;
-    ours.to = Key(theirs.to);
-    if (theirs.kind != SeriesKind::kNode) ours.from = Key(theirs.from);
-    if (theirs.kind == SeriesKind::kAlias) ours.alias = Text(theirs.alias);
-    known = {.theirs = theirs, .number_plus_one = rollup_.FindSeries(ours) + 1};
+  const std::uint64_t keys = KeysOf(theirs);
+  const std::uint64_t rest = RestOf(theirs);
+  const std::uint64_t hash = HashOf(keys, rest);
+  for (std::size_t i = 0; i < kKnownTries; ++i) {
+    Known& known = known_[(hash + i) % kKnown];
+    if (known.number_plus_one == 0) break;
+    if (known.keys == keys && known.rest == rest) return known;
   }
+  Series ours = theirs;
+  ours.to = Key(theirs.to);
+  if (theirs.kind != SeriesKind::kNode) ours.from = Key(theirs.from);
+  if (theirs.kind == SeriesKind::kAlias) ours.alias = Text(theirs.alias);
+  std::size_t free = 0;
+  while (free + 1 < kKnownTries && known_[(hash + free) % kKnown].number_plus_one != 0) ++free;
+  return known_[(hash + free) % kKnown] = {
+             .keys = keys, .rest = rest, .number_plus_one = rollup_.FindSeries(ours) + 1};
+}
+
+// Null: it has no place there.
+std::uint32_t* Rollup::Sink::NearCell(const Series& theirs) {
+  if (rollup_.period_ns_ != 0 || theirs.link || theirs.to >= kNearKeys || theirs.from >= kNearKeys)
+    return nullptr;
+  const bool is_node = theirs.kind == SeriesKind::kNode;
+  if (!is_node && theirs.kind != SeriesKind::kEdge) return nullptr;
+  if (near_ == nullptr) near_ = std::make_unique<Near>();
+  return is_node ? &near_->nodes[theirs.to]
+                 : &near_->edges[theirs.client ? 1 : 0][theirs.from][theirs.to];
+}
+
+std::uint32_t Rollup::Sink::CellOf(const Series& theirs, std::int64_t ns) {
+  std::uint32_t* const near = NearCell(theirs);
+  if (near != nullptr && *near != 0) return *near - 1;
+  const std::uint32_t cell = FarCellOf(theirs, ns);
+  if (near != nullptr && rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
+    *near = cell + 1;
+  return cell;
+}
+
+std::uint32_t Rollup::Sink::FarCellOf(const Series& theirs, std::int64_t ns) {
+  Known& known = KnownOf(theirs);
   const std::uint32_t period = rollup_.PeriodAt(ns);
-  if (known.cell_plus_one != 0 && known.period == period)
-    return rollup_.cells_[known.cell_plus_one - 1];
-  Cell& cell = rollup_.At(ns, known.number_plus_one - 1);
+  if (known.cell_plus_one != 0 && known.period == period) return known.cell_plus_one - 1;
+  const Cell& cell = rollup_.At(ns, known.number_plus_one - 1);
   const auto index = static_cast<std::uint32_t>(&cell - rollup_.cells_.data());
   // What had no place may find one later.
   if (rollup_.places_[index].series == known.number_plus_one - 1) {
     known.period = period;
     known.cell_plus_one = index + 1;
   }
-  return cell;
+  return index;
 }
 
 TextId Rollup::Sink::Text(TextId id) {
@@ -259,22 +298,34 @@ void Rollup::Sink::Count(Cell& cell, const Measured& measured, std::int64_t sign
   }
 }
 
+void Rollup::Sink::AddTime(std::uint32_t cell, bool second, std::int64_t duration_ns) {
+  if (pending_ != nullptr) {
+    pending_->Add(cell, second, {.duration_ns = duration_ns, .count = sign_});
+    return;
+  }
+  Cell& to = rollup_.cells_[cell];
+  (second ? *to.second : to.times).Add(duration_ns, sign_);
+}
+
 void Rollup::Sink::Add(const NodeSample& sample) {
   if (!Wants(sample.measured)) return;
   Follow();
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  Cell& cell = CellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
+  const std::uint32_t index = CellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
+  Cell& cell = rollup_.cells_[index];
   Count(cell, sample.measured, sign_);
   if (!sample.inferred) cell.real += sign_;
   if (sample.measured.in_progress) return;
   const std::int64_t response_ns = sample.measured.duration_ns();
   const std::int64_t total_ns = sample.total_ns();
-  if (total_ns != response_ns && cell.second == nullptr)
+  if (total_ns != response_ns && cell.second == nullptr) {
+    if (pending_ != nullptr) pending_->Settle();
     cell.second = std::make_unique<DurationCounts>(cell.times);
+  }
   cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
-  cell.times.Add(response_ns, sign_);
-  if (cell.second != nullptr) cell.second->Add(total_ns, sign_);
+  AddTime(index, false, response_ns);
+  if (cell.second != nullptr) AddTime(index, true, total_ns);
 }
 
 void Rollup::Sink::Add(const EdgeSample& sample) {
@@ -287,24 +338,25 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
                 .to = sample.to};
   const std::int64_t instant_ns = sample.measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  Cell& cell = CellOf(series, instant_ns);
+  const std::uint32_t index = CellOf(series, instant_ns);
+  Cell& cell = rollup_.cells_[index];
   Count(cell, sample.measured, sign_);
   if (!sample.to_inferred) cell.real += sign_;
   if (!sample.from_inferred) cell.from_real += sign_;
   if (!sample.measured.in_progress) {
     if (sample.link) {
       if (cell.second == nullptr) cell.second = std::make_unique<DurationCounts>();
-      cell.second->Add(sample.age_ns, sign_);
+      AddTime(index, true, sample.age_ns);
     } else {
       const std::int64_t response_ns = sample.measured.duration_ns();
       cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
-      cell.times.Add(response_ns, sign_);
+      AddTime(index, false, response_ns);
     }
   }
   if (sample.alias == 0) return;
   series.kind = SeriesKind::kAlias;
   series.alias = sample.alias;
-  CellOf(series, instant_ns).seen += sign_;
+  rollup_.cells_[CellOf(series, instant_ns)].seen += sign_;
 }
 
 }  // namespace fluoro::rollup

@@ -2,6 +2,7 @@
 // graph of a window is made from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "rollup/counts.h"
+#include "rollup/pending_times.h"
 #include "rollup/sample.h"
 
 namespace fluoro::rollup {
@@ -67,6 +69,8 @@ struct RollupWindow {
 
 /// Not thread-safe.
 class Rollup {
+  friend class PendingTimes;
+
  public:
   using Limits = RollupLimits;
   /// `period_ns` 0: one period for all time, which starts at 0.
@@ -84,6 +88,8 @@ class Rollup {
     void set_sign(std::int64_t sign) { sign_ = sign; }
     /// Borrowed; empty: all time.
     void set_windows(std::span<const Window> windows) { windows_ = windows; }
+    /// Response times go there first. Borrowed; null: straight into the rollup.
+    void set_pending(PendingTimes* pending) { pending_ = pending; }
 
    private:
     [[nodiscard]] bool Wants(const Measured& measured) const;
@@ -91,8 +97,10 @@ class Rollup {
     TextId Text(TextId id);
     void Follow();
     /// The cell of a series, whose keys and texts are theirs.
-    Cell& CellOf(const Series& theirs, std::int64_t ns);
+    std::uint32_t CellOf(const Series& theirs, std::int64_t ns);
+    std::uint32_t FarCellOf(const Series& theirs, std::int64_t ns);
     static void Count(Cell& cell, const Measured& measured, std::int64_t sign);
+    void AddTime(std::uint32_t cell, bool second, std::int64_t duration_ns);
 
     Rollup& rollup_;
     const KeyTable& keys_;
@@ -101,13 +109,27 @@ class Rollup {
     std::uint64_t generation_ = 0;
     std::vector<KeyId> key_ids_;    ///< theirs -> ours + 1
     std::vector<TextId> text_ids_;  ///< theirs -> ours + 1
+    PendingTimes* pending_ = nullptr;
     struct Known {
-      Series theirs;
+      std::uint64_t keys = 0;  ///< of their series
+      std::uint64_t rest = 0;
       std::uint32_t number_plus_one = 0;
       std::uint32_t period = 0;
       std::uint32_t cell_plus_one = 0;  ///< in that period
     };
     static constexpr std::size_t kKnown = 4'096;
+    static constexpr std::size_t kKnownTries = 4;
+    Known& KnownOf(const Series& theirs);
+    /// Cells of nodes and edges by the numbers of their keys, as long as there are few and there is
+    /// one period: what is asked for with each sample must stay in the fast caches.
+    static constexpr std::size_t kNearKeys = 256;
+    struct Near {
+      using Cells = std::array<std::uint32_t, kNearKeys>;  ///< cell + 1; 0: not known
+      Cells nodes{};
+      std::array<std::array<Cells, kNearKeys>, 2> edges{};  ///< by client, from, to
+    };
+    std::uint32_t* NearCell(const Series& theirs);
+    std::unique_ptr<Near> near_;
     std::vector<Known> known_;  ///< by hash; a later one takes the place of an earlier
   };
 

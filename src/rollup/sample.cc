@@ -92,7 +92,7 @@ KeyId KeyTable::Find(const Key& key) {
 
 KeyId KeyTable::Client(KeyId service) {
   Key key = At(service);
-  key.type = Text("client");
+  key.type = Text(kClientType);
   return Find(key);
 }
 

@@ -30,12 +30,16 @@ class KeyTable {
     bool operator==(const Key&) const = default;
   };
 
+  static constexpr std::string_view kClientType = "client";
+
   KeyTable();
   TextId Text(std::string_view text);
   KeyId Find(const model::ServiceKey& key);
   KeyId Find(const Key& key);
   /// The key of clients in front of a service.
   KeyId Client(KeyId service);
+  /// Whether it is such a key, or looks like one.
+  [[nodiscard]] bool IsClient(KeyId id) const { return TextAt(At(id).type) == kClientType; }
 
   [[nodiscard]] const std::string& TextAt(TextId id) const { return *texts_[id]; }
   [[nodiscard]] const Key& At(KeyId id) const { return keys_[id]; }
