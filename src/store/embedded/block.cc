@@ -31,10 +31,12 @@ Result<std::string> Inflate(std::string_view stored, const Section& section) {
       section.raw > kSectionRawBytesMax) {
     return Fail(ErrorCode::kCorruption, "section length differs");
   }
+  thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
+                                                                                  &ZSTD_freeDCtx);
   std::string raw;
   std::size_t got = 0;
   raw.resize_and_overwrite(section.raw, [&](char* to, std::size_t bytes) {
-    got = ZSTD_decompress(to, bytes, stored.data(), stored.size());
+    got = ZSTD_decompressDCtx(context.get(), to, bytes, stored.data(), stored.size());
     return ZSTD_isError(got) != 0 ? 0 : std::min(got, bytes);
   });
   if (ZSTD_isError(got) != 0 || got != section.raw) {

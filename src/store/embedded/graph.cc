@@ -22,6 +22,8 @@ class GraphRun {
         rest_sink_(result_.rollup, reader_->keys()) {
     result_.rollup = Rollup(plan.period_ns, {.series_per_period_max = kSeriesMax});
     minus_sink_.set_sign(-1);
+    for (Rollup::Sink* sink : {&all_sink_, &whole_sink_, &minus_sink_, &rest_sink_})
+      sink->set_pending(&pending_);
   }
 
   Result<GraphResult> Run() {
@@ -34,6 +36,7 @@ class GraphRun {
     minus_sink_.set_windows(whole_);
     rest_sink_.set_windows(rest_);
     result_.complete = ReadBlocks() && ReadJoined() && ReadHead();
+    pending_.Settle();
     result_.assembled_traces = reader_->assembled_traces() - assembled_before;
     result_.spans_read = reader_->spans_read() - spans_before;
     GiveBack();
@@ -214,13 +217,16 @@ class GraphRun {
       Damaged(table.error().message);
       return true;
     }
+    const auto deleted = block->deleted();
+    const auto is_deleted = [&](const model::TraceId& id) {
+      return deleted && std::ranges::binary_search(*deleted, id);
+    };
     std::vector<bool> wanted((*table)->traces.size());
     std::vector<bool> groups(meta.row_groups.size());
     for (std::uint32_t place = 0; place < wanted.size(); ++place) {
       const TraceEntry& entry = (*table)->traces[place];
       const bool touches = Touches(entry.start_ns, entry.end_ns, windows);
-      if ((summed && !touches) || block->IsDeleted(entry.id) || in_head_.contains(entry.id))
-        continue;
+      if ((summed && !touches) || is_deleted(entry.id) || in_head_.contains(entry.id)) continue;
       if (!IsAlone(*block, **table, place)) {
         // What a piece changes may lie in the time of another.
         joined_.insert(entry.id);
@@ -365,6 +371,7 @@ class GraphRun {
   std::vector<std::shared_ptr<const RollupTable>> tables_;  ///< by block; null: its spans tell
   std::vector<std::shared_ptr<const RollupTable>> folded_tables_;  ///< of blocks that are gone
   std::vector<RollupWindow> all_, whole_, rest_;  ///< asked: from sums, and from spans
+  rollup::PendingTimes pending_{result_.rollup};
   Rollup::Sink all_sink_, whole_sink_, minus_sink_, rest_sink_;
   std::vector<GraphReader::Pieces> pieces_;
   std::uint64_t rows_ = 0;

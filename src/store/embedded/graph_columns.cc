@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "store/embedded/attribute_directory.h"
 
@@ -51,15 +52,14 @@ Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const Trac
   FLUORO_CHECK_OK(Ints(column, RowColumn::kOtelFlags, kU32, otel_flags_));
   FLUORO_CHECK_OK(Ints(column, RowColumn::kResources, resources_count_, resources_));
   FLUORO_CHECK_OK(ReadNames(column));
-  if (ids == Ids::kWanted || links_count_ > 0) FLUORO_CHECK_OK(ReadIds(column));
   if (links_count_ > 0) FLUORO_CHECK_OK(ReadLinks(column, traces));
+  if (ids == Ids::kWanted || !links_.empty()) FLUORO_CHECK_OK(ReadIds(column));
   spans_.resize(count_);
   FLUORO_CHECK_OK(ReadParents(column, traces, ids));
+  Follow();
+  NumberForms();
+  for (Attributes& attributes : attributes_) NumberTexts(attributes);
   NumberResources();
-  ++epoch_;
-  words_.clear();
-  slots_used_ = 0;
-  names_used_ = 0;
   std::size_t row = 0;
   for (const TraceRun& trace : traces) {
     for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
@@ -177,14 +177,14 @@ Result<bool> GraphColumns::ReadShapes(const ColumnReader& column, AttributeOwner
              Open(column, RowColumn::kOverflow, static_cast<std::size_t>(owner)));
   if (overflow.left() > 0) return false;
   FLUORO_TRY(ByteReader in, Open(column, RowColumn::kShapes, static_cast<std::size_t>(owner)));
-  FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, owners));
+  FLUORO_TRY(CodedTexts texts, DecodeCodedTexts(in, owners));
   Owner& to = owner == AttributeOwner::kSpan ? span_owner_ : resource_owner_;
-  to.shapes.resize(owners);
   to.columns.assign(texts.entries.size(), {});
-  std::vector<std::uint64_t> uses(texts.entries.size());
-  for (std::size_t i = 0; i < owners; ++i) {
-    to.shapes[i] = texts.CodeOf(i);
-    ++uses[to.shapes[i]];
+  const std::vector<std::uint64_t> uses = texts.Uses(owners);
+  to.shapes = std::move(texts.codes);
+  if (to.shapes.empty()) {
+    to.shapes.resize(owners);
+    std::iota(to.shapes.begin(), to.shapes.end(), 0);
   }
   for (std::size_t shape = 0; shape < to.columns.size(); ++shape) {
     const std::string_view numbers = texts.Entry(shape);
@@ -310,13 +310,47 @@ void GraphColumns::NumberResources() {
   }
 }
 
+// Numbers of the table mean nothing any more once it was cleared.
+void GraphColumns::Follow() {
+  name_numbers_.assign(names_.entries.size(), 0);
+  if (generation_ == table_.keys().generation()) return;
+  generation_ = table_.keys().generation();
+  slots_.clear();
+  slots_used_ = 0;
+  words_.clear();
+  name_slots_.clear();
+  names_used_ = 0;
+}
+
+void GraphColumns::NumberForms() {
+  std::string form;
+  span_owner_.forms.clear();
+  for (const std::vector<std::uint32_t>& columns : span_owner_.columns) {
+    form.clear();
+    for (const std::uint32_t place : columns) {
+      form.push_back(static_cast<char>(attributes_[place].number));
+      form.push_back(static_cast<char>(attributes_[place].type));
+    }
+    span_owner_.forms.push_back(table_.Number(form));
+  }
+}
+
+void GraphColumns::NumberTexts(Attributes& attributes) {
+  if (!IsText(attributes.type) ||
+      attributes.owner != static_cast<std::size_t>(AttributeOwner::kSpan))
+    return;
+  attributes.words.resize(attributes.texts.entries.size());
+  for (std::size_t i = 0; i < attributes.words.size(); ++i)
+    attributes.words[i] = table_.Number(attributes.texts.Entry(i));
+}
+
 void GraphColumns::GrowSlots() {
   std::vector<Slot> before(std::max<std::size_t>(256, slots_.size() * 2));
   before.swap(slots_);
   for (const Slot& slot : before) {
-    if (slot.epoch != epoch_) continue;
+    if (slot.count == 0) continue;
     std::size_t at = slot.hash & (slots_.size() - 1);
-    while (slots_[at].epoch == epoch_) at = (at + 1) & (slots_.size() - 1);
+    while (slots_[at].count != 0) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = slot;
   }
 }
@@ -325,9 +359,9 @@ void GraphColumns::GrowNames() {
   std::vector<NameSlot> before(std::max<std::size_t>(256, name_slots_.size() * 2));
   before.swap(name_slots_);
   for (const NameSlot& slot : before) {
-    if (slot.epoch != epoch_) continue;
+    if (!slot.used) continue;
     std::size_t at = Mix(0, slot.key) & (name_slots_.size() - 1);
-    while (name_slots_[at].epoch == epoch_) at = (at + 1) & (name_slots_.size() - 1);
+    while (name_slots_[at].used) at = (at + 1) & (name_slots_.size() - 1);
     name_slots_[at] = slot;
   }
 }
@@ -340,54 +374,64 @@ FactsId GraphColumns::FactsOf(std::size_t row) {
                                        .flags = static_cast<std::uint32_t>(flags_[row]),
                                        .otel_flags = static_cast<std::uint32_t>(otel_flags_[row]),
                                        .resource = resource_numbers_[resources_[row]]};
-  const std::vector<std::uint32_t>& columns = span_owner_.columns[span_owner_.shapes[row]];
-  tuple_.clear();
-  tuple_.push_back(head.Packed());
-  tuple_.push_back(span_owner_.shapes[row]);
+  const std::uint64_t shape = span_owner_.shapes[row];
+  const std::vector<std::uint32_t>& columns = span_owner_.columns[shape];
+  tuple_.resize(2 + columns.size());
+  tuple_[0] = head.Packed();
+  tuple_[1] = span_owner_.forms[shape];
   std::uint64_t hash = Mix(tuple_[0], tuple_[1]);
-  for (const std::uint32_t place : columns) {
-    Attributes& attributes = attributes_[place];
-    tuple_.push_back(attributes.codes[attributes.next++]);
-    hash = Mix(hash, tuple_.back());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    Attributes& attributes = attributes_[columns[i]];
+    const std::uint64_t code = attributes.codes[attributes.next++];
+    tuple_[2 + i] = attributes.words.empty() ? code : attributes.words[code];
+    hash = Mix(hash, tuple_[2 + i]);
   }
+  const rollup::FactsTable::Found found = FindWords(hash, head, columns);
+  return found.by_name ? FindNamed(found.id, names_.CodeOf(row)) : found.id;
+}
+
+// What tuple_ means, whose values are the last ones taken of `columns`.
+rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t hash,
+                                                  const rollup::Description::Head& head,
+                                                  std::span<const std::uint32_t> columns) {
   if (2 * (slots_used_ + 1) > slots_.size()) GrowSlots();
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
-  for (; slots_[at].epoch == epoch_; at = (at + 1) & mask) {
+  for (; slots_[at].count != 0; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.hash == hash && slot.count == tuple_.size() &&
-        std::equal(tuple_.begin(), tuple_.end(), words_.begin() + slot.words)) {
-      break;
-    }
+    if (slot.hash != hash || slot.count != tuple_.size()) continue;
+    bool same = true;
+    for (std::size_t i = 0; i < tuple_.size(); ++i) same &= words_[slot.words + i] == tuple_[i];
+    if (same) return slot.found;
   }
-  Slot& slot = slots_[at];
-  if (slot.epoch != epoch_) {
-    description_.Begin(head);
-    for (const std::uint32_t place : columns)
-      AddValue(attributes_[place], attributes_[place].next - 1);
-    slot = {.epoch = epoch_,
-            .hash = hash,
-            .words = static_cast<std::uint32_t>(words_.size()),
-            .count = static_cast<std::uint32_t>(tuple_.size()),
-            .found = table_.Find(description_)};
-    words_.insert(words_.end(), tuple_.begin(), tuple_.end());
-    ++slots_used_;
-  }
-  if (!slot.found.by_name) return slot.found.id;
+  description_.Begin(head);
+  for (const std::uint32_t place : columns)
+    AddValue(attributes_[place], attributes_[place].next - 1);
+  const rollup::FactsTable::Found found = table_.Find(description_);
+  slots_[at] = {.hash = hash,
+                .words = static_cast<std::uint32_t>(words_.size()),
+                .count = static_cast<std::uint32_t>(tuple_.size()),
+                .found = found};
+  words_.insert(words_.end(), tuple_.begin(), tuple_.end());
+  ++slots_used_;
+  return found;
+}
 
-  const std::size_t code = names_.CodeOf(row);
-  const std::uint64_t key = std::uint64_t{slot.found.id} << 32 | code;
+// @param name  an entry of names_.
+FactsId GraphColumns::FindNamed(std::uint32_t description, std::size_t name) {
+  std::uint32_t& number = name_numbers_[name];
+  if (number == 0) number = table_.Number(names_.Entry(name)) + 1;
+  const std::uint64_t key = std::uint64_t{description} << 32 | number;
   if (2 * (names_used_ + 1) > name_slots_.size()) GrowNames();
-  const std::size_t names_mask = name_slots_.size() - 1;
-  at = Mix(0, key) & names_mask;
-  while (name_slots_[at].epoch == epoch_ && name_slots_[at].key != key) at = (at + 1) & names_mask;
-  NameSlot& name = name_slots_[at];
-  if (name.epoch != epoch_) {
-    name = {
-        .epoch = epoch_, .key = key, .facts = table_.FindNamed(slot.found.id, names_.Entry(code))};
-    ++names_used_;
+  const std::size_t mask = name_slots_.size() - 1;
+  std::size_t at = Mix(0, key) & mask;
+  for (; name_slots_[at].used; at = (at + 1) & mask) {
+    if (name_slots_[at].key == key) return name_slots_[at].facts;
   }
-  return name.facts;
+  name_slots_[at] = {
+      .key = key, .facts = table_.FindNamed(description, names_.Entry(name)), .used = true};
+  ++names_used_;
+  return name_slots_[at].facts;
 }
 
 }  // namespace fluoro::store

@@ -50,22 +50,24 @@ class GraphColumns {
     std::size_t next = 0;
     CodedTexts texts;
     std::vector<std::uint64_t> codes;  // or the values, if they are numbers
+    std::vector<std::uint32_t> words;  // of texts, by entry: FactsTable::Number
   };
   struct Owner {
     std::vector<std::uint64_t> shapes;                // by owner
     std::vector<std::vector<std::uint32_t>> columns;  // by shape: places in attributes_
+    std::vector<std::uint64_t> forms;  // by shape: equal where keys and types of these are
   };
+  // What a span's words mean: head, form, values. Words are the same in all row groups.
   struct Slot {
-    std::uint64_t epoch = 0;
     std::uint64_t hash = 0;
     std::uint32_t words = 0;  // where its words are
-    std::uint32_t count = 0;
+    std::uint32_t count = 0;  // 0: free
     rollup::FactsTable::Found found;
   };
   struct NameSlot {
-    std::uint64_t epoch = 0;
     std::uint64_t key = 0;
     rollup::FactsId facts = 0;
+    bool used = false;
   };
 
   Result<void> ReadCounts(const ColumnReader& column, std::span<const TraceRun> traces);
@@ -77,9 +79,15 @@ class GraphColumns {
   Result<void> ReadParents(const ColumnReader& column, std::span<const TraceRun> traces, Ids ids);
   Result<void> ReadLinks(const ColumnReader& column, std::span<const TraceRun> traces);
   Result<void> ReadIds(const ColumnReader& column);
+  void Follow();
+  void NumberForms();
+  void NumberTexts(Attributes& attributes);
   void NumberResources();
   void AddValue(const Attributes& attributes, std::size_t value);
   rollup::FactsId FactsOf(std::size_t row);
+  rollup::FactsTable::Found FindWords(std::uint64_t hash, const rollup::Description::Head& head,
+                                      std::span<const std::uint32_t> columns);
+  rollup::FactsId FindNamed(std::uint32_t description, std::size_t name);
   Result<void> ReadNames(const ColumnReader& column);
   void GrowSlots();
   void GrowNames();
@@ -99,13 +107,14 @@ class GraphColumns {
   std::vector<std::uint32_t> attribute_of_;  // by column of the directory: place + 1; 0: not read
   Owner span_owner_, resource_owner_;
   std::vector<std::uint32_t> resource_numbers_;
-  std::uint64_t epoch_ = 0;
+  std::uint64_t generation_ = 0;
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> words_;
   std::size_t slots_used_ = 0;
   std::vector<std::uint64_t> tuple_;
   std::vector<NameSlot> name_slots_;
   std::size_t names_used_ = 0;
+  std::vector<std::uint32_t> name_numbers_;  // by entry of names_: number + 1; 0: not asked for
 };
 
 }  // namespace fluoro::store

@@ -49,6 +49,12 @@ Result<std::uint64_t> GraphReader::SampleGroup(const std::shared_ptr<Block>& blo
   std::uint64_t bytes = 0;
   FLUORO_CHECK_OK(ReadGroup(*block, *table, group, GraphColumns::Ids::kNone, bytes));
   const auto [first_row, end_row] = block->RowsIn(group);
+  const TraceEntry* at = nullptr;
+  const rollup::TraceSampler::MakeTrace make = [&] {
+    Fragments fragments;
+    fragments.blocks.push_back({.block = block, .entry = *at, .table = table});
+    return Assemble(fragments);
+  };
   for (std::size_t run = block->FirstRunOf(*table, group); run < table->traces.size(); ++run) {
     const TraceEntry& entry = table->AtRun(run);
     if (entry.first_row >= end_row) break;
@@ -56,11 +62,7 @@ Result<std::uint64_t> GraphReader::SampleGroup(const std::shared_ptr<Block>& blo
     if (!wants(table->by_row.empty() ? static_cast<std::uint32_t>(run) : table->by_row[run]))
       continue;
     const std::size_t first = entry.first_row - first_row;
-    const auto make = [&] {
-      Fragments fragments;
-      fragments.blocks.push_back({.block = block, .entry = entry, .table = table});
-      return Assemble(fragments);
-    };
+    at = &entry;
     join_links_.clear();
     const auto links = columns_.LinksOf(first, entry.rows);
     if (!links.empty()) {
