@@ -161,6 +161,11 @@ class Table:
         """Without a gate."""
         self.add(metric, value, None, None, ("–", goal), (f"≤ {goal:,}", goal), lambda limit: value <= limit, form)
 
+    def beside(self, metric, value, form):
+        """More about the row above: there is nothing to reach."""
+        self.rows.append({"metric": metric, "ours": value, "peer": None, "ratio": None, "ratio_range": None, "gate": "–", "goal": "–", "reached": "–",
+                          "cells": [metric, "–" if value is None else form(value), "–", "–", "–", "–", "–"]})
+
     def absolute(self, metric, value, gate, goal, form, peer=None, ratio=None, unit="", at_least=False):
         sign = "≥" if at_least else "≤"
         words = lambda limit: (f"{sign} {limit:,}{unit}", limit)
@@ -201,6 +206,7 @@ def build_table(rounds, lookup, udp, cluster):
         table.absolute(label + ", p50 (peer: warm, a round's spans)", cold["p50_ms"], 5, 1, two, table.median("peer", told("p50_ms")), unit=" ms")
         table.absolute(label + ", p99 (likewise)", cold["p99_ms"], 20, 5, two, table.median("peer", told("p99_ms")), unit=" ms")
     table.compared("equality, a value of one span, no index, spans/s per core", rate("search", "unique"), rate("questions", "unique"), 20, 70, number)
+    table.beside("the same by the filters of row groups", table.median("ours", rate("search", "unique_by_filters")), number)
     table.compared("substring, likewise", rate("search", "substring"), rate("questions", "substring"), 8, 15, number)
     table.compared("service graph from spans, likewise", rate("graph", "graph_from_spans"), rate("questions", "graph_from_spans"), 10, 35, number)
     table.absolute("service graph of the whole time, read", table.median("ours", lambda side: side["graph"]["graph"]["ms"]), 20, 5, one, unit=" ms")

@@ -29,8 +29,11 @@ struct Plan {
   std::int64_t from_ns = INT64_MIN;
   std::int64_t until_ns = INT64_MAX;
   TimeRange time_range = TimeRange::kTraceStart;
-  std::optional<Filter> filter;          ///< absent: everything
-  std::optional<Cursor> after;           ///< continue a search
+  std::optional<Filter> filter;  ///< absent: everything
+  std::optional<Cursor> after;   ///< continue a search
+  /// False: zone maps and filters are not looked at, which changes no answer: to measure what they
+  /// save, and what scanning costs.
+  bool use_index = true;
   std::uint64_t scan_max = UINT64_MAX;   ///< stop after examining so many traces
   std::int64_t deadline_ns = INT64_MAX;  ///< Clock::MonotonicNs
   std::stop_token stop;                  ///< the client left

@@ -79,6 +79,21 @@ std::optional<ValueTest::Bytes> ValueTest::AsBytes() const {
       .text = *text, .is_whole = op_ == Operator::kEqual, .or_empty = reading_ == Reading::kText};
 }
 
+bool ValueTest::MayHoldOfTexts() const {
+  return reading_ != Reading::kAnnotation || op_ == Operator::kPresent ||
+         op_ == Operator::kNotEqual || std::holds_alternative<std::string>(literal_);
+}
+
+bool ValueTest::MayHoldBetween(double least, double greatest, bool is_whole) const {
+  const bool is_compared =
+      reading_ == Reading::kAnnotation || (reading_ == Reading::kWhole && is_whole);
+  if (!is_compared || op_ == Operator::kPresent || op_ == Operator::kNotEqual) return true;
+  const auto* literal = std::get_if<double>(&literal_);
+  if (literal == nullptr) return reading_ != Reading::kAnnotation;
+  if (op_ == Operator::kEqual) return least <= *literal && *literal <= greatest;
+  return CompareNumbers(least, op_, *literal) || CompareNumbers(greatest, op_, *literal);
+}
+
 bool ValueTest::Value(const AttributeValue& value) const {
   if (!IsScalar(value)) return reading_ != Reading::kAnnotation;  // seldom: let the filter decide
   const auto annotation_holds = [this](const AttributeValue& of) {

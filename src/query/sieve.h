@@ -46,6 +46,10 @@ class ValueTest {
     }
   };
   [[nodiscard]] std::optional<Bytes> AsBytes() const;
+  /// May some text satisfy it, some number from `least` to `greatest`? False is certain.
+  /// @param is_whole  all of the numbers are integers.
+  [[nodiscard]] bool MayHoldOfTexts() const;
+  [[nodiscard]] bool MayHoldBetween(double least, double greatest, bool is_whole) const;
   [[nodiscard]] std::string Print() const;
 
  private:

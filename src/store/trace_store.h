@@ -34,11 +34,14 @@ struct Match {
 using Visitor = std::function<bool(const Match&)>;
 
 struct SearchResult {
-  std::uint64_t scanned_traces = 0;   ///< examined, matching or not
-  std::uint64_t passed_over = 0;      ///< of them, those that single columns showed not to match
-  std::uint64_t row_groups = 0;       ///< of which columns were read for that
-  std::uint64_t column_bytes = 0;     ///< of these columns, before compression
-  std::uint64_t spans_read = 0;       ///< of traces that were read whole
+  std::uint64_t scanned_traces = 0;     ///< examined, matching or not
+  std::uint64_t passed_over = 0;        ///< of them, those that single columns showed not to match
+  std::uint64_t row_groups = 0;         ///< of which columns were read for that
+  std::uint64_t column_bytes = 0;       ///< of these columns, before compression
+  std::uint64_t pruned_by_zones = 0;    ///< row groups left out by what they hold at all
+  std::uint64_t pruned_by_filters = 0;  ///< and by filters over their texts
+  std::uint64_t index_bytes = 0;        ///< read for both, before compression
+  std::uint64_t spans_read = 0;         ///< of traces that were read whole
   std::uint64_t cut_traces = 0;       ///< of scanned_traces, those judged by their first part only
   double scanned_share = 1;           ///< examined / candidates in the window
   bool complete = true;               ///< false: stopped by visitor, scan_max, deadline or client

@@ -89,6 +89,8 @@ Result<QueryRequest> ParseQueryRequest(std::string_view body) {
       FLUORO_TRY(request.after, ParseToken(token));
     } else if (key == "explain") {
       if (value.get(request.explain) != simdjson::SUCCESS) return Wrong(key, "true or false");
+    } else if (key == "without_index") {
+      if (value.get(request.without_index) != simdjson::SUCCESS) return Wrong(key, "true or false");
     } else if (key == "ids") {
       FLUORO_TRY(request.ids, TakeIds(value, key));
     } else if (key == "dry_run") {
@@ -110,6 +112,7 @@ Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monot
   plan.until_ns = request.until_ns;
   plan.after = request.after;
   plan.deadline_ns = now_monotonic_ns + kQueryDeadlineNs;
+  plan.use_index = !request.without_index;
   if (!request.expression.empty()) {
     FLUORO_TRY(plan.filter, query::Filter::Parse(request.expression));
   }

@@ -97,6 +97,9 @@ struct UiApi::Impl {
       out.Key("passed_over").Uint(result->passed_over);
       out.Key("row_groups").Uint(result->row_groups);
       out.Key("column_bytes").Uint(result->column_bytes);
+      out.Key("pruned_by_zones").Uint(result->pruned_by_zones);
+      out.Key("pruned_by_filters").Uint(result->pruned_by_filters);
+      out.Key("index_bytes").Uint(result->index_bytes);
       out.Key("spans_read").Uint(result->spans_read);
       out.Key("matched")
           .Uint(matches)

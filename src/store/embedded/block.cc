@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "store/embedded/fuse_filter.h"
 #include "store/embedded/skeleton.h"
 
 namespace fluoro::store {
@@ -234,12 +235,16 @@ bool Block::Has(SectionType type) const {
 
 void Block::IndexGroups() {
   group_sections_.resize(meta_.row_groups.size());
+  group_index_.resize(meta_.row_groups.size());
   group_bytes_.resize(meta_.row_groups.size());
   for (std::uint32_t i = 0; i < meta_.sections.size(); ++i) {
     const Section& section = meta_.sections[i];
-    if (section.type != SectionType::kColumn && section.type != SectionType::kPack) continue;
+    const bool is_index =
+        section.type == SectionType::kZones || section.type == SectionType::kFilter;
+    if (!is_index && section.type != SectionType::kColumn && section.type != SectionType::kPack)
+      continue;
     if (section.row_group >= group_sections_.size()) continue;
-    model::Range& range = group_sections_[section.row_group];
+    model::Range& range = (is_index ? group_index_ : group_sections_)[section.row_group];
     if (range.size() == 0) range.begin = i;
     range.end = i + 1;
     group_bytes_[section.row_group] += section.stored;
@@ -248,6 +253,11 @@ void Block::IndexGroups() {
 
 std::span<const Section> Block::SectionsOf(std::uint32_t group) const {
   const model::Range range = group_sections_[group];
+  return std::span(meta_.sections).subspan(range.begin, range.size());
+}
+
+std::span<const Section> Block::IndexSectionsOf(std::uint32_t group) const {
+  const model::Range range = group_index_[group];
   return std::span(meta_.sections).subspan(range.begin, range.size());
 }
 
@@ -339,7 +349,11 @@ std::vector<TraceRun> Block::RunsAround(const TraceEntry& trace, std::uint32_t g
 Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
   const auto load = [&]() -> Result<StoredGroup> {
     FLUORO_TRY(const auto file, OpenFile());
-    return ReadStoredOf(*file, group);
+    const model::Range columns = group_sections_[group];
+    const model::Range index = group_index_[group];
+    const std::size_t count =
+        columns.size() + (index.size() > 0 && index.begin == columns.end ? index.size() : 0U);
+    return ReadStoredOf(*file, std::span(meta_.sections).subspan(columns.begin, count));
   };
   auto stored = load();
   if (!stored) {
@@ -349,13 +363,13 @@ Result<Block::StoredGroup> Block::ReadStored(std::uint32_t group) const {
   return stored;
 }
 
-Result<Block::StoredGroup> Block::ReadStoredOf(const File& file, std::uint32_t group) const {
-  const std::span<const Section> sections = SectionsOf(group);
+Result<Block::StoredGroup> Block::ReadStoredOf(const File& file,
+                                               std::span<const Section> sections) const {
   if (sections.empty()) return Fail(ErrorCode::kCorruption, "it has no columns");
   const std::uint64_t begin = sections.front().offset;
   std::uint64_t end = begin;
   for (const Section& section : sections) {
-    if (section.row_group != group || section.offset != end)
+    if (section.row_group != sections.front().row_group || section.offset != end)
       return Fail(ErrorCode::kCorruption, "its columns do not stand together");
     end += section.stored;
   }
@@ -415,7 +429,7 @@ Result<Block::Columns> Block::ReadColumns(const File& file, std::uint32_t group,
 }
 
 Result<Block::Columns> Block::ReadAllColumns(const File& file, std::uint32_t group) const {
-  FLUORO_TRY(const StoredGroup stored, ReadStoredOf(file, group));
+  FLUORO_TRY(const StoredGroup stored, ReadStoredOf(file, SectionsOf(group)));
   Columns columns;
   for (const Section& section : stored.sections) {
     FLUORO_TRY(std::string raw, Inflate(stored.Of(section), section));
@@ -477,6 +491,37 @@ Result<std::uint64_t> Block::WithColumns(const TraceTable& table, std::uint32_t 
         Named(std::move(used).error().With("row group " + std::to_string(group))));
   }
   return bytes_read;
+}
+
+Result<Block::Pruned> Block::Prune(const query::Sieve& sieve, std::uint32_t group) const {
+  Pruned pruned;
+  const std::span<const Section> sections = IndexSectionsOf(group);
+  const auto prune = [&]() -> Result<void> {
+    const auto zones = std::ranges::find(sections, SectionType::kZones, &Section::type);
+    if (zones == sections.end()) return {};
+    FLUORO_TRY(const auto file, OpenFile());
+    const auto read = [&](const Section& section) {
+      pruned.bytes_read += section.raw;
+      return ReadSection(*file, section);
+    };
+    FLUORO_TRY(const std::string bytes, read(*zones));
+    std::string filter;
+    const auto read_filter = [&](std::uint32_t column) -> Result<std::string_view> {
+      for (const Section& section : sections) {
+        if (section.type != SectionType::kFilter || section.column != column) continue;
+        FLUORO_TRY(filter, read(section));
+        return filter;
+      }
+      return Fail(ErrorCode::kCorruption, "a filter is missing");
+    };
+    FLUORO_TRY(pruned.pruning, PruneRowGroup(sieve, bytes, read_filter));
+    return {};
+  };
+  if (auto done = prune(); !done) {
+    return std::unexpected(
+        Named(std::move(done).error().With("row group " + std::to_string(group))));
+  }
+  return pruned;
 }
 
 Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& table,
@@ -647,7 +692,14 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     end = kEncryptedBlockHeaderBytes;  // the footer is bound to the header, which has sums
   }
   for (const Section& section : meta_.sections) {
-    if (auto raw = ReadSection(*file, section); !raw) problem(raw.error().message);
+    const auto raw = ReadSection(*file, section);
+    if (!raw) problem(raw.error().message);
+    if (raw && section.type == SectionType::kZones) {
+      if (const auto zones = DecodeZones(*raw); !zones) problem(zones.error().message);
+    }
+    if (raw && section.type == SectionType::kFilter) {
+      if (const auto filter = FuseFilter::Decode(*raw); !filter) problem(filter.error().message);
+    }
     if (section.offset != end) problem("bytes between sections belong to nothing");
     end = section.offset + section.stored;
   }

@@ -20,6 +20,7 @@
 #include "store/embedded/block_format.h"
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/rollup_section.h"
+#include "store/embedded/row_group_index.h"
 #include "store/embedded/trace_pages.h"
 
 namespace fluoro::store {
@@ -145,6 +146,13 @@ class Block {
   [[nodiscard]] std::vector<TraceRun> RunsAround(const TraceEntry& trace,
                                                  std::uint32_t group) const;
 
+  /// Whether the row group can be left out, without reading its columns. Not cached.
+  struct Pruned {
+    Pruning pruning = Pruning::kNone;
+    std::uint64_t bytes_read = 0;
+  };
+  Result<Pruned> Prune(const query::Sieve& sieve, std::uint32_t group) const;
+
   /// What a sieve says of the traces of a row group.
   struct Sieved {
     std::size_t first_run = 0;            ///< in order of rows
@@ -156,7 +164,7 @@ class Block {
   Result<Sieved> Sift(const query::Sieve& sieve, const TraceTable& table,
                       std::uint32_t group) const;
 
-  /// A row group as it was compressed, its sums checked.
+  /// A row group as it was compressed, its sums checked; with what stands behind its columns.
   struct StoredGroup {
     std::string bytes;
     std::vector<Section> sections;  ///< their offsets are places in `bytes`
@@ -218,7 +226,7 @@ class Block {
                               std::span<const RowColumn> wanted) const;
   Result<Columns> ReadAllColumns(const File& file, std::uint32_t group) const;
   static Result<void> AddColumns(const Section& section, std::string raw, Columns& columns);
-  Result<StoredGroup> ReadStoredOf(const File& file, std::uint32_t group) const;
+  Result<StoredGroup> ReadStoredOf(const File& file, std::span<const Section> sections) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeSomeRows(
       std::span<const TraceRun> runs, std::uint32_t group,
       std::span<const model::Range> rows) const;
@@ -228,6 +236,7 @@ class Block {
   [[nodiscard]] bool IsWholeWanted(const BlockRows& rows) const;
   void IndexGroups();
   [[nodiscard]] std::span<const Section> SectionsOf(std::uint32_t group) const;
+  [[nodiscard]] std::span<const Section> IndexSectionsOf(std::uint32_t group) const;
   // block_table.cc
   [[nodiscard]] TracePageBounds PageBounds(std::size_t reasons) const;
   [[nodiscard]] std::size_t TracesIn(std::size_t page) const;
@@ -254,6 +263,7 @@ class Block {
   std::uint16_t minor_ = kBlockMinor;
   std::vector<std::uint64_t> group_ends_;     ///< rows up to the end of each row group
   std::vector<model::Range> group_sections_;  ///< places in meta_.sections, by row group
+  std::vector<model::Range> group_index_;     ///< likewise, of zones and filters
   std::vector<std::uint64_t> group_bytes_;    ///< stored, by row group
   TraceFilter filter_;
   std::atomic<bool> dropped_ = false;

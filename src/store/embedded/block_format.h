@@ -51,6 +51,8 @@ enum class SectionType : std::uint8_t {
   kSkeletons = 11,    ///< what stays of traces that were dropped: a column a chunk (skeleton.h)
   kTracePage = 12,    ///< entries of the trace table: a column a page (trace_pages.h)
   kIdPage = 13,       ///< ids of the trace table in order: likewise
+  kZones = 14,        ///< what a row group holds at all (row_group_index.h)
+  kFilter = 15,       ///< of one of its columns: which texts; column: place among the zones'
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 

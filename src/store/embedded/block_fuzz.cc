@@ -7,6 +7,8 @@
 
 #include "base/assert.h"
 #include "store/embedded/block_format.h"
+#include "store/embedded/fuse_filter.h"
+#include "store/embedded/row_group_index.h"
 #include "store/embedded/skeleton.h"
 #include "store/embedded/trace_pages.h"
 
@@ -41,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
   if (size == 0) return 0;
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 11) {
+  switch (data[0] % 13) {
     case 0:
       TryRowGroup(rest);
       break;
@@ -81,6 +83,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     case 10:
       (void)DecodeIdPage(rest.substr(rest.empty() ? 0 : 1), size > 1 ? data[1] : 0, 1'000);
+      break;
+    case 11:
+      (void)DecodeZones(rest);
+      break;
+    case 12:
+      if (const auto filter = FuseFilter::Decode(rest)) (void)filter->MayContain(size);
       break;
     default:
       (void)DecodeDeletions(rest);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "base/assert.h"
 #include "store/embedded/trace_pages.h"
@@ -136,7 +137,12 @@ Result<void> BlockWriter::FlushRowGroup() {
   const auto group = static_cast<std::uint32_t>(meta_.row_groups.size());
   meta_.row_groups.push_back(rows_.spans());
   std::string pack;
+  std::vector<EncodedColumn> index;
   FLUORO_CHECK_OK(rows_.Finish(operations_, [&](EncodedColumn& column) -> Result<void> {
+    if (column.id >= static_cast<std::uint32_t>(RowColumn::kZones)) {
+      index.push_back(std::exchange(column, {}));
+      return {};
+    }
     if (column.bytes.size() >= kPackedColumnBytes)
       return PutSection(SectionType::kColumn, group, column.id, column.bytes);
     ByteWriter out(pack);
@@ -145,7 +151,26 @@ Result<void> BlockWriter::FlushRowGroup() {
     return {};
   }));
   held_.clear();
-  return PutSection(SectionType::kPack, group, 0, pack);
+  FLUORO_CHECK_OK(PutSection(SectionType::kPack, group, 0, pack));
+  // Behind the columns: who reads rows does not read it. Filters are stored as they are, since to
+  // decompress one takes longer than to ask it.
+  constexpr auto kFirstFilter = static_cast<std::uint32_t>(RowColumn::kFilters);
+  for (const EncodedColumn& part : index) {
+    if (part.id < kFirstFilter) {
+      FLUORO_CHECK_OK(PutSection(SectionType::kZones, group, 0, part.bytes));
+      continue;
+    }
+    FLUORO_CHECK_OK(PutStored({.type = SectionType::kFilter,
+                               .codec = SectionCodec::kNone,
+                               .row_group = group,
+                               .column = part.id - kFirstFilter,
+                               .offset = 0,
+                               .stored = part.bytes.size(),
+                               .raw = part.bytes.size(),
+                               .sum = 0},
+                              part.bytes));
+  }
+  return {};
 }
 
 Result<void> BlockWriter::AddTrace(const TraceRows& trace) {

@@ -57,6 +57,17 @@ class TextColumn {
   std::uint32_t AddCoded(std::string_view text);
   [[nodiscard]] std::string_view Entry(std::uint32_t code) const;
   [[nodiscard]] std::size_t entries() const { return ends_.size(); }
+  /// Texts added, if nearly all turned out to differ, so that they are not interned; else 0.
+  [[nodiscard]] std::size_t uninterned() const {
+    return is_plain_ ? ends_.size() + rest_.size() : 0;
+  }
+  /// Calls `visit` with each of them.
+  template <class Visit>
+  void VisitUninterned(const Visit& visit) const {
+    if (!is_plain_) return;
+    for (std::uint32_t i = 0; i < ends_.size(); ++i) visit(Entry(i));
+    for (const std::string_view text : rest_) visit(text);
+  }
   /// Of the texts added, if all were by AddCoded.
   [[nodiscard]] const std::vector<std::uint32_t>& codes() const { return codes_; }
   void Encode(std::string& out) const;

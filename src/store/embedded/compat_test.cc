@@ -12,6 +12,7 @@
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/fuse_filter.h"
 #include "store/embedded/reference_reader_for_test.h"
 #include "store/embedded/row_group.h"
 #include "store/embedded/row_group_for_test.h"
@@ -401,7 +402,8 @@ void WriteCorpora(const std::map<std::string, std::string>& files) {
   builder.AddTrace(start, rows);
   RowGroupBuilder::Operations operations;
   std::string group(1, '\0');
-  for (const EncodedColumn& column : testing::FinishInMemory(builder, operations)) {
+  const std::vector<EncodedColumn> columns = testing::FinishInMemory(builder, operations);
+  for (const EncodedColumn& column : columns) {
     ByteWriter out(group);
     out.PutVarint(column.id);
     out.PutText(column.bytes);
@@ -415,6 +417,11 @@ void WriteCorpora(const std::map<std::string, std::string>& files) {
   WriteFile(corpus / "block/footer", "\1" + EncodeFooter(meta));
   const std::vector<TraceEntry> traces{{.id = MakeTraceId(1), .rows = 1'000, .kept = 1}};
   WriteFile(corpus / "block/trace_page", "\11\1" + EncodeTracePage(traces, 9));
+  for (const EncodedColumn& column : columns) {
+    if (column.id == static_cast<std::uint32_t>(RowColumn::kZones))
+      WriteFile(corpus / "block/zones", "\13" + column.bytes);
+  }
+  WriteFile(corpus / "block/text_filter", "\14" + FuseFilter::Encode({1, 2, 3}));
   WriteFile(corpus / "block/id_page",
             "\12\2" + EncodeIdPage({.ids = {MakeTraceId(1), MakeTraceId(2)}, .places = {1, 0}}));
   WriteFile(corpus / "block/services", "\3" + EncodeServices(operations));
@@ -442,7 +449,7 @@ std::vector<std::string> Missing(const std::string& version, const std::set<std:
   const Parts judged{"section 10", "section 11", "not judged", "level 0", "rows of no trace"};
   const Parts table{"section 3", "section 4", "section 7", "section 8"};
   const Parts judged_table{"section 4", "section 7", "section 8"};
-  const Parts pages{"section 12", "section 13"};
+  const Parts pages{"section 12", "section 13", "section 14"};
   const std::map<std::string, std::vector<Parts>> wanted{
       {"v1", {spans, table}},
       {"v1-judged", {judged, judged_table}},

@@ -62,10 +62,37 @@ model::AttributeValue ValueOf(std::uint64_t type, std::uint64_t number, const st
   return *std::move(value);
 }
 
+// Section 15.
+bool TextFilterMayHold(const std::string& filter, const std::string& text) {
+  const auto mix = [](std::uint64_t h) {
+    h = (h ^ (h >> 33)) * 0xff51afd7ed558ccd;
+    h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53;
+    return h ^ (h >> 33);
+  };
+  Cursor in(filter);
+  const std::uint64_t hash = mix(Sum(text, 0) + in.Fixed(8));
+  const std::uint64_t bits = in.Fixed(1);
+  const std::uint64_t segments = in.Varint();
+  const std::string slots = in.Bytes((segments + 2) << bits);
+  if (in.failed() || !in.done()) return false;
+  const std::uint64_t length = std::uint64_t{1} << bits;
+  // The upper half of hash x (segments x length), in halves of the hash.
+  const std::uint64_t range = segments * length;
+  const std::uint64_t low = ((hash & 0xffffffff) * range) >> 32;
+  const std::uint64_t first = ((hash >> 32) * range + low) >> 32;
+  const std::uint64_t second = (first + length) ^ ((hash >> 18) % length);
+  const std::uint64_t third = (first + 2 * length) ^ (hash % length);
+  const auto at = [&](std::uint64_t slot) { return static_cast<std::uint8_t>(slots[slot]); };
+  return (at(first) ^ at(second) ^ at(third)) == static_cast<std::uint8_t>(hash ^ (hash >> 32));
+}
+
 /// One row group: columns to spans.
 class RowGroup {
  public:
-  RowGroup(const Columns& columns, std::set<std::string>& seen) : columns_(columns), seen_(seen) {}
+  /// `zones` is empty if the row group has none.
+  RowGroup(const Columns& columns, const std::string& zones, const Columns& filters,
+           std::set<std::string>& seen)
+      : columns_(columns), zones_(zones), filters_(filters), seen_(seen) {}
 
   struct Run {
     Trace* trace;
@@ -93,6 +120,7 @@ class RowGroup {
     ReadEvents();
     ReadLinks();
     if (failed_) return Wrong("a column of the row group");
+    if (!zones_.empty()) FLUORO_CHECK_OK(CheckZones());
     std::size_t row = 0;
     for (const Run& run : runs) {
       for (std::uint64_t i = 0; i < run.rows; ++i)
@@ -118,6 +146,53 @@ class RowGroup {
     auto values = Texts(in, count, seen_);
     Check(in);
     return values;
+  }
+
+  // Sections 14 and 15 say what the columns do.
+  Result<void> CheckZones() {
+    Cursor in(zones_);
+    std::uint64_t flags = 0;
+    std::uint64_t statuses = 0;
+    std::uint64_t bits = 0;
+    for (const model::Span& span : spans_out_) {
+      flags |= span.flags;
+      statuses |= std::uint64_t{1} << static_cast<unsigned>(span.status);
+      if (!span.document.empty()) bits |= 1;
+    }
+    if (!Column(40).done() || !Column(42).done()) bits |= 2;
+    if (in.Varint() != flags || in.Varint() != statuses || in.Fixed(1) != bits)
+      return Wrong("what zones say of spans");
+    std::uint64_t place = 0;
+    const std::uint64_t count = in.Count();
+    for (const AttributeColumn& column : directory_) {
+      if (column.owner != 0 && column.owner != 2) continue;
+      if (in.Fixed(1) != column.owner || in.Fixed(1) != column.type || in.Fixed(1) != column.role ||
+          in.Text() != column.key)
+        return Wrong("a column of the zones");
+      const std::uint64_t kind = in.Fixed(1);
+      seen_.insert("zone " + std::to_string(kind));
+      if (kind == 1) {
+        const double least = std::bit_cast<double>(in.Fixed(8));
+        const double greatest = std::bit_cast<double>(in.Fixed(8));
+        for (const std::uint64_t value : column.numbers) {
+          const double number = column.type == 3   ? static_cast<double>(Cursor::UnZigZag(value))
+                                : column.type == 4 ? std::bit_cast<double>(value)
+                                                   : static_cast<double>(value);
+          if (number < least || number > greatest) return Wrong("a range");
+        }
+      } else if (kind == 2) {
+        const auto filter = filters_.find(place);
+        if (filter == filters_.end()) return Wrong("a filter is missing");
+        for (const std::string& text : column.texts) {
+          if (!TextFilterMayHold(filter->second, text)) return Wrong("a filter");
+        }
+      } else if (kind != 0) {
+        return Wrong("a kind of zone");
+      }
+      ++place;
+    }
+    if (in.failed() || !in.done() || place != count) return Wrong("the zones");
+    return {};
   }
 
   struct AttributeColumn {
@@ -365,6 +440,8 @@ class RowGroup {
   }
 
   const Columns& columns_;
+  const std::string& zones_;
+  const Columns& filters_;
   std::set<std::string>& seen_;
   std::uint64_t spans_ = 0, resources_ = 0, scopes_ = 0, events_ = 0, links_ = 0;
   std::vector<AttributeColumn> directory_;
@@ -721,6 +798,8 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
 
   std::uint64_t end = is_encrypted ? 272 : 64;
   std::map<std::uint64_t, Columns> groups;
+  std::map<std::uint64_t, std::string> zones;
+  std::map<std::uint64_t, Columns> filters;
   std::string index;
   std::string lsns;
   std::string kept;
@@ -776,6 +855,12 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
       case 13:
         FLUORO_CHECK_OK(ReadIdPage(content, section.column, traces, block, by_id));
         break;
+      case 14:
+        zones[section.row_group] = content;
+        break;
+      case 15:
+        filters[section.row_group][section.column] = content;
+        break;
       default:
         break;  // of a later minor version
     }
@@ -819,7 +904,7 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
       if (is_free) block.seen.insert("rows of no trace");
       row += runs.back().rows;
     }
-    FLUORO_CHECK_OK(RowGroup(groups[group], block.seen).Read(runs));
+    FLUORO_CHECK_OK(RowGroup(groups[group], zones[group], filters[group], block.seen).Read(runs));
   }
   std::uint64_t spans = 0;
   for (const Trace& trace : block.traces) {

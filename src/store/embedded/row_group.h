@@ -62,6 +62,9 @@ enum class RowColumn : std::uint32_t {
   kShapes = 32,      ///< + owner kind
   kOverflow = 40,    ///< + owner kind
   kAttributes = 64,  ///< + index in kAttributeKeys
+  // Beside the columns: sections of their own (row_group_index.h).
+  kZones = 0x10000,
+  kFilters = 0x10001,  ///< + place among the zones' columns
 };
 
 /// Whose attributes a column holds. Stored: never renumber.

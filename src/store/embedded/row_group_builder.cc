@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "store/embedded/row_group.h"
+#include "store/embedded/row_group_index.h"
 
 namespace fluoro::store {
 namespace {
@@ -106,6 +107,7 @@ struct RowGroupBuilder::State {
   std::vector<std::uint32_t> numbers;
   std::vector<std::uint64_t> wide_numbers;
   TextColumn texts;
+  ZonesBuilder zones;
 
   std::uint32_t MapOf(const SpanBatch& batch) {
     if (!rows.empty() && rows.back().batch == &batch) return rows.back().map;
@@ -422,6 +424,34 @@ struct RowGroupBuilder::State {
     }
   }
 
+  // @param column_bytes  of the column as it was encoded.
+  void AddZone(const AttributeColumn& column, std::size_t column_bytes) {
+    if (column.owner != AttributeOwner::kSpan && column.owner != AttributeOwner::kResource) return;
+    const Zone zone{
+        .owner = column.owner, .type = column.type, .role = column.role, .key = keys[column.key]};
+    if (column.type == AttributeType::kString) {
+      zones.AddTexts(zone, column.texts, column_bytes);
+    } else if (IsText(column.type) || column.type == AttributeType::kNull) {
+      zones.AddOther(zone);
+    } else {
+      zones.AddNumbers(zone, column.numbers);
+    }
+  }
+
+  // @param has_overflow  attributes of spans or resources stand outside the columns.
+  ZonesBuilder::Encoded FinishZones(bool has_overflow) {
+    std::uint64_t flags = 0;
+    std::uint64_t statuses = 0;
+    bool has_documents = false;
+    for (const Row& row : rows) {
+      flags |= row.batch->flags[row.row];
+      statuses |= std::uint64_t{1} << (static_cast<unsigned>(row.batch->statuses[row.row]) & 63);
+      has_documents = has_documents || row.batch->documents[row.row].bytes > 0;
+    }
+    zones.SetSpans(flags, statuses, has_documents, has_overflow);
+    return zones.Finish();
+  }
+
   // Ready for the next row group; memory is kept where it will be of use.
   void Clear() {
     rows.clear();
@@ -616,6 +646,11 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     FLUORO_CHECK_OK(
         put(RowColumn::kShapes, owner, [&](std::string& out) { s.shapes[owner].Encode(out); }));
   }
+  const auto overflows = [&s](AttributeOwner owner) {
+    return !s.overflow[static_cast<std::size_t>(owner)].empty();
+  };
+  const bool has_overflow =
+      overflows(AttributeOwner::kSpan) || overflows(AttributeOwner::kResource);
   for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
     FLUORO_CHECK_OK(
         put(RowColumn::kOverflow, owner, [&](std::string& out) { out.swap(s.overflow[owner]); }));
@@ -625,11 +660,18 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     FLUORO_CHECK_OK(put(RowColumn::kAttributes, i, [&](std::string& out) {
       if (IsText(attribute.type)) {
         attribute.texts.Encode(out);
+        s.AddZone(attribute, out.size());
         attribute.texts.Clear();  // so that large ones do not lie here twice
-      } else if (attribute.type != AttributeType::kNull) {
-        EncodeInts(attribute.numbers, out);
+        return;
       }
+      if (attribute.type != AttributeType::kNull) EncodeInts(attribute.numbers, out);
+      s.AddZone(attribute, out.size());
     }));
+  }
+  ZonesBuilder::Encoded index = s.FinishZones(has_overflow);
+  FLUORO_CHECK_OK(put(RowColumn::kZones, 0, [&](std::string& out) { out.swap(index.zones); }));
+  for (auto& [place, filter] : index.filters) {
+    FLUORO_CHECK_OK(put(RowColumn::kFilters, place, [&](std::string& out) { out.swap(filter); }));
   }
   s.Clear();
   return {};

@@ -62,11 +62,12 @@ class SearchRun {
   };
   struct Sifted {
     Block::Sieved sieved;
+    bool is_pruned = false;                                   // none of its traces passes
     bool is_read = false;                                     // or it was tried
     std::shared_ptr<const model::SpanBatch> batch = nullptr;  // with the traces that passed
     std::vector<std::uint32_t> row_of = {};                   // there, by run
     [[nodiscard]] bool Passes(std::size_t run) const {
-      return run >= sieved.passes.size() || sieved.passes[run];
+      return !is_pruned && (run >= sieved.passes.size() || sieved.passes[run]);
     }
   };
   struct Stream {
@@ -184,7 +185,9 @@ class SearchRun {
           known = Sift(stream, item.group);
           sifted = true;
         }
-        const std::size_t run = stream.table->RunOf(place) - known->second.sieved.first_run;
+        const std::size_t run = known->second.is_pruned
+                                    ? 0
+                                    : stream.table->RunOf(place) - known->second.sieved.first_run;
         item.run = static_cast<std::uint32_t>(run);
         if (!known->second.Passes(run) && IsWhole(place, stream)) {
           passed_over = true;
@@ -209,6 +212,10 @@ class SearchRun {
     // Groups of younger traces are done with, whatever order they were sifted in.
     if (stream.sifted.size() >= kSiftedGroupsMax) stream.sifted.clear();
     const auto at = stream.sifted.try_emplace(group).first;  // everything passes
+    if (plan_.use_index && IsPruned(*stream.block, group)) {
+      at->second.is_pruned = true;
+      return at;
+    }
     auto sieved = stream.block->Sift(sieve_, *stream.table, group);
     if (!sieved) {
       Damaged(sieved.error().message);
@@ -220,6 +227,19 @@ class SearchRun {
     return at;
   }
 
+  // What cannot be read is named, and the columns are read instead.
+  bool IsPruned(const Block& block, std::uint32_t group) {
+    const auto pruned = block.Prune(sieve_, group);
+    if (!pruned) {
+      Damaged(pruned.error().message);
+      return false;
+    }
+    result_.index_bytes += pruned->bytes_read;
+    if (pruned->pruning == Pruning::kByZones) ++result_.pruned_by_zones;
+    if (pruned->pruning == Pruning::kByFilters) ++result_.pruned_by_filters;
+    return pruned->pruning != Pruning::kNone;
+  }
+
   // Of a trace that passed: its rows are read together with those of all others that passed in its
   // row group.
   void GiveRows(const Item& item, Fragments::InBlock& part) {
@@ -227,6 +247,7 @@ class SearchRun {
     const auto at = streams_[item.source].sifted.find(item.group);
     if (at == streams_[item.source].sifted.end()) return;
     Sifted& sifted = at->second;
+    if (sifted.is_pruned) return;
     if (!sifted.is_read) {
       sifted.is_read = true;
       if (part.table == nullptr) return;  // the last of its block

@@ -1,5 +1,5 @@
 // Search with a filter gives what a naive evaluator finds in a full export: whatever the sieve
-// passes over, wherever the fragments of a trace stand.
+// passes over and zones and filters leave out, wherever the fragments of a trace stand.
 #include <gtest/gtest.h>
 
 #include "base/memory_fs.h"
@@ -7,6 +7,7 @@
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/row_group_for_test.h"
+#include "store/embedded/row_group_index.h"
 #include "store/testing.h"
 
 namespace fluoro::store {
@@ -42,6 +43,11 @@ class SearchTest : public ::testing::TestWithParam<std::uint64_t> {
         ids.push_back(testing::MakeTraceId(++sent));
         const auto start_ms = kNow / kNsPerMs - static_cast<std::int64_t>(rng_.Below(30'000));
         open.push_back(query::testing::RandomTrace(rng_, ids.back(), start_ms));
+        // Nearly all differ: of these a row group keeps a filter.
+        for (model::Span& span : open.back()) {
+          requests_.push_back(testing::MakeTraceId(rng_.Next()).ToHex());
+          span.attributes.push_back({"request", {requests_.back()}});
+        }
       }
       model::SpanBatch batch;
       for (std::uint64_t i = 1 + rng_.Below(6); i > 0 && !open.empty(); --i) {
@@ -76,6 +82,7 @@ class SearchTest : public ::testing::TestWithParam<std::uint64_t> {
     EXPECT_TRUE(result->complete);
     EXPECT_TRUE(result->damaged.empty());
     passed_over_ += result->passed_over;
+    pruned_by_filters_ += result->pruned_by_filters;
     scanned_ = result->scanned_traces;
     return ids;
   }
@@ -114,7 +121,9 @@ class SearchTest : public ::testing::TestWithParam<std::uint64_t> {
   Metrics metrics_;
   Rng rng_{GetParam()};
   std::unique_ptr<EmbeddedStore> store_;
+  std::vector<std::string> requests_;
   std::uint64_t passed_over_ = 0;
+  std::uint64_t pruned_by_filters_ = 0;
   std::uint64_t scanned_ = 0;
   std::uint64_t everything_ = 0;
 };
@@ -132,6 +141,9 @@ TEST_P(SearchTest, FindsWhatANaiveEvaluatorFinds) {
     EXPECT_EQ(Search(plan), expected) << text;
     EXPECT_EQ(scanned_, everything_) << text;
     EXPECT_EQ(SearchInPages(plan), expected) << text;
+    plan.use_index = false;
+    EXPECT_EQ(Search(plan), expected) << text;
+    EXPECT_EQ(scanned_, everything_) << text;
   }
   EXPECT_GT(passed_over_, 200U);
 }
@@ -154,10 +166,15 @@ TEST_P(LargeSearchTest, FindsWhatANaiveEvaluatorFindsInSeveralRowGroups) {
   }
   ASSERT_TRUE(store_->Append(std::move(large), Durability::kSynced));
   ASSERT_TRUE(store_->SealAll());
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 30; ++i) {
     query::Plan plan;
-    plan.filter = *Filter::Parse(i == 0 ? "annotation.needle = \"here\""
-                                        : query::testing::RandomExpression(rng_).Make(1));
+    std::string text =
+        i == 0 ? "annotation.needle = \"here\"" : query::testing::RandomExpression(rng_).Make(1);
+    if (i % 3 == 1)
+      text = "annotation.request = \"" + requests_[rng_.Below(requests_.size())] + "\"";
+    if (i % 6 == 2)
+      text = "annotation.request = \"" + testing::MakeTraceId(rng_.Next()).ToHex() + "\"";
+    plan.filter = *Filter::Parse(text);
     const auto expected = SearchNaively(plan);
     EXPECT_EQ(Search(plan), expected) << plan.filter->text();
     if (i == 0) {
@@ -165,6 +182,7 @@ TEST_P(LargeSearchTest, FindsWhatANaiveEvaluatorFindsInSeveralRowGroups) {
     }
   }
   EXPECT_GT(passed_over_, 5'000U);
+  EXPECT_GT(pruned_by_filters_, 5U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, LargeSearchTest, ::testing::Values(99U));
@@ -173,11 +191,13 @@ INSTANTIATE_TEST_SUITE_P(Seeds, LargeSearchTest, ::testing::Values(99U));
 TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
   std::uint64_t held_back = 0;
   std::uint64_t templated = 0;
+  std::map<Pruning, int> prunings;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
     model::SpanBatch batch;
     std::vector<TraceRun> runs;
     std::vector<std::string> urls;  // all differ, so that they are cut into patterns and numbers
+    std::vector<std::string> requests;
     for (std::uint64_t trace = seed % 6 == 0 ? 500 : 30; trace > 0; --trace) {
       TraceRun run{.id = testing::MakeTraceId(trace), .start_ns = INT64_MAX, .end_ns = INT64_MIN};
       for (model::Span& span : query::testing::RandomTrace(rng, run.id, 1'000)) {
@@ -186,6 +206,12 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
                          "?page=" + std::to_string(rng.Below(9)));
           span.attributes.push_back({"item.url", {urls.back()}});
         }
+        requests.push_back(testing::MakeTraceId(rng.Next()).ToHex());
+        span.attributes.push_back({"request", {requests.back()}});
+        if (seed % 4 == 0)
+          span.attributes.push_back({"size", {static_cast<std::int64_t>(rng.Below(1'000)) - 500}});
+        if (seed % 5 == 0)
+          span.attributes.push_back({"share", {static_cast<double>(rng.Below(1'000)) / 1e3}});
         batch.AppendSpan(span);
         run.start_ns = std::min(run.start_ns, span.start_ns);
         run.end_ns = std::max(run.end_ns, span.end_ns);
@@ -208,8 +234,21 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
       }
       return std::string_view();
     };
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 60; ++i) {
       std::string text = query::testing::RandomExpression(rng).Make();
+      if (i % 12 == 1)
+        text = "annotation.request = \"" + requests[rng.Below(requests.size())] + "\"";
+      if (i % 12 == 2 || i % 12 == 7) {
+        text = "annotation.request = \"" + testing::MakeTraceId(rng.Next()).ToHex() + "\"" +
+               (i % 12 == 2 ? "" : " OR " + text);
+      }
+      if (i % 12 == 4 || i % 12 == 5) {
+        const char* const operators[] = {"=", "<", "<=", ">", ">="};
+        text =
+            std::string("annotation.") + (i % 12 == 4 ? "size " : "share ") +
+            operators[rng.Below(5)] + " " +
+            std::to_string((static_cast<double>(rng.Below(1'400)) - 700) / (i % 12 == 4 ? 1 : 500));
+      }
       if (i % 3 == 0) {
         const std::string& url = urls[rng.Below(urls.size())];
         const std::size_t begin = rng.Below(url.size());
@@ -221,6 +260,12 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
       const auto passes = SieveRowGroup(sieve, runs, read);
       ASSERT_TRUE(passes) << passes.error().message;
       query::BatchSieve on_batch(sieve, batch);
+      const auto pruning = PruneRowGroup(
+          sieve, *read(static_cast<std::uint32_t>(RowColumn::kZones)), [&](std::uint32_t column) {
+            return read(static_cast<std::uint32_t>(RowColumn::kFilters) + column);
+          });
+      ASSERT_TRUE(pruning) << pruning.error().message;
+      ++prunings[*pruning];
       std::uint32_t next = 0;
       for (std::size_t run = 0; run < runs.size(); ++run) {
         std::vector<bool> holds(sieve.probes().size());
@@ -229,12 +274,17 @@ TEST(ColumnSieve, SaysOfARowGroupWhatTheBatchSieveSaysOfItsBatch) {
         ASSERT_EQ((*passes)[run], sieve.Passes(holds))
             << "seed " << seed << ", trace " << run << ": " << text << "\n"
             << sieve.Print();
+        ASSERT_TRUE(!(*passes)[run] || *pruning == Pruning::kNone)
+            << "seed " << seed << ": " << text;
         held_back += (*passes)[run] ? 0U : 1U;
       }
     }
   }
   EXPECT_GT(held_back, 10'000U);
   EXPECT_GT(templated, 5U);
+  EXPECT_GT(prunings[Pruning::kNone], 500);
+  EXPECT_GT(prunings[Pruning::kByZones], 300);
+  EXPECT_GT(prunings[Pruning::kByFilters], 10);
 }
 
 }  // namespace
