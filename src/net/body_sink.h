@@ -52,7 +52,7 @@ struct BodySink {
         budget_full = true;
         return {};
       }
-      data.resize(wanted);
+      data.resize_and_overwrite(wanted, [](char*, std::size_t bytes) { return bytes; });
     }
     return std::span(data).subspan(filled);
   }

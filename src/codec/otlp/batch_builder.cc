@@ -127,7 +127,8 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
     key_states_.push_back(
         {.owner_serial = 0,
          .cell = 0,
-         .key_class = ClassifyKey(out_.batch.Key(static_cast<std::uint32_t>(key_states_.size())))});
+         .key_class = ClassifyKey(out_.batch.Key(static_cast<std::uint32_t>(key_states_.size()))),
+         .last = {}});
   }
   if (next_keys_.size() < key_states_.size() + kOwnersCount) {
     next_keys_.resize(key_states_.size() + kOwnersCount);

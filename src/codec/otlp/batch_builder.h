@@ -77,6 +77,26 @@ struct Place {
   [[nodiscard]] std::string ToString() const;
 };
 
+/// Whether both places hold the same bytes. Inlined and by words: most texts are short.
+inline bool SameBytes(const char* a, const char* b, std::size_t bytes) {
+  const auto differ = [&]<class Word>(std::size_t at, Word) {
+    Word of_a;
+    Word of_b;
+    std::memcpy(&of_a, a + at, sizeof(Word));
+    std::memcpy(&of_b, b + at, sizeof(Word));
+    return of_a != of_b;
+  };
+  if (bytes >= 8) {
+    for (std::size_t at = 0; at + 8 < bytes; at += 8) {
+      if (differ(at, std::uint64_t{})) return false;
+    }
+    return !differ(bytes - 8, std::uint64_t{});
+  }
+  if (bytes >= 4) return !differ(0, std::uint32_t{}) && !differ(bytes - 4, std::uint32_t{});
+  return bytes == 0 ||
+         (a[0] == b[0] && a[bytes / 2] == b[bytes / 2] && a[bytes - 1] == b[bytes - 1]);
+}
+
 class BatchBuilder {
  public:
   BatchBuilder(const model::Limits& limits, bool unsampled, std::size_t body_bytes);
@@ -97,9 +117,7 @@ class BatchBuilder {
   model::TextRef Text(std::string_view raw, std::size_t bytes_max) {
     if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]]
       return CleanText(raw, bytes_max);
-    if (raw.empty()) return {};
-    if (raw.size() <= kInternedBytesMax) return Intern(raw);
-    return Append(raw);
+    return PlainText(raw);
   }
   /// The text as Text would keep it; `scratch` holds it where it had to be changed.
   std::string_view Clean(std::string_view raw, std::size_t bytes_max, std::string& scratch);
@@ -156,6 +174,7 @@ class BatchBuilder {
     std::uint32_t owner_serial = 0;  ///< last owner that had this key ...
     std::uint32_t cell = 0;          ///< ... and where
     KeyClass key_class = KeyClass::kPlain;
+    model::TextRef last;  ///< of its texts that were kept as they came
   };
   struct DocumentCheck;
 
@@ -171,6 +190,16 @@ class BatchBuilder {
     return {.offset = offset, .bytes = static_cast<std::uint32_t>(raw.size())};
   }
   model::TextRef Intern(std::string_view raw);
+  /// Keeps text as it is.
+  model::TextRef PlainText(std::string_view raw) {
+    if (raw.empty()) return {};
+    return raw.size() <= kInternedBytesMax ? Intern(raw) : Append(raw);
+  }
+  /// Whether the text is there; it may have been taken back since.
+  [[nodiscard]] bool IsAt(model::TextRef ref, std::string_view raw) const {
+    return ref.bytes == raw.size() && ref.offset + raw.size() <= out_.batch.arena.size() &&
+           SameBytes(out_.batch.arena.data() + ref.offset, raw.data(), raw.size());
+  }
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
@@ -255,29 +284,14 @@ inline std::size_t BatchBuilder::SlotOf(std::string_view text) {
 
 inline model::TextRef BatchBuilder::Intern(std::string_view raw) {
   model::TextRef& known = interned_[SlotOf(raw)];
-  const std::string& arena = out_.batch.arena;
-  if (known.bytes == raw.size() && known.offset + raw.size() <= arena.size() &&
-      std::memcmp(arena.data() + known.offset, raw.data(), raw.size()) == 0)
-    return known;
+  if (IsAt(known, raw)) return known;
   return known = Append(raw);
 }
 
 inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   const model::SpanBatch& batch = out_.batch;
-  if (key >= batch.keys.size() || batch.keys[key].bytes != raw.size()) return false;
-  const char* a = batch.arena.data() + batch.keys[key].offset;
-  const char* b = raw.data();
-  std::size_t left = raw.size();
-  if (left < 8) return left == 0 || std::memcmp(a, b, left) == 0;  // empty: b may be null
-  std::uint64_t words[2];
-  for (; left > 8; left -= 8, a += 8, b += 8) {
-    std::memcpy(&words[0], a, 8);
-    std::memcpy(&words[1], b, 8);
-    if (words[0] != words[1]) return false;
-  }
-  std::memcpy(&words[0], a + left - 8, 8);
-  std::memcpy(&words[1], b + left - 8, 8);
-  return words[0] == words[1];
+  return key < batch.keys.size() && batch.keys[key].bytes == raw.size() &&
+         SameBytes(batch.arena.data() + batch.keys[key].offset, raw.data(), raw.size());
 }
 
 inline std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
@@ -311,7 +325,16 @@ inline model::AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
 
 inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view raw) {
   cell.type = model::AttributeType::kString;
-  const model::TextRef text = Text(raw, ValueBytesMax(cell));
+  KeyState& state = key_states_[cell.key];
+  model::TextRef text = state.last;
+  if (state.key_class != KeyClass::kPlain || !IsAt(text, raw)) {
+    const std::size_t bytes_max = ValueBytesMax(cell);
+    if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]] {
+      text = CleanText(raw, bytes_max);
+    } else {
+      state.last = text = PlainText(raw);
+    }
+  }
   cell.payload = (static_cast<std::uint64_t>(text.offset) << 32) | text.bytes;
   value_bounds_.Kept(text.bytes);
 }

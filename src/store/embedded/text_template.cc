@@ -1,6 +1,8 @@
 #include "store/embedded/text_template.h"
 
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace fluoro::store {
@@ -30,14 +32,26 @@ constexpr std::array<std::uint8_t, 256> kDigits = [] {
 
 std::uint8_t Digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
 
+// Eight digits at once: the first is the highest.
+std::uint32_t EightHexDigits(const char* digits) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, digits, 8);
+  bytes = (bytes & 0x0f0f0f0f0f0f0f0fU) + 9 * (bytes >> 6 & 0x0101010101010101U);
+  bytes = (bytes << 4 | bytes >> 8) & 0x00ff00ff00ff00ffU;
+  bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffffU;
+  return std::byteswap(static_cast<std::uint32_t>(bytes | bytes >> 16));
+}
+
 std::uint64_t HexNumber(std::string_view digits) {
   std::uint64_t number = 0;
+  for (; digits.size() >= 8; digits.remove_prefix(8))
+    number = number << 32 | EightHexDigits(digits.data());
   for (const char c : digits) number = number << 4 | Digit(c);
   return number;
 }
 std::uint64_t DecimalNumber(std::string_view digits) {
   std::uint64_t number = 0;
-  for (const char c : digits) number = number * 10 + Digit(c);
+  for (const char c : digits) number = number * 10 + static_cast<unsigned char>(c - '0');
   return number;
 }
 
@@ -54,47 +68,71 @@ std::unexpected<Error> Bad(const char* what) {
 bool TextCutter::Cut(std::string_view text) {
   bytes_ = 0;
   count_ = 0;
-  if (text.size() > kCutTextBytesMax) return false;
+  if (text.size() > kCutTextBytesMax || !classes_.Read(text)) return false;
   std::size_t at = 0;
   while (at < text.size()) {
-    if (const std::uint8_t digit = Digit(text[at]); digit >= 16) {
-      if (digit == kSlotByte) return false;
-      Put(text[at++]);
-      continue;
-    }
-    std::size_t end = at;
-    bool has_digit = false;
-    bool has_letter = false;
-    for (; end < text.size() && Digit(text[end]) < 16; ++end)
-      (Digit(text[end]) < 10 ? has_digit : has_letter) = true;
-    if (end - at == 8 && CutUuid(text.substr(at))) {
-      at += kUuidBytes;
-      continue;
-    }
-    std::string_view run = text.substr(at, end - at);
+    const std::size_t digit = classes_.decimal.Next(at, text.size());
+    const std::size_t begin = digit == text.size() ? digit : classes_.hex.BeginOfRun(digit, at);
+    if (classes_.may_have_eight_letters && CutLettersUuid(text, at, begin)) continue;
+    Put(text.substr(at, begin - at));
+    if (digit == text.size()) break;
+    const std::size_t end = classes_.hex.EndOfRun(digit, text.size());
     at = end;
-    if (!has_digit) {
-      Put(run);
+    std::string_view run = text.substr(begin, end - begin);
+    if (run.size() == 8 && CutUuid(text.substr(begin))) {
+      at = begin + kUuidBytes;
       continue;
     }
-    const bool is_hex = has_letter && run.size() >= kHexDigitsMin;
+    const bool is_decimal = begin == digit && classes_.decimal.EndOfRun(digit, end) == end;
+    if (is_decimal && PutNumber(run)) continue;
+    const bool is_hex = !is_decimal && run.size() >= kHexDigitsMin;
     while (!run.empty()) run.remove_prefix(is_hex ? CutHex(run) : CutDigits(run));
   }
   return true;
 }
 
+// Decimal digits. False: they do not fit into a slot.
+bool TextCutter::PutNumber(std::string_view digits) {
+  if (digits.size() > kDigitsMax || count_ == kTextSlotsMax) return false;
+  if (digits[0] == '0' && digits.size() > 1) {
+    Put(TextSlot::kPadded);
+    Put(static_cast<char>(digits.size()));
+  } else {
+    Put(TextSlot::kNumber);
+  }
+  Add(DecimalNumber(digits));
+  return true;
+}
+
+// A UUID before `end` whose first eight digits are letters; moves `at` behind it.
+bool TextCutter::CutLettersUuid(std::string_view text, std::size_t& at, std::size_t end) {
+  constexpr std::size_t kFirst = 8;
+  for (std::size_t dash = text.find('-', at + kFirst); dash < end;
+       dash = text.find('-', dash + 1)) {
+    const std::size_t begin = dash - kFirst;
+    if (classes_.hex.BeginOfRun(dash, at) != begin) continue;
+    const std::size_t pattern_bytes = bytes_;
+    Put(text.substr(at, begin - at));
+    if (CutUuid(text.substr(begin))) {
+      at = begin + kUuidBytes;
+      return true;
+    }
+    bytes_ = pattern_bytes;
+  }
+  return false;
+}
+
 // Of a text that begins with exactly eight digits 0-9a-f.
 bool TextCutter::CutUuid(std::string_view text) {
-  if (text.size() < kUuidBytes || count_ + 2 > kTextSlotsMax) return false;
+  if (text.size() < kUuidBytes || text[8] != '-' || text[13] != '-' || text[18] != '-' ||
+      text[23] != '-' || count_ + 2 > kTextSlotsMax)
+    return false;
   std::array<char, 32> digits{};
   std::size_t count = 0;
   for (std::size_t i = 0; i < kUuidBytes; ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (text[i] != '-') return false;
-    } else {
-      if (Digit(text[i]) >= 16) return false;
-      digits[count++] = text[i];
-    }
+    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
+    if (Digit(text[i]) >= 16) return false;
+    digits[count++] = text[i];
   }
   Put(TextSlot::kUuid);
   Add(HexNumber({digits.data(), 16}));
@@ -119,18 +157,8 @@ std::size_t TextCutter::CutDigits(std::string_view run) {
   std::size_t bytes = 0;
   const bool is_number = Digit(run[0]) < 10;
   while (bytes < run.size() && (Digit(run[bytes]) < 10) == is_number) ++bytes;
-  const std::string_view digits = run.substr(0, bytes);
-  if (!is_number || bytes > kDigitsMax || count_ == kTextSlotsMax) {
-    Put(digits);
-    return bytes;
-  }
-  if (digits[0] == '0' && bytes > 1) {
-    Put(TextSlot::kPadded);
-    Put(static_cast<char>(bytes));
-  } else {
-    Put(TextSlot::kNumber);
-  }
-  Add(DecimalNumber(digits));
+  const std::string_view part = run.substr(0, bytes);
+  if (!is_number || !PutNumber(part)) Put(part);
   return bytes;
 }
 

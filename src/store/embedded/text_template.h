@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "store/embedded/byte_classes.h"
 #include "store/embedded/columns.h"
 
 namespace fluoro::store {
@@ -19,7 +21,7 @@ namespace fluoro::store {
 /// Numbers that one text can have.
 inline constexpr std::size_t kTextSlotsMax = 8;
 /// Longer texts are not cut.
-inline constexpr std::size_t kCutTextBytesMax = 1'024;
+inline constexpr std::size_t kCutTextBytesMax = ByteClasses::kTextBytesMax;
 
 /// Stands in a pattern where a text has a number. Stored: never renumber.
 enum class TextSlot : char {
@@ -45,12 +47,16 @@ class TextCutter {
   void Put(char c) { pattern_[bytes_++] = c; }
   void Put(TextSlot slot) { Put(static_cast<char>(slot)); }
   void Put(std::string_view text) {
-    for (const char c : text) Put(c);
+    std::memcpy(pattern_.data() + bytes_, text.data(), text.size());
+    bytes_ += text.size();
   }
+  bool CutLettersUuid(std::string_view text, std::size_t& at, std::size_t end);
   bool CutUuid(std::string_view text);
+  bool PutNumber(std::string_view digits);
   std::size_t CutHex(std::string_view run);
   std::size_t CutDigits(std::string_view run);
 
+  ByteClasses classes_;
   // A slot takes no more bytes than its number has, or one more.
   std::array<char, kCutTextBytesMax + kTextSlotsMax> pattern_;
   std::size_t bytes_ = 0;

@@ -113,6 +113,96 @@ TEST(TextCutter, CutsEqualTextsAlikeAndOthersApart) {
   }
 }
 
+// The rule of docs/formats/block.md, byte by byte.
+class PlainCutter {
+ public:
+  explicit PlainCutter(std::string_view text) {
+    while (!text.empty()) text.remove_prefix(Take(text));
+  }
+  std::string pattern;
+  std::vector<std::uint64_t> numbers;
+
+ private:
+  static bool IsDecimal(char c) { return c >= '0' && c <= '9'; }
+  static bool IsHex(char c) { return IsDecimal(c) || (c >= 'a' && c <= 'f'); }
+  static std::size_t Run(std::string_view text, bool (*is)(char)) {
+    return static_cast<std::size_t>(std::ranges::find_if_not(text, is) - text.begin());
+  }
+  std::size_t Literal(std::string_view text) {
+    pattern += text;
+    return text.size();
+  }
+  void Slot(TextSlot slot, std::string_view digits, int base) {
+    pattern += static_cast<char>(slot);
+    if (slot == TextSlot::kHex || slot == TextSlot::kPadded)
+      pattern += static_cast<char>(digits.size());
+    numbers.push_back(std::stoull(std::string(digits), nullptr, base));
+  }
+  static bool IsUuid(std::string_view text) {
+    if (text.size() < 36) return false;
+    for (std::size_t i = 0; i < 36; ++i) {
+      const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+      if (is_dash ? text[i] != '-' : !IsHex(text[i])) return false;
+    }
+    return true;
+  }
+  std::size_t Take(std::string_view text) {
+    const std::size_t bytes = Run(text, IsHex);
+    if (bytes == 0) return Literal(text.substr(0, 1));
+    if (bytes == 8 && IsUuid(text) && numbers.size() + 2 <= kTextSlotsMax) {
+      std::string digits(text.substr(0, 36));
+      std::erase(digits, '-');
+      pattern += static_cast<char>(TextSlot::kUuid);
+      for (const std::size_t half : {std::size_t{0}, std::size_t{16}})
+        numbers.push_back(std::stoull(digits.substr(half, 16), nullptr, 16));
+      return 36;
+    }
+    std::string_view run = text.substr(0, bytes);
+    const bool has_decimal = std::ranges::any_of(run, IsDecimal);
+    if (!has_decimal) return Literal(run);
+    const bool is_hex = bytes >= 8 && !std::ranges::all_of(run, IsDecimal);
+    for (; !run.empty(); run.remove_prefix(is_hex ? TakeHex(run) : TakeDecimal(run))) {
+    }
+    return bytes;
+  }
+  std::size_t TakeHex(std::string_view run) {
+    if (numbers.size() == kTextSlotsMax) return Literal(run);
+    const std::string_view digits = run.substr(0, 16);
+    Slot(TextSlot::kHex, digits, 16);
+    return digits.size();
+  }
+  std::size_t TakeDecimal(std::string_view run) {
+    const bool is_decimal = IsDecimal(run[0]);
+    const std::string_view part = run.substr(
+        0, is_decimal ? Run(run, IsDecimal) : Run(run, [](char c) { return !IsDecimal(c); }));
+    if (!is_decimal || part.size() > 18 || numbers.size() == kTextSlotsMax) return Literal(part);
+    Slot(part[0] == '0' && part.size() > 1 ? TextSlot::kPadded : TextSlot::kNumber, part, 10);
+    return part.size();
+  }
+};
+
+TEST(TextCutter, CutsAsTheRuleSays) {
+  Rng rng(7);
+  TextCutter cutter;
+  for (int i = 0; i < 50'000; ++i) {
+    std::string text = RandomText(rng);
+    if (rng.Chance(0.1)) {  // a UUID that may begin with letters alone
+      text += rng.Chance(0.5) ? "/" : "";
+      text += Digits(rng, 8, "abcdef") + "-" + Digits(rng, 4, "abcdef0") + "-" +
+              Digits(rng, 4, "abcdef") + "-" + Digits(rng, 4, "abcdef") + "-" +
+              Digits(rng, 10 + rng.Below(4), "abcdef");
+      text += RandomText(rng);
+    }
+    while (rng.Chance(0.05)) text += RandomText(rng) + std::string(rng.Below(70), 'z');
+    if (text.size() > kCutTextBytesMax) continue;
+    const PlainCutter expected(text);
+    ASSERT_TRUE(cutter.Cut(text));
+    ASSERT_EQ(cutter.pattern(), expected.pattern) << text;
+    const auto numbers = cutter.numbers();
+    ASSERT_EQ(std::vector(numbers.begin(), numbers.end()), expected.numbers) << text;
+  }
+}
+
 TEST(TextCutter, SaysWhatStandsInAPattern) {
   using namespace std::string_literals;
   struct Case {
