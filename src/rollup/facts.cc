@@ -163,21 +163,25 @@ bool SameNames(const Span& a, const Span& b, bool enters) {
 }  // namespace
 
 void Description::Begin(const Head& head) {
-  bytes_.clear();
-  Put(bytes_, head.Packed());
+  used_ = 0;
+  const std::uint64_t packed = head.Packed();
+  std::memcpy(Take(sizeof packed), &packed, sizeof packed);
 }
 
 void Description::AddText(std::uint8_t key, AttributeType type, std::string_view text) {
-  Put(bytes_, key);
-  Put(bytes_, type);
-  Put(bytes_, static_cast<std::uint32_t>(text.size()));
-  bytes_.append(text);
+  const auto bytes = static_cast<std::uint32_t>(text.size());
+  char* const to = Take(2 + sizeof bytes + text.size());
+  to[0] = static_cast<char>(key);
+  to[1] = static_cast<char>(type);
+  std::memcpy(to + 2, &bytes, sizeof bytes);
+  text.copy(to + 2 + sizeof bytes, text.size());
 }
 
 void Description::AddBits(std::uint8_t key, AttributeType type, std::uint64_t bits) {
-  Put(bytes_, key);
-  Put(bytes_, type);
-  Put(bytes_, bits);
+  char* const to = Take(2 + sizeof bits);
+  to[0] = static_cast<char>(key);
+  to[1] = static_cast<char>(type);
+  std::memcpy(to + 2, &bits, sizeof bits);
 }
 
 std::optional<std::uint8_t> Description::KeyOf(std::string_view key) {
@@ -278,7 +282,7 @@ FactsTable::Found FactsTable::Find(const Description& description) {
     slot.by_name = !SameNames(one, other, false) || !SameNames(one, other, true);
     if (slot.by_name) {
       slot.id = static_cast<std::uint32_t>(named_.size());
-      named_.push_back(description.bytes());
+      named_.emplace_back(description.bytes());
     } else {
       slot.id = Add(one);
     }

@@ -71,18 +71,26 @@ class Description {
     }
   };
   void Begin(const Head& head);
-  void BeginResource() { bytes_.clear(); }
+  void BeginResource() { used_ = 0; }
   /// @param key  number of a key that KeyOf or ResourceKeyOf gave. In order of the attributes.
   void AddText(std::uint8_t key, model::AttributeType type, std::string_view text);
   void AddBits(std::uint8_t key, model::AttributeType type, std::uint64_t bits);
-  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  [[nodiscard]] std::string_view bytes() const { return {room_.data(), used_}; }
 
   /// Number of a span attribute's key, if facts are read from it.
   static std::optional<std::uint8_t> KeyOf(std::string_view key);
   static std::optional<std::uint8_t> ResourceKeyOf(std::string_view key);
 
  private:
-  std::string bytes_;
+  // For so many bytes more.
+  char* Take(std::size_t bytes) {
+    if (room_.size() - used_ < bytes) room_.resize(2 * (used_ + bytes));
+    char* const taken = room_.data() + used_;
+    used_ += bytes;
+    return taken;
+  }
+  std::string room_ = std::string(256, '\0');
+  std::size_t used_ = 0;
 };
 
 /// Remembers what descriptions mean. Not thread-safe.

@@ -136,6 +136,42 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
   return key;
 }
 
+std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
+  const NextKeys guess = next_keys_[next_keys_slot_];
+  std::uint32_t key = guess.newest;
+  if (!IsKey(key, raw)) {
+    key = IsKey(guess.older, raw) ? guess.older : InternKey(raw);
+    next_keys_[next_keys_slot_] = {.newest = key, .older = guess.newest};
+  }
+  next_keys_slot_ = kOwnersCount + key;
+  return key;
+}
+
+AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
+  KeyState& state = key_states_[key];
+  if (state.owner_serial == owner_serial_) [[unlikely]] {
+    AttributeCell& cell = out_.batch.attributes[state.cell];
+    cell = {.key = key};
+    return &cell;
+  }
+  state.owner_serial = owner_serial_;
+  state.cell = out_.batch.AttributesEnd();
+  if (state.key_class <= KeyClass::kContent) [[likely]] {
+    ++plain_count_;
+  } else {
+    ++view_count_;
+    has_source_ |= state.key_class == KeyClass::kSource;
+  }
+  return &out_.batch.attributes.emplace_back(AttributeCell{.key = key});
+}
+
+// Cell, whatever the key.
+AttributeCell* BatchBuilder::UnforeseenCell(std::string_view key) {
+  if (plain_count_ >= limits_.attributes_max || view_count_ >= limits_.attributes_max)
+    return CellNearLimit(key);
+  return CellOf(KeyIndex(key));
+}
+
 // One of the two counts is used up: a key that is not there yet must not be interned.
 AttributeCell* BatchBuilder::CellNearLimit(std::string_view key) {
   std::string scratch;

@@ -206,6 +206,7 @@ class BatchBuilder {
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
+  model::AttributeCell* UnforeseenCell(std::string_view key);
   model::AttributeCell* CellNearLimit(std::string_view key);
   model::AttributeCell* CellOf(std::uint32_t key);
   void Reject(std::string reason);
@@ -294,35 +295,6 @@ inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
          SameBytes(batch.arena.data() + batch.keys[key].offset, raw.data(), raw.size());
 }
 
-inline std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {
-  const NextKeys guess = next_keys_[next_keys_slot_];
-  std::uint32_t key = guess.newest;
-  if (!IsKey(key, raw)) {
-    key = IsKey(guess.older, raw) ? guess.older : InternKey(raw);
-    next_keys_[next_keys_slot_] = {.newest = key, .older = guess.newest};
-  }
-  next_keys_slot_ = kOwnersCount + key;
-  return key;
-}
-
-inline model::AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
-  KeyState& state = key_states_[key];
-  if (state.owner_serial == owner_serial_) [[unlikely]] {
-    model::AttributeCell& cell = out_.batch.attributes[state.cell];
-    cell = {.key = key};
-    return &cell;
-  }
-  state.owner_serial = owner_serial_;
-  state.cell = out_.batch.AttributesEnd();
-  if (state.key_class <= KeyClass::kContent) [[likely]] {
-    ++plain_count_;
-  } else {
-    ++view_count_;
-    has_source_ |= state.key_class == KeyClass::kSource;
-  }
-  return &out_.batch.attributes.emplace_back(model::AttributeCell{.key = key});
-}
-
 inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view raw) {
   cell.type = model::AttributeType::kString;
   KeyState& state = key_states_[cell.key];
@@ -340,11 +312,19 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
 }
 
 inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {
-  if (plain_count_ >= limits_.attributes_max || view_count_ >= limits_.attributes_max)
-      [[unlikely]] {
-    return CellNearLimit(key);
-  }
-  return CellOf(KeyIndex(key));
+  const std::uint32_t guess = next_keys_[next_keys_slot_].newest;
+  std::vector<model::AttributeCell>& cells = out_.batch.attributes;
+  if (plain_count_ >= limits_.attributes_max || !IsKey(guess, key) ||
+      cells.size() == cells.capacity()) [[unlikely]]
+    return UnforeseenCell(key);
+  KeyState& state = key_states_[guess];
+  if (state.owner_serial == owner_serial_ || state.key_class > KeyClass::kContent) [[unlikely]]
+    return UnforeseenCell(key);
+  next_keys_slot_ = kOwnersCount + guess;
+  state.owner_serial = owner_serial_;
+  state.cell = static_cast<std::uint32_t>(cells.size());
+  ++plain_count_;
+  return &cells.emplace_back(model::AttributeCell{.key = guess});
 }
 
 }  // namespace fluoro::codec::otlp::internal

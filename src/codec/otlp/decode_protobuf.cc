@@ -395,7 +395,7 @@ class ProtobufDecoder {
     return HasRoom();
   }
 
-  bool KeyValue(std::string_view bytes) {
+  [[gnu::always_inline]] bool KeyValue(std::string_view bytes) {
     // What every exporter writes: a key, then a value, with lengths of one or two bytes.
     std::string_view rest = bytes;
     std::string_view key;

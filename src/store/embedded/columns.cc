@@ -21,7 +21,6 @@ constexpr std::uint8_t kDictionary = 1;
 constexpr std::uint8_t kTemplated = 2;
 constexpr std::size_t kGroup = 128;
 // After so many texts it is decided whether interning is worth its time.
-constexpr std::size_t kTrial = 512;
 constexpr std::size_t kLongTrial = 64;  // if they are long
 constexpr std::size_t kTrialBytesMax = std::size_t{512} << 10;
 constexpr std::size_t kSlotsMin = 16;
@@ -272,27 +271,24 @@ TextColumn::~TextColumn() = default;
 TextColumn::TextColumn(TextColumn&&) noexcept = default;
 TextColumn& TextColumn::operator=(TextColumn&&) noexcept = default;
 
-void TextColumn::Add(std::string_view text) {
+void TextColumn::AddUnseen(std::string_view text) {
   if (is_plain_) {
     rest_.push_back(text);
     if (is_templated_) is_templated_ = templates_->Add(text);
     return;
   }
-  AddBorrowed(text);
-  const bool is_tried =
-      codes_.size() == kTrial || (codes_.size() >= kLongTrial && bytes_.size() > kTrialBytesMax);
-  if (is_tried && ends_.size() > codes_.size() / 8 * 7) TurnPlain();
+  Remember(text);
+  if (codes_.size() >= kLongTrial && bytes_.size() > kTrialBytesMax) Try();
 }
 
-std::uint32_t TextColumn::AddBorrowed(std::string_view text) {
-  const auto place = reinterpret_cast<std::uintptr_t>(text.data()) * 0x9e3779b97f4a7c15U;
-  Seen& seen = seen_[place >> 60];
-  if (seen.data == text.data() && seen.bytes == text.size() && seen.data != nullptr) {
-    codes_.push_back(seen.code);
-    return seen.code;
-  }
+std::uint32_t TextColumn::Remember(std::string_view text) {
+  Seen& seen = seen_[SeenPlace(text)];
   seen = {.data = text.data(), .bytes = text.size(), .code = AddCoded(text)};
   return seen.code;
+}
+
+void TextColumn::Try() {
+  if (ends_.size() > codes_.size() / 8 * 7) TurnPlain();
 }
 
 std::uint32_t TextColumn::AddCoded(std::string_view text) {

@@ -49,9 +49,15 @@ class TextColumn {
   TextColumn(TextColumn&&) noexcept;
   TextColumn& operator=(TextColumn&&) noexcept;
   /// The text must stay where it is until Encode or Clear.
-  void Add(std::string_view text);
+  void Add(std::string_view text) {
+    if (is_plain_ || !AddSeen(text)) AddUnseen(text);
+    if (codes_.size() == kTrial) [[unlikely]]
+      Try();
+  }
   /// As Add and AddCoded at once: borrowed, and never plain.
-  std::uint32_t AddBorrowed(std::string_view text);
+  std::uint32_t AddBorrowed(std::string_view text) {
+    return AddSeen(text) ? codes_.back() : Remember(text);
+  }
   /// As Add, but the text is copied; for columns to which nothing else is added. Returns the code:
   /// equal texts have equal codes, counted up from 0.
   std::uint32_t AddCoded(std::string_view text);
@@ -81,6 +87,20 @@ class TextColumn {
     std::size_t bytes = 0;
     std::uint32_t code = 0;
   };
+  // After so many texts it is seen whether most of them differ.
+  static constexpr std::size_t kTrial = 512;
+  static std::size_t SeenPlace(std::string_view text) {
+    return reinterpret_cast<std::uintptr_t>(text.data()) * 0x9e3779b97f4a7c15U >> 60;
+  }
+  bool AddSeen(std::string_view text) {
+    const Seen& seen = seen_[SeenPlace(text)];
+    if (seen.data != text.data() || seen.bytes != text.size() || seen.data == nullptr) return false;
+    codes_.push_back(seen.code);
+    return true;
+  }
+  void AddUnseen(std::string_view text);
+  std::uint32_t Remember(std::string_view text);
+  void Try();
   void Grow();
   void TurnPlain();
   void EncodePlain(std::string& out) const;

@@ -153,14 +153,23 @@ struct RowGroupBuilder::State {
     }
   }
 
+  static std::uint32_t VariantOf(const AttributeCell& cell, AttributeOwner owner) {
+    return static_cast<std::uint32_t>(static_cast<std::size_t>(owner) * 16 +
+                                      static_cast<std::size_t>(cell.type) * 2 +
+                                      static_cast<std::size_t>(cell.role));
+  }
   // The number of the cell's column, from 1; 0: there are too many.
   std::uint32_t ColumnOf(const SpanBatch& batch, BatchMap& map, const AttributeCell& cell,
                          AttributeOwner owner) {
-    const auto variant = static_cast<std::uint32_t>(static_cast<std::size_t>(owner) * 16 +
-                                                    static_cast<std::size_t>(cell.type) * 2 +
-                                                    static_cast<std::size_t>(cell.role));
     BatchMap::Key& known = map.keys[cell.key];
-    if (known.variant == variant) return known.column;
+    const std::uint32_t variant = VariantOf(cell, owner);
+    if (known.variant == variant) [[likely]]
+      return known.column;
+    return FindColumn(batch, known, cell, owner);
+  }
+  [[gnu::noinline]] std::uint32_t FindColumn(const SpanBatch& batch, BatchMap::Key& known,
+                                             const AttributeCell& cell, AttributeOwner owner) {
+    const std::uint32_t variant = VariantOf(cell, owner);
     const std::uint32_t key = KeyOf(batch, known, cell.key);
     std::uint32_t& column = column_of[key * kKeyVariants + variant];
     if (column == 0 && columns.size() < kAttributeColumnsMax) {
