@@ -1,7 +1,11 @@
 #include "store/embedded/batch_codec.h"
 
 #include <array>
+#include <bit>
+#include <tuple>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "model/any_value.h"
 #include "store/embedded/bytes.h"
@@ -19,7 +23,9 @@ using model::ScopeRow;
 using model::SpanBatch;
 using model::TextRef;
 
-constexpr std::uint8_t kVersion = 1;
+// Version 1 has all planes of every column; version 2 those with anything in them.
+constexpr std::uint8_t kAllPlanes = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kHeadBytesMax = 128;
 
 bool IsTextType(AttributeType type) {
@@ -27,29 +33,32 @@ bool IsTextType(AttributeType type) {
          type == AttributeType::kArray || type == AttributeType::kKvList;
 }
 
-// Writes columns. A column of n values of w bytes becomes w planes of n bytes: the high bytes,
-// mostly zero, stand together and cost LZ4 nearly nothing.
+// Writes columns. A column of n values becomes planes of n bytes, one for each byte of the values,
+// without those that hold zeros alone; a byte before them says which are there.
 class PlaneWriter {
  public:
   explicit PlaneWriter(std::string& out) : out_(out) {}
 
+  /// The next column has its lowest plane even if that is zeros: rows must take space.
+  void BeginPool() { first_of_pool_ = true; }
+
   template <class Unsigned, class Get>
   void Put(std::size_t count, Get&& get) {
     static_assert(std::is_unsigned_v<Unsigned>);
+    auto& values = std::get<std::vector<Unsigned>>(values_);
+    values.resize(count);
+    Unsigned any = 0;
+    for (std::size_t i = 0; i < count; ++i) any = static_cast<Unsigned>(any | (values[i] = get(i)));
+    unsigned planes = std::exchange(first_of_pool_, false) ? 1 : 0;
+    for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane)
+      planes |= unsigned{(any >> (8 * plane) & 0xff) != 0} << plane;
     const std::size_t begin = out_.size();
-    out_.resize(begin + count * sizeof(Unsigned));  // with zeros
-    char* const to = out_.data() + begin;
-    std::array<Unsigned, kChunk> values;
-    for (std::size_t first = 0; first < count; first += kChunk) {
-      const std::size_t chunk = std::min(kChunk, count - first);
-      Unsigned any = 0;
-      for (std::size_t i = 0; i < chunk; ++i) {
-        values[i] = get(first + i);
-        any = static_cast<Unsigned>(any | values[i]);
-      }
-      for (std::size_t plane = 0; plane < sizeof(Unsigned) && any >> (8 * plane) != 0; ++plane)
-        PutPlane(values, chunk, 8 * plane, to + plane * count + first);
-    }
+    const std::size_t bytes = 1 + static_cast<std::size_t>(std::popcount(planes)) * count;
+    out_.resize_and_overwrite(begin + bytes, [](char*, std::size_t size) { return size; });
+    char* to = out_.data() + begin;
+    *to++ = static_cast<char>(planes);
+    for (; planes != 0; planes &= planes - 1, to += count)
+      PutPlane(values, static_cast<std::size_t>(8 * std::countr_zero(planes)), to);
   }
 
   // A text usually stands right behind the one before: only the distance from there is kept.
@@ -94,39 +103,53 @@ class PlaneWriter {
   }
 
  private:
-  static constexpr std::size_t kChunk = 256;
-
   template <class Unsigned>
-  static void PutPlane(const std::array<Unsigned, kChunk>& values, std::size_t count,
-                       std::size_t shift, char* to) {
-    if (count == kChunk) {  // compiled to vectors
-      for (std::size_t i = 0; i < kChunk; ++i) to[i] = static_cast<char>(values[i] >> shift);
-      return;
+  static void PutPlane(const std::vector<Unsigned>& values, std::size_t shift, char* to) {
+    constexpr std::size_t kChunk = 256;
+    std::array<Unsigned, kChunk> chunk;
+    std::size_t i = 0;
+    for (; i + kChunk <= values.size(); i += kChunk) {
+      std::memcpy(chunk.data(), values.data() + i, sizeof chunk);
+      // Compiled to vectors.
+      for (std::size_t at = 0; at < kChunk; ++at)
+        to[i + at] = static_cast<char>(chunk[at] >> shift);
     }
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<char>(values[i] >> shift);
+    for (; i < values.size(); ++i) to[i] = static_cast<char>(values[i] >> shift);
   }
 
+  std::tuple<std::vector<std::uint8_t>, std::vector<std::uint32_t>, std::vector<std::uint64_t>>
+      values_;
+  bool first_of_pool_ = false;
   std::string& out_;
 };
 
 class PlaneReader {
  public:
-  explicit PlaneReader(std::string_view bytes) : at_(bytes.data()) {}
+  PlaneReader(std::string_view bytes, std::uint8_t version)
+      : left_(bytes), all_planes_(version == kAllPlanes) {}
 
-  // The caller has checked that the bytes are there.
+  [[nodiscard]] bool failed() const { return failed_; }
+  /// What stands behind the columns read.
+  [[nodiscard]] std::string_view left() const { return left_; }
+  void BeginPool() { first_of_pool_ = true; }
+
+  // Without the bytes there are zeros, and it has failed.
   template <class Unsigned, class Set>
   void Take(std::size_t count, Set&& set) {
-    const auto* from = reinterpret_cast<const std::uint8_t*>(at_);
+    std::array<const char*, sizeof(Unsigned)> planes{};
+    const unsigned present = TakePresent(sizeof(Unsigned));
+    for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+      if ((present >> plane & 1) != 0) planes[plane] = TakeBytes(count).data();
+    }
     for (std::size_t i = 0; i < count; ++i) {
       Unsigned value = 0;
-      for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane) {
-        value = static_cast<Unsigned>(
-            value |
-            static_cast<Unsigned>(static_cast<Unsigned>(from[plane * count + i]) << (8 * plane)));
+      for (std::size_t plane = 0; plane < planes.size(); ++plane) {
+        if (planes[plane] == nullptr) continue;
+        const auto byte = static_cast<unsigned char>(planes[plane][i]);
+        value = static_cast<Unsigned>(value | static_cast<Unsigned>(Unsigned{byte} << (8 * plane)));
       }
       set(i, value);
     }
-    at_ += count * sizeof(Unsigned);
   }
 
   template <class Rows, class At>
@@ -166,16 +189,40 @@ class PlaneReader {
 
   template <class Rows>
   void TakeRows(Rows& rows) {
-    if (!rows.empty()) std::memcpy(rows.data(), at_, rows.size() * sizeof(rows[0]));
-    at_ += rows.size() * sizeof(rows[0]);
+    const std::string_view bytes = TakeBytes(rows.size() * sizeof(rows[0]));
+    if (!bytes.empty()) std::memcpy(rows.data(), bytes.data(), bytes.size());
   }
 
  private:
-  const char* at_;
+  unsigned TakePresent(std::size_t planes_max) {
+    const unsigned all = (1U << planes_max) - 1;
+    const bool is_first = std::exchange(first_of_pool_, false);
+    if (all_planes_) return all;
+    const std::string_view byte = TakeBytes(1);
+    const unsigned present = byte.empty() ? 0 : static_cast<unsigned char>(byte[0]);
+    if ((present & ~all) != 0 || (is_first && (present & 1) == 0)) failed_ = true;
+    return failed_ ? 0 : present;
+  }
+  // Empty with null data: they are not there.
+  std::string_view TakeBytes(std::size_t bytes) {
+    if (failed_ || bytes > left_.size()) {
+      failed_ = true;
+      return {};
+    }
+    const std::string_view taken = left_.substr(0, bytes);
+    left_.remove_prefix(bytes);
+    return taken;
+  }
+
+  std::string_view left_;
+  bool all_planes_;
+  bool failed_ = false;
+  bool first_of_pool_ = false;
 };
 
-// The one list of columns, walked alike by the writer, the reader and the size. `Io` has Texts,
-// Ranges, Times, Numbers<T>, Rows and Cells.
+// The one list of columns, walked alike by the writer and the reader. `Io` has Texts, Ranges,
+// Times, Numbers<T>, Raw, Ends, Ids and Cells. BeginPool stands before rows that have nothing but
+// planes.
 template <class Batch, class Io>
 void ForEachColumn(Batch& b, Io&& io) {
   const auto self = [](auto& row) -> auto& { return row; };
@@ -202,6 +249,7 @@ void ForEachColumn(Batch& b, Io&& io) {
   io.template Numbers<std::uint32_t>(b.dropped_links, self);
   io.Texts(b.documents, self);
 
+  io.BeginPool();
   io.Ranges(b.resource_rows, [](auto& r) -> auto& { return r.attributes; });
   io.template Numbers<std::uint32_t>(b.resource_rows,
                                      [](auto& r) -> auto& { return r.dropped_attributes; });
@@ -209,6 +257,7 @@ void ForEachColumn(Batch& b, Io&& io) {
   io.Texts(b.resource_rows, [](auto& r) -> auto& { return r.schema_url; });
   io.Texts(b.resource_rows, [](auto& r) -> auto& { return r.entity_refs; });
 
+  io.BeginPool();
   io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.name; });
   io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.version; });
   io.Ranges(b.scope_rows, [](auto& r) -> auto& { return r.attributes; });
@@ -216,6 +265,7 @@ void ForEachColumn(Batch& b, Io&& io) {
                                      [](auto& r) -> auto& { return r.dropped_attributes; });
   io.Texts(b.scope_rows, [](auto& r) -> auto& { return r.schema_url; });
 
+  io.BeginPool();
   io.Times(b.events, [](auto& r) -> auto& { return r.time_ns; });
   io.Texts(b.events, [](auto& r) -> auto& { return r.name; });
   io.Ranges(b.events, [](auto& r) -> auto& { return r.attributes; });
@@ -229,7 +279,9 @@ void ForEachColumn(Batch& b, Io&& io) {
                                      [](auto& r) -> auto& { return r.dropped_attributes; });
   io.template Numbers<std::uint32_t>(b.links, [](auto& r) -> auto& { return r.otel_flags; });
 
+  io.BeginPool();
   io.Cells(b.attributes);
+  io.BeginPool();
   io.Texts(b.keys, self);
 }
 
@@ -237,6 +289,7 @@ struct Encoder {
   PlaneWriter writer;
   std::string& out;
 
+  void BeginPool() { writer.BeginPool(); }
   template <class Rows, class At>
   void Texts(const Rows& rows, At&& at) {
     writer.PutTexts(rows, at);
@@ -289,8 +342,8 @@ struct Encoder {
 
 struct Decoder {
   PlaneReader reader;
-  std::string_view bytes;
 
+  void BeginPool() { reader.BeginPool(); }
   template <class Rows, class At>
   void Texts(Rows& rows, At&& at) {
     reader.TakeTexts(rows, at);
@@ -347,76 +400,6 @@ struct Decoder {
   }
 };
 
-// Adds up the bytes that the columns of given counts take.
-struct Sizer {
-  std::uint64_t bytes = 0;
-
-  template <class Rows, class At>
-  void Texts(const Rows& rows, At&&) {
-    bytes += 8 * rows.count;
-  }
-  template <class Rows, class At>
-  void Ranges(const Rows& rows, At&&) {
-    bytes += 8 * rows.count;
-  }
-  template <class Rows, class At>
-  void Times(const Rows& rows, At&&) {
-    bytes += 8 * rows.count;
-  }
-  template <class T, class Rows, class At>
-  void Numbers(const Rows& rows, At&&) {
-    bytes += sizeof(T) * rows.count;
-  }
-  template <class Rows>
-  void Raw(const Rows& rows) {
-    bytes += rows.row_bytes * rows.count;
-  }
-  template <class A, class B>
-  void Ends(const A&, const B& ends) {
-    bytes += 8 * ends.count;
-  }
-  template <class Rows>
-  void Ids(const Rows& rows) {
-    bytes += 24 * rows.count;
-  }
-  template <class Rows>
-  void Cells(const Rows& rows) {
-    bytes += 14 * rows.count;
-  }
-};
-
-// Stands for a batch of which only the counts are known.
-struct CountedColumn {
-  std::uint64_t count = 0;
-  std::uint64_t row_bytes = 8;
-};
-struct CountedBatch {
-  CountedColumn trace_ids, span_ids, parent_ids, start_ns, end_ns, names, resources, scopes, kinds,
-      statuses, sources, flags, otel_flags, trace_states, status_messages, span_attributes,
-      span_events, span_links, dropped_attributes, dropped_events, dropped_links, documents;
-  CountedColumn resource_rows, scope_rows, events, links, attributes, keys;
-
-  CountedBatch(const std::array<std::uint64_t, 8>& counts) {
-    for (CountedColumn* column : {&trace_ids,          &span_ids,       &parent_ids,
-                                  &start_ns,           &end_ns,         &names,
-                                  &resources,          &scopes,         &kinds,
-                                  &statuses,           &sources,        &flags,
-                                  &otel_flags,         &trace_states,   &status_messages,
-                                  &span_attributes,    &span_events,    &span_links,
-                                  &dropped_attributes, &dropped_events, &dropped_links,
-                                  &documents}) {
-      column->count = counts[0];
-    }
-    trace_ids.row_bytes = 16;
-    resource_rows.count = counts[1];
-    scope_rows.count = counts[2];
-    events.count = counts[3];
-    links.count = counts[4];
-    attributes.count = counts[5];
-    keys.count = counts[6];
-  }
-};
-
 std::unexpected<Error> Bad(std::string what) {
   return Fail(ErrorCode::kCorruption, "batch: " + std::move(what));
 }
@@ -427,10 +410,7 @@ void EncodeBatch(const SpanBatch& batch, std::int64_t arrival_ns, std::string& o
   const std::array<std::uint64_t, 8> counts{
       batch.size(),       batch.resource_rows.size(), batch.scope_rows.size(), batch.events.size(),
       batch.links.size(), batch.attributes.size(),    batch.keys.size(),       batch.arena.size()};
-  const CountedBatch counted(counts);
-  Sizer sizer;
-  ForEachColumn(counted, sizer);
-  out.reserve(out.size() + kHeadBytesMax + sizer.bytes + batch.arena.size());
+  out.reserve(out.size() + kHeadBytesMax + batch.UsedBytes());
   ByteWriter head(out);
   head.PutU8(kVersion);
   head.PutFixed64(static_cast<std::uint64_t>(arrival_ns));
@@ -442,24 +422,19 @@ void EncodeBatch(const SpanBatch& batch, std::int64_t arrival_ns, std::string& o
 Result<DecodedBatch> DecodeBatch(std::string_view payload) {
   ByteReader in(payload);
   FLUORO_TRY(const std::uint8_t version, in.TakeU8());
-  if (version != kVersion) {
+  if (version == 0 || version > kVersion) {
     return Fail(ErrorCode::kUnsupported, "batch: version " + std::to_string(version) +
-                                             " is unknown, this program reads version 1");
+                                             " is unknown, this program reads 1 and 2");
   }
   DecodedBatch decoded;
   FLUORO_TRY(const std::uint64_t arrival, in.TakeFixed64());
   decoded.arrival_ns = static_cast<std::int64_t>(arrival);
   std::array<std::uint64_t, 8> counts{};
-  // A row of any kind takes at least eight bytes, so that no count can exceed the payload.
+  // Rows of any kind take a byte or more.
+  std::uint64_t room = payload.size();
   for (std::uint64_t& count : counts) {
-    FLUORO_TRY(count, in.TakeCount(payload.size()));
-  }
-  CountedBatch counted(counts);
-  Sizer sizer;
-  ForEachColumn(counted, sizer);
-  if (sizer.bytes + counts[7] != in.left()) {
-    return Bad(std::to_string(sizer.bytes + counts[7]) + " bytes of columns wanted, " +
-               std::to_string(in.left()) + " left");
+    FLUORO_TRY(count, in.TakeCount(room));
+    room -= count;
   }
   SpanBatch& b = decoded.batch;
   const auto spans = static_cast<std::size_t>(counts[0]);
@@ -474,10 +449,13 @@ Result<DecodedBatch> DecodeBatch(std::string_view payload) {
   b.links.resize(counts[4]);
   b.attributes.resize(counts[5]);
   b.keys.resize(counts[6]);
-  FLUORO_TRY(const std::string_view columns, in.Take(sizer.bytes));
-  ForEachColumn(b, Decoder{PlaneReader(columns), columns});
-  FLUORO_TRY(const std::string_view arena, in.Take(counts[7]));
-  b.arena.assign(arena);
+  FLUORO_TRY(const std::string_view columns, in.Take(in.left()));
+  Decoder decoder{PlaneReader(columns, version)};
+  ForEachColumn(b, decoder);
+  if (decoder.reader.failed()) return Bad("columns are cut short or of an unknown form");
+  if (decoder.reader.left().size() != counts[7])
+    return Bad("the texts do not have the bytes announced");
+  b.arena.assign(decoder.reader.left());
   FLUORO_CHECK_OK(CheckBatch(b));
   return decoded;
 }

@@ -2,8 +2,7 @@
 // exactly.
 //
 // payload := version:u8 arrival_ns:fixed64 counts:varint[8] columns arena
-// Every column's length follows from the counts, so that the payload's size is known before
-// anything is read. docs/formats/wal.md.
+// docs/formats/wal.md.
 #pragma once
 
 #include <cstdint>

@@ -187,7 +187,7 @@ std::string WithFixedSalt(const std::string& content) {
   header.salt.fill(9);
   std::string fixed = EncodeWalHeader(header);
   (void)WalkFrames(content, seed, [&](WalRecord& record) -> Result<void> {
-    AppendFrames(*EncodeRecord(record.header.type, record.body), record.header.lsn,
+    AppendFrames(*EncodeRecord(record.header.type, std::string(record.body)), record.header.lsn,
                  record.header.synced_lsn, record.header.flags, FrameSeed(header), fixed);
     return {};
   });

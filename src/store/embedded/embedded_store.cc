@@ -124,11 +124,8 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     }
     Commit commit;
     commit.arrival_ns = clock_.UnixNs();
-    std::string raw;
-    EncodeBatch(batch, commit.arrival_ns, raw);
-    FLUORO_TRY(EncodedRecord record, EncodeRecord(FrameType::kSpans, raw));
-    raw = {};
     commit.batch = std::make_shared<const model::SpanBatch>(std::move(batch));
+    FLUORO_TRY(EncodedRecord record, EncodeCommit(commit));
     return log_->Submit(std::move(record), std::move(commit), durability == Durability::kSynced);
   };
   auto result = submit();

@@ -15,15 +15,21 @@ std::string PathOf(const std::string& folder, std::uint64_t file_number) {
   return folder + "/" + WalFileName(file_number);
 }
 
-Result<EncodedRecord> EncodeCommit(const Commit& commit) {
-  std::string raw;
-  if (commit.tombstone)
-    return EncodeRecord(FrameType::kTombstone, EncodeTombstone(*commit.tombstone));
-  EncodeBatch(*commit.batch, commit.arrival_ns, raw);
-  return EncodeRecord(FrameType::kSpans, raw);
-}
+// Spans of fewer bytes are mostly ids, numbers and short texts: compressing them costs more time
+// than writing what it saves (docs/decisions/036-log-not-compressed.md).
+constexpr std::size_t kLongSpanBytes = 1'024;
 
 }  // namespace
+
+Result<EncodedRecord> EncodeCommit(const Commit& commit) {
+  if (commit.tombstone)
+    return EncodeRecord(FrameType::kTombstone, EncodeTombstone(*commit.tombstone));
+  std::string raw;
+  EncodeBatch(*commit.batch, commit.arrival_ns, raw);
+  const bool is_long = raw.size() / kLongSpanBytes > commit.batch->size();
+  return EncodeRecord(FrameType::kSpans, std::move(raw),
+                      is_long ? FrameCodec::kLz4 : FrameCodec::kNone);
+}
 
 Log::Log(Fs& fs, const Clock& clock, Metrics& metrics, LogOptions options, LogOwner& owner)
     : fs_(fs),

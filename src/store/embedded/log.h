@@ -29,6 +29,9 @@ struct Commit {
   std::shared_ptr<const Tombstone> tombstone;     ///< kTombstone
 };
 
+/// A record's bytes. Errors: kTooLarge.
+Result<EncodedRecord> EncodeCommit(const Commit& commit);
+
 /// The log's way back to the store. Called on the log thread, never under a lock of the log.
 class LogOwner {
  public:

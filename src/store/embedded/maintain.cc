@@ -328,14 +328,9 @@ Result<void> EmbeddedStoreImpl::DropBlocks(const BlockList& drop) {
       tombstone->upto_lsn = upto_lsn;
       tombstone->head_only = true;
       tombstone->ids = std::move(ids);
-      FLUORO_TRY(EncodedRecord record,
-                 EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
-      Commit commit;
-      commit.arrival_ns = clock_.UnixNs();
-      commit.tombstone = std::move(tombstone);
       // On a full disk space comes first, but the caller is told: what was dropped may return after
       // a crash, and expire again.
-      if (auto written = log_->Submit(std::move(record), std::move(commit), true); !written) {
+      if (auto written = Record(std::move(tombstone)); !written) {
         if (written.error().code != ErrorCode::kNoSpace) return written;
         told = std::move(written);
         unlogged_drop_lsn_ = std::max(unlogged_drop_lsn_, upto_lsn);
@@ -399,13 +394,18 @@ Result<void> EmbeddedStoreImpl::DropBefore(std::int64_t arrival_ns) {
     tombstone->ids = head_.Due(WrapSub(arrival_ns, 1), INT64_MIN);
   }
   if (tombstone->ids.empty()) return {};
-  FLUORO_TRY(EncodedRecord record,
-             EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
-  Commit commit;
-  commit.tombstone = std::move(tombstone);
-  FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+  FLUORO_CHECK_OK(Record(std::move(tombstone)));
   FreeLog();
   return {};
+}
+
+// Returns when it is durable.
+Result<void> EmbeddedStoreImpl::Record(std::shared_ptr<const Tombstone> tombstone) {
+  Commit commit;
+  commit.arrival_ns = clock_.UnixNs();
+  commit.tombstone = std::move(tombstone);
+  FLUORO_TRY(EncodedRecord record, EncodeCommit(commit));
+  return log_->Submit(std::move(record), std::move(commit), true);
 }
 
 Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> ids) {
@@ -428,13 +428,8 @@ Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> 
     if (is_there) ++found;
   }
   if (tombstone->ids.empty()) return 0;
-  const std::shared_ptr<const Tombstone> said = tombstone;
-  FLUORO_TRY(EncodedRecord record,
-             EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
-  Commit commit;
-  commit.arrival_ns = clock_.UnixNs();
-  commit.tombstone = std::move(tombstone);
-  FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+  const std::shared_ptr<const Tombstone> said = std::move(tombstone);
+  FLUORO_CHECK_OK(Record(said));
   deleted_traces_.Add(static_cast<double>(found));
   // Durable from here on. A .del file that cannot be written now is written by a later maintenance;
   // until then the log keeps the tombstone.

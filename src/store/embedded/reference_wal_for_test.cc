@@ -18,7 +18,7 @@ std::unexpected<Error> Wrong(const std::string& what) {
 /// Columns of a batch: docs/formats/wal.md, "Body of a batch".
 class Batch {
  public:
-  explicit Batch(Cursor& in) : in_(in) {}
+  Batch(Cursor& in, std::uint64_t version) : in_(in), version_(version) {}
 
   using Numbers = std::vector<std::uint64_t>;
   struct Ref {
@@ -28,7 +28,9 @@ class Batch {
 
   Numbers Planes(std::uint64_t count, int width) {
     Numbers values(count);
+    const std::uint64_t present = version_ == 1 ? 0xff : in_.Fixed(1);
     for (int plane = 0; plane < width; ++plane) {
+      if ((present >> plane & 1) == 0) continue;
       const std::string bytes = in_.Bytes(count);
       if (in_.failed()) return values;
       for (std::uint64_t i = 0; i < count; ++i)
@@ -66,6 +68,7 @@ class Batch {
 
  private:
   Cursor& in_;
+  std::uint64_t version_;
 };
 
 template <class Id>
@@ -84,13 +87,14 @@ class BatchReader {
   Result<Record> Read() {
     Record record;
     record.type = 1;
-    if (in_.Fixed(1) != 1) return Wrong("the version of a batch");
+    const std::uint64_t version = in_.Fixed(1);
+    if (version != 1 && version != 2) return Wrong("the version of a batch");
     record.arrival_ns = static_cast<std::int64_t>(in_.Fixed(8));
     const std::uint64_t spans = in_.Count(), resources = in_.Count(), scopes = in_.Count(),
                         events = in_.Count(), links = in_.Count(), attributes = in_.Count(),
                         keys = in_.Count(), arena = in_.Varint();
     if (in_.failed()) return Wrong("the counts of a batch");
-    Batch columns(in_);
+    Batch columns(in_, version);
     const auto trace_ids = columns.Raw(spans, 16);
     const auto span_ids = columns.Raw(spans, 8);
     const auto parent_ids = columns.Raw(spans, 8);

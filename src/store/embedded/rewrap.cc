@@ -35,11 +35,7 @@ Result<void> EmbeddedStoreImpl::Rewrap() {
   const std::vector<std::string> log_keys = log_->KeyNames();
   if (!log_keys.empty() && log_keys.back() != name) {
     // Nothing is deleted: a record alone, which makes the log begin a file under the key in use.
-    Commit commit;
-    commit.tombstone = std::make_shared<const Tombstone>();
-    FLUORO_TRY(EncodedRecord record,
-               EncodeRecord(FrameType::kTombstone, EncodeTombstone(*commit.tombstone)));
-    FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+    FLUORO_CHECK_OK(Record(std::make_shared<const Tombstone>()));
     FreeLog();
   }
   if (!used) return {};

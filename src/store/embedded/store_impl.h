@@ -207,6 +207,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::unique_ptr<Thinning> PrepareThinning(const BlockList& list, std::size_t first,
                                             std::size_t count);
   void SeedTraffic(const BlockList& list, std::int64_t before_ns);
+  Result<void> Record(std::shared_ptr<const Tombstone> tombstone);
   Result<void> ForgetDropped(const Thinned& thinned);
   void DropLeftBehind(const Thinned& thinned);
   void CountThinned(const Thinned& thinned, std::uint64_t bytes_before, std::uint64_t bytes_after);

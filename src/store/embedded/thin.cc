@@ -96,12 +96,7 @@ Result<void> EmbeddedStoreImpl::ForgetDropped(const Thinned& thinned) {
       const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
       tombstone->ids.assign(first, first + static_cast<std::ptrdiff_t>(
                                                std::min(kIdsInTombstoneMax, ids.size() - begin)));
-      FLUORO_TRY(EncodedRecord record,
-                 EncodeRecord(FrameType::kTombstone, EncodeTombstone(*tombstone)));
-      Commit commit;
-      commit.arrival_ns = clock_.UnixNs();
-      commit.tombstone = std::move(tombstone);
-      FLUORO_CHECK_OK(log_->Submit(std::move(record), std::move(commit), true));
+      FLUORO_CHECK_OK(Record(std::move(tombstone)));
     }
   }
   return {};

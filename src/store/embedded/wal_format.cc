@@ -172,7 +172,7 @@ std::uint64_t FrameSeed(const WalHeader& header) {
   return XXH3_64bits(bytes, sizeof(bytes));
 }
 
-Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw) {
+Result<EncodedRecord> EncodeRecord(FrameType type, std::string raw, FrameCodec codec) {
   if (raw.size() > kRecordRawBytesMax) {
     return Fail(ErrorCode::kTooLarge, "a batch of " + std::to_string(raw.size()) +
                                           " bytes is above the log's limit of " +
@@ -182,17 +182,19 @@ Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw) {
   record.type = type;
   record.raw = static_cast<std::uint32_t>(raw.size());
   int stored = 0;
-  record.body.resize_and_overwrite(
-      static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size()))),
-      [&](char* to, std::size_t bytes) {
-        stored = LZ4_compress_fast(raw.data(), to, static_cast<int>(raw.size()),
-                                   static_cast<int>(bytes), kLz4Acceleration);
-        return static_cast<std::size_t>(std::max(stored, 0));
-      });
+  if (codec == FrameCodec::kLz4) {
+    record.body.resize_and_overwrite(
+        static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size()))),
+        [&](char* to, std::size_t bytes) {
+          stored = LZ4_compress_fast(raw.data(), to, static_cast<int>(raw.size()),
+                                     static_cast<int>(bytes), kLz4Acceleration);
+          return static_cast<std::size_t>(std::max(stored, 0));
+        });
+  }
   if (stored > 0 && static_cast<std::size_t>(stored) < raw.size()) {
     record.codec = FrameCodec::kLz4;
   } else {
-    record.body.assign(raw);
+    record.body = std::move(raw);
   }
   return record;
 }

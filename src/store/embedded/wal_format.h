@@ -71,8 +71,9 @@ struct EncodedRecord {
   std::uint32_t raw = 0;
   std::string body;
 };
-/// Compresses with LZ4 where that saves. Errors: kTooLarge.
-Result<EncodedRecord> EncodeRecord(FrameType type, std::string_view raw);
+/// With kLz4 it is compressed where that saves. Errors: kTooLarge.
+Result<EncodedRecord> EncodeRecord(FrameType type, std::string raw,
+                                   FrameCodec codec = FrameCodec::kLz4);
 /// Appends the record's frames. Returns nothing: cannot fail.
 /// @param cipher     of an encrypted file; then `out_place` is where in it `out` begins.
 void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
