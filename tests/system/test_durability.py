@@ -1,6 +1,7 @@
 """Acknowledged means durable: SIGKILL in the middle of traffic, restarts, graceful stops, retention of ports and folders."""
 import json
 import os
+import pathlib
 import resource
 import secrets
 import socket
@@ -135,39 +136,114 @@ def large(trace_id):
     return body
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
-def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=False, capture_output=True).returncode != 0:
-        pytest.skip("cannot mount here")
-    try:
-        with Server(folder=disk / "s") as server:
-            acknowledged = []
+class Sender:
+    """Sends large requests and keeps the ids of those that were acknowledged."""
 
-            def send():
-                trace_id = secrets.token_hex(16)
-                status, headers, _ = server.request("POST", "/v1/traces", json.dumps(large(trace_id)).encode(), {"Content-Type": "application/json"})
-                if status == 200:
-                    acknowledged.append(trace_id)
+    def __init__(self, server):
+        self.server = server
+        self.acknowledged = []
+
+    def send(self):
+        trace_id = secrets.token_hex(16)
+        status, headers, _ = self.server.request("POST", "/v1/traces", json.dumps(large(trace_id)).encode(), {"Content-Type": "application/json"})
+        if status == 200:
+            self.acknowledged.append(trace_id)
+        return status, {name.lower() for name in headers}
+
+    def send_until_refused(self, most=600):
+        for _ in range(most):
+            status, headers = self.send()
+            if status != 200:
                 return status, headers
+        raise AssertionError(f"{most} requests were all taken")
 
-            refused = None
-            for _ in range(600):
-                status, headers = send()
-                if status != 200:
-                    refused = status, headers
-                    break
-            assert refused and refused[0] == 503 and any(name.lower() == "retry-after" for name in refused[1])
-            for trace_id in acknowledged[:3]:
-                assert server.cli("trace", trace_id, "--json").stdout
-            subprocess.run(["mount", "-o", "remount,size=256m", str(disk)], check=True)
-            wait_for(lambda: send()[0] == 200, what="writes after space returned")
-            for trace_id in acknowledged[:: max(1, len(acknowledged) // 40)]:
-                assert json.loads(server.cli("trace", trace_id, "--json").stdout)
-        assert server.cli("verify", str(disk / "s" / "data"), check=False).returncode == 0
+    def check(self, server, count=40):
+        for trace_id in self.acknowledged[:: max(1, len(self.acknowledged) // count)]:
+            assert json.loads(server.cli("trace", trace_id, "--json").stdout)
+
+
+@pytest.fixture(name="mounted")
+def _mounted(tmp_path):
+    """mounted(*options of mount) -> a folder on a file system of its own; skips where that is not possible."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(*options):
+        if os.geteuid() != 0 or subprocess.run(["mount", *options, str(folder)], check=False, capture_output=True).returncode != 0:
+            pytest.skip("cannot mount here")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+def test_a_full_disk_refuses_writes_serves_reads_and_recovers_without_a_restart(mounted):
+    disk = mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs")
+    with Server(folder=disk / "s") as server:
+        sender = Sender(server)
+        status, headers = sender.send_until_refused()
+        assert status == 503 and "retry-after" in headers
+        sender.check(server, 3)
+        subprocess.run(["mount", "-o", "remount,size=256m", str(disk)], check=True)
+        wait_for(lambda: sender.send()[0] == 200, what="writes after space returned")
+        sender.check(server)
+    assert server.cli("verify", str(disk / "s" / "data"), check=False).returncode == 0
+
+
+def test_a_disk_without_inodes_refuses_writes_serves_reads_and_recovers_without_a_restart(mounted):
+    disk = mounted("-t", "tmpfs", "-o", "size=512m,nr_inodes=100", "tmpfs")
+    with Server("--memory", "256MiB", folder=disk / "s") as server:
+        sender = Sender(server)
+        assert sender.send()[0] == 200
+        fillers = []
+        try:
+            for i in range(100):
+                (disk / f"filler-{i}").touch()
+                fillers.append(disk / f"filler-{i}")
+        except OSError:
+            pass
+        assert 0 < len(fillers) < 100
+        status, headers = sender.send_until_refused(1_500)
+        assert status == 503 and "retry-after" in headers
+        sender.check(server, 3)
+        for filler in fillers:
+            filler.unlink()
+        wait_for(lambda: sender.send()[0] == 200, what="writes after inodes returned")
+        sender.check(server)
+    assert server.cli("verify", str(disk / "s" / "data"), check=False).returncode == 0
+
+
+def test_a_disk_that_turns_read_only_refuses_writes_serves_reads_and_loses_nothing(tmp_path, mounted):
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(96 << 20)
+    if subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=False, capture_output=True).returncode != 0:
+        pytest.skip("mkfs.ext4 is not here")
+    disk = mounted("-o", "loop,errors=remount-ro", str(image))
+    device = subprocess.run(["findmnt", "-no", "SOURCE", str(disk)], check=True, capture_output=True, text=True).stdout.strip()
+    error = pathlib.Path("/sys/fs/ext4") / pathlib.Path(device).name / "trigger_fs_error"
+    if not error.exists():
+        pytest.skip("this kernel cannot be told of an error")
+    server = Server(folder=disk / "s").start()
+    try:
+        sender = Sender(server)
+        for _ in range(20):
+            assert sender.send()[0] == 200
+        error.write_text("1")
+        status, headers = sender.send_until_refused()
+        assert status == 503 and "retry-after" in headers
+        sender.check(server, 3)
+        assert server.request("GET", "/healthz")[0] in (200, 503)
     finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
+        server.kill()
+    subprocess.run(["umount", str(disk)], check=True)
+    assert subprocess.run(["fsck.ext4", "-fy", str(image)], check=False, capture_output=True).returncode in (0, 1)
+    disk = mounted("-o", "loop", str(image))
+    with Server(folder=disk / "s") as again:
+        sender.check(again, 1_000)
+        sender.server = again
+        assert sender.send()[0] == 200
+    assert again.cli("verify", str(disk / "s" / "data"), check=False).returncode == 0
 
 
 def test_64_descriptors_are_enough_to_lose_nothing(tmp_path):
