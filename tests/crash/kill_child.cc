@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "failing_allocation.h"
 #include "store/testing.h"
 
 namespace fluoro::crash {
@@ -101,6 +102,7 @@ store::EmbeddedOptions KillOptions(const std::string& folder) {
 
 int RunChild(const ChildOptions& options) {
   log::SetLevel(log::Level::kOff);
+  FailAllocation(options.allocation);
   KillingFs fs(options.plan, [&] {
     Say(options.ledger_fd, {.kind = LedgerLine::Kind::kPoint,
                             .number = static_cast<std::uint64_t>(options.plan.point)});

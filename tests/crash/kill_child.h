@@ -43,6 +43,7 @@ struct ChildOptions {
   int ledger_fd = -1;
   bool load = true;  ///< false: opens the store, closes it and ends
   KillPlan plan;
+  std::uint64_t allocation = 0;  ///< the n-th fails, and with it the process; 0: none
 };
 /// Runs until it is killed.
 int RunChild(const ChildOptions& options);

@@ -21,11 +21,13 @@ namespace fluoro::crash {
 namespace {
 
 constexpr std::uint64_t kCycles = 200;
+constexpr std::uint64_t kAllocationCycles = 40;
 constexpr std::uint64_t kRecoveriesKilledMax = 5;
 
 struct KillCounts {
   std::uint64_t cycles = 0, recoveries_killed = 0, most_in_a_row = 0, acknowledged = 0,
-                unanswered = 0, deletions = 0, checks = 0, spans_found = 0, wanted = 0;
+                unanswered = 0, out_of_memory = 0, deletions = 0, checks = 0, spans_found = 0,
+                wanted = 0;
   std::uint64_t by_point[kKillPoints] = {};
 };
 
@@ -199,6 +201,7 @@ class KillTest : public ::testing::Test {
     KillPlan plan;
     std::int64_t kill_after_ns = 0;
     bool load = true;
+    std::uint64_t failing_allocation = 0;
   };
   /// Starts a child, reads its ledger, kills it, reads the rest. True: it was killed, by whomever.
   bool RunAndKill(const Run& run, std::uint64_t cycle) {
@@ -212,13 +215,16 @@ class KillTest : public ::testing::Test {
                                          run.load ? "load" : "recover",
                                          std::to_string(static_cast<int>(run.plan.point)),
                                          std::to_string(run.plan.call),
-                                         run.plan.after ? "after" : "before"};
+                                         run.plan.after ? "after" : "before",
+                                         std::to_string(run.failing_allocation)};
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(ends[0]);
+      // The last words of a process without memory are expected.
+      if (run.failing_allocation != 0) ::close(STDERR_FILENO);
       ::execv("/proc/self/exe", arguments.data());
       ::_exit(127);
     }
@@ -243,7 +249,10 @@ class KillTest : public ::testing::Test {
     ::close(ends[0]);
     int status = 0;
     ::waitpid(child, &status, 0);
-    const bool signalled = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    const bool signalled =
+        WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL ||
+                                (run.failing_allocation != 0 && WTERMSIG(status) == SIGABRT));
+    if (signalled && WTERMSIG(status) == SIGABRT) ++counts_.out_of_memory;
     EXPECT_TRUE(signalled || WEXITSTATUS(status) == 0) << "cycle " << cycle;
     if (signalled && !pointed_) ++counts_.by_point[0];
     pointed_ = false;
@@ -345,19 +354,41 @@ TEST_F(KillTest, NothingAcknowledgedIsLost) {
   EXPECT_GT(counts_.wanted, 0U);
 }
 
+// It ends the process, in whichever thread and whatever the store was doing.
+TEST_F(KillTest, AFailedAllocationLosesNothing) {
+  const std::uint64_t cycles = Cases(kAllocationCycles);
+  for (std::uint64_t cycle = 1; cycle <= cycles && !HasFailure(); ++cycle) {
+    Rng rng(CaseSeed(cycle));
+    // As many of the first hundred as of the hundreds of thousands behind them.
+    const std::uint64_t magnitude = std::uint64_t{1} << (4 + rng.Below(15));
+    RunAndKill({.plan = {},
+                .kill_after_ns = 400 * kNsPerMs,
+                .load = true,
+                .failing_allocation = magnitude + rng.Below(magnitude)},
+               cycle);
+    Check(cycle, rng.Chance(0.5));
+  }
+  std::printf("allocations: %llu of %llu processes ended by one that failed; seeds %llu to %llu\n",
+              static_cast<unsigned long long>(counts_.out_of_memory),
+              static_cast<unsigned long long>(cycles), static_cast<unsigned long long>(CaseSeed(1)),
+              static_cast<unsigned long long>(CaseSeed(cycles)));
+  EXPECT_GT(counts_.out_of_memory, 0U);
+}
+
 }  // namespace
 }  // namespace fluoro::crash
 
 int main(int argc, char** argv) {
   using namespace fluoro::crash;  // NOLINT(google-build-using-namespace): one function
-  if (argc == 9 && std::string_view(argv[1]) == "--child") {
+  if (argc == 10 && std::string_view(argv[1]) == "--child") {
     return RunChild({.folder = argv[2],
                      .cycle = std::strtoull(argv[3], nullptr, 10),
                      .ledger_fd = std::atoi(argv[4]),
                      .load = std::string_view(argv[5]) == "load",
                      .plan = {.point = static_cast<KillPoint>(std::atoi(argv[6])),
                               .call = std::strtoull(argv[7], nullptr, 10),
-                              .after = std::string_view(argv[8]) == "after"}});
+                              .after = std::string_view(argv[8]) == "after"},
+                     .allocation = std::strtoull(argv[9], nullptr, 10)});
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
