@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -49,15 +50,21 @@ class PlaneWriter {
     values.resize(count);
     Unsigned any = 0;
     for (std::size_t i = 0; i < count; ++i) any = static_cast<Unsigned>(any | (values[i] = get(i)));
+    PutValues(std::span<const Unsigned>(values), any);
+  }
+
+  /// @param any  all values, by or.
+  template <class Unsigned>
+  void PutValues(std::span<const Unsigned> values, Unsigned any) {
     unsigned planes = std::exchange(first_of_pool_, false) ? 1 : 0;
     for (std::size_t plane = 0; plane < sizeof(Unsigned); ++plane)
       planes |= unsigned{(any >> (8 * plane) & 0xff) != 0} << plane;
     const std::size_t begin = out_.size();
-    const std::size_t bytes = 1 + static_cast<std::size_t>(std::popcount(planes)) * count;
+    const std::size_t bytes = 1 + static_cast<std::size_t>(std::popcount(planes)) * values.size();
     out_.resize_and_overwrite(begin + bytes, [](char*, std::size_t size) { return size; });
     char* to = out_.data() + begin;
     *to++ = static_cast<char>(planes);
-    for (; planes != 0; planes &= planes - 1, to += count)
+    for (; planes != 0; planes &= planes - 1, to += values.size())
       PutPlane(values, static_cast<std::size_t>(8 * std::countr_zero(planes)), to);
   }
 
@@ -104,7 +111,7 @@ class PlaneWriter {
 
  private:
   template <class Unsigned>
-  static void PutPlane(const std::vector<Unsigned>& values, std::size_t shift, char* to) {
+  static void PutPlane(std::span<const Unsigned> values, std::size_t shift, char* to) {
     constexpr std::size_t kChunk = 256;
     std::array<Unsigned, kChunk> chunk;
     std::size_t i = 0;
@@ -320,23 +327,33 @@ struct Encoder {
       out.append(reinterpret_cast<const char*>(link.span_id.bytes.data()), 8);
     }
   }
+  // Most of a batch is cells: they are walked once.
   void Cells(const std::vector<AttributeCell>& cells) {
     const std::size_t n = cells.size();
-    writer.Put<std::uint32_t>(n, [&](std::size_t i) { return cells[i].key; });
-    writer.Put<std::uint8_t>(
-        n, [&](std::size_t i) { return static_cast<std::uint8_t>(cells[i].type); });
-    writer.Put<std::uint8_t>(
-        n, [&](std::size_t i) { return static_cast<std::uint8_t>(cells[i].role); });
-    writer.Put<std::uint32_t>(
-        n, [&](std::size_t i) { return static_cast<std::uint32_t>(cells[i].payload); });
+    std::vector<std::uint8_t> types(n), roles(n);
+    std::vector<std::uint32_t> keys(n), low(n), high(n);
+    std::uint8_t any_type = 0;
+    std::uint8_t any_role = 0;
+    std::uint32_t any_key = 0;
+    std::uint32_t any_low = 0;
+    std::uint32_t any_high = 0;
     std::uint32_t expected = 0;
-    writer.Put<std::uint32_t>(n, [&](std::size_t i) {
-      const auto high = static_cast<std::uint32_t>(cells[i].payload >> 32);
-      if (!IsTextType(cells[i].type)) return high;
-      const std::uint32_t distance = high - expected;
-      expected = high + static_cast<std::uint32_t>(cells[i].payload);
-      return distance;
-    });
+    for (std::size_t i = 0; i < n; ++i) {
+      const AttributeCell& cell = cells[i];
+      any_key |= keys[i] = cell.key;
+      any_type |= types[i] = static_cast<std::uint8_t>(cell.type);
+      any_role |= roles[i] = static_cast<std::uint8_t>(cell.role);
+      any_low |= low[i] = static_cast<std::uint32_t>(cell.payload);
+      const auto high_half = static_cast<std::uint32_t>(cell.payload >> 32);
+      const bool is_text = IsTextType(cell.type);
+      any_high |= high[i] = is_text ? high_half - expected : high_half;
+      if (is_text) expected = high_half + low[i];
+    }
+    writer.PutValues<std::uint32_t>(keys, any_key);
+    writer.PutValues<std::uint8_t>(types, any_type);
+    writer.PutValues<std::uint8_t>(roles, any_role);
+    writer.PutValues<std::uint32_t>(low, any_low);
+    writer.PutValues<std::uint32_t>(high, any_high);
   }
 };
 
