@@ -139,6 +139,7 @@ class FaultyFs::OpenFile final : public File {
   }
 
   Result<void> Sync() override {
+    if (state_->before_sync) state_->before_sync(path_);
     MutexLock lock(state_->mutex);
     FLUORO_CHECK_OK(Writable());
     FLUORO_CHECK_OK(BeginChange(*state_, path_ + ": fdatasync"));
@@ -456,6 +457,10 @@ Result<void> FaultyFs::Rename(std::string_view from, std::string_view to) {
   ApplyName(change, state_->names, state_->folders);
   state_->unsynced_names.push_back(std::move(change));
   return {};
+}
+
+void FaultyFs::BeforeSync(std::function<void(std::string_view path)> what) {
+  state_->before_sync = std::move(what);
 }
 
 Result<void> FaultyFs::Remove(std::string_view path) {

@@ -64,6 +64,9 @@ class FaultyFs final : public Fs {
   void BeforeRemove(std::function<void(std::string_view path)> what) {
     before_remove_ = std::move(what);
   }
+  /// Called by each Sync of a file before it does anything: a disk that takes its time. Not to be
+  /// changed while others use the files.
+  void BeforeSync(std::function<void(std::string_view path)> what);
   /// Bytes of all files together; beyond it writes fail with kNoSpace.
   void SetCapacity(std::uint64_t bytes);
 
@@ -120,6 +123,7 @@ class FaultyFs final : public Fs {
   };
   using Names = std::map<std::string, std::shared_ptr<Node>, std::less<>>;
   struct State {
+    std::function<void(std::string_view path)> before_sync;
     Mutex mutex;
     Names names;
     Names durable_names;

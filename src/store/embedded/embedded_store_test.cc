@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <xxhash.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -552,6 +553,46 @@ TEST_F(EmbeddedStoreTest, LogFilesGoWhenTheirBatchesAreSealed) {
 
 // While the files of sealed batches are removed, others are written, filled and followed by the
 // next.
+// While the disk does not answer, what waits for it is bounded, and the rest is told to try again.
+TEST_F(EmbeddedStoreTest, ASlowDiskPushesBackAndLosesNothing) {
+  constexpr std::uint64_t kWriters = 150;
+  options_.memory_bytes = 1 << 20;  // 256 KiB of head
+  auto store = Open();
+  std::atomic<bool> hangs = true;
+  fs_.BeforeSync([&hangs](std::string_view path) {
+    if (path.starts_with("data/wal/")) hangs.wait(true);
+  });
+  std::atomic<std::uint64_t> refused = 0;
+  std::vector<Result<void>> answers(kWriters);
+  std::vector<model::SpanBatch> batches;
+  for (std::uint64_t writer = 0; writer < kWriters; ++writer)
+    batches.push_back(MakeBatch(Spans(writer, 10)));
+  {
+    std::vector<std::jthread> writers;
+    for (std::uint64_t writer = 0; writer < kWriters; ++writer) {
+      writers.emplace_back([&, writer] {
+        answers[writer] = store->Append(batches[writer], Durability::kSynced);
+        if (answers[writer]) return;
+        ++refused;
+        refused.notify_all();
+      });
+    }
+    refused.wait(0);
+    hangs = false;
+    hangs.notify_all();
+  }
+  fs_.BeforeSync({});
+  for (std::uint64_t writer = 0; writer < kWriters; ++writer) {
+    EXPECT_EQ(Count(*store, writer), answers[writer] ? 10U : 0U) << writer;
+    if (!answers[writer]) {
+      EXPECT_EQ(answers[writer].error().code, ErrorCode::kUnavailable);
+    }
+  }
+  EXPECT_LT(refused, kWriters);
+  EXPECT_TRUE(store->SealAll());
+  EXPECT_TRUE(store->Append(MakeBatch(Spans(1'000, 10)), Durability::kSynced));
+}
+
 TEST_F(EmbeddedStoreTest, ALogFileThatIsFilledWhileOldOnesGoIsNotTakenForOne) {
   options_.wal_file_bytes = 8'192;
   auto store = Open();
