@@ -594,8 +594,28 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::DecodeSomeRows(
     std::span<const TraceRun> runs, std::uint32_t group, std::span<const model::Range> rows) const {
   const auto load = [&]() -> Result<std::shared_ptr<const model::SpanBatch>> {
     FLUORO_TRY(const auto file, OpenFile());
-    FLUORO_TRY(const Columns columns, ReadAllColumns(*file, group));
-    FLUORO_TRY(model::SpanBatch batch, DecodeRows(columns.by_id, runs, rows));
+    FLUORO_TRY(const StoredGroup stored, ReadStoredOf(*file, SectionsOf(group)));
+    // Of large columns of attributes only those are decompressed that the rows have.
+    const auto is_put_off = [](const Section& section) {
+      return section.type == SectionType::kColumn &&
+             section.column >= static_cast<std::uint32_t>(RowColumn::kAttributes);
+    };
+    Columns columns;
+    const auto add = [&](const Section& section) -> Result<void> {
+      FLUORO_TRY(std::string raw, Inflate(stored.Of(section), section));
+      return AddColumns(section, std::move(raw), columns);
+    };
+    for (const Section& section : stored.sections) {
+      if (!is_put_off(section)) FLUORO_CHECK_OK(add(section));
+    }
+    const ColumnReader attributes = [&](std::uint32_t column) -> Result<std::string_view> {
+      for (const Section& section : stored.sections) {
+        if (is_put_off(section) && section.column == column) FLUORO_CHECK_OK(add(section));
+      }
+      const auto known = columns.by_id.find(column);
+      return known == columns.by_id.end() ? std::string_view() : known->second;
+    };
+    FLUORO_TRY(model::SpanBatch batch, DecodeRows(columns.by_id, runs, rows, attributes));
     return std::make_shared<const model::SpanBatch>(std::move(batch));
   };
   auto read = load();

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -13,10 +11,6 @@
 #include "store/embedded/row_group.h"
 
 namespace fluoro::store {
-
-/// Bytes of a column by its id, empty if the row group has none; borrowed until the call that got
-/// this function ends.
-using ColumnReader = std::function<Result<std::string_view>(std::uint32_t column)>;
 
 /// One bit a run of `traces`: false where no trace that consists of this run alone can match. Reads
 /// the columns that the probes need and no others. Pure. Errors: kCorruption, kUnsupported, those

@@ -466,7 +466,8 @@ Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
   FLUORO_TRY(const TemplatedTexts templated, TemplatedTexts::Decode(in, count));
   const auto held = std::make_shared<std::string>();
   CodedTexts texts;
-  FLUORO_CHECK_OK(templated.Expand(0, count, *held, texts.entries));
+  const model::Range all{0, static_cast<std::uint32_t>(count)};
+  FLUORO_CHECK_OK(templated.Expand(std::span(&all, count > 0 ? 1 : 0), *held, texts.entries));
   texts.bytes = *held;
   texts.held = held;
   return texts;
@@ -482,16 +483,17 @@ Result<CodedTexts> DecodeUncutTexts(ByteReader& in, std::size_t count) {
 }
 
 Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count) {
-  return DecodeSomeTexts(in, count, 0, count);
+  const model::Range all{0, static_cast<std::uint32_t>(count)};
+  return DecodeSomeTexts(in, count, std::span(&all, count > 0 ? 1 : 0));
 }
 
-Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count, std::size_t first,
-                                     std::size_t end) {
+Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count,
+                                     std::span<const model::Range> ranges) {
   DecodedTexts texts;
   if (TakeTemplatedKind(in)) {
     FLUORO_TRY(const TemplatedTexts templated, TemplatedTexts::Decode(in, count));
     const auto held = std::make_shared<std::string>();
-    FLUORO_CHECK_OK(templated.Expand(first, end, *held, texts.values));
+    FLUORO_CHECK_OK(templated.Expand(ranges, *held, texts.values));
     texts.bytes = *held;
     texts.held = held;
     return texts;
@@ -499,16 +501,21 @@ Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count, std::siz
   FLUORO_TRY(const TextEntries column, TakeEntries(in, count));
   texts.bytes = column.bytes;
   if (!column.is_coded) {
-    texts.values.assign(column.entries.begin() + static_cast<std::ptrdiff_t>(first),
-                        column.entries.begin() + static_cast<std::ptrdiff_t>(end));
+    for (const model::Range range : ranges) {
+      texts.values.insert(texts.values.end(), column.entries.begin() + range.begin,
+                          column.entries.begin() + range.end);
+    }
     return texts;
   }
-  std::vector<std::uint64_t> codes(end - first);
+  const std::size_t first = ranges.empty() ? 0 : ranges.front().begin;
+  std::vector<std::uint64_t> codes(ranges.empty() ? 0 : ranges.back().end - first);
   FLUORO_CHECK_OK(DecodeSomeInts(in, count, first, codes));
-  texts.values.resize(end - first);
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    if (codes[i] >= column.entries.size()) return NotBelow(codes[i], column.entries.size());
-    texts.values[i] = column.entries[codes[i]];
+  for (const model::Range range : ranges) {
+    for (std::size_t i = range.begin; i < range.end; ++i) {
+      const std::uint64_t code = codes[i - first];
+      if (code >= column.entries.size()) return NotBelow(code, column.entries.size());
+      texts.values.push_back(column.entries[code]);
+    }
   }
   return texts;
 }

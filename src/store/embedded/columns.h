@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/span_batch.h"
 #include "store/embedded/bytes.h"
 
 namespace fluoro::store {
@@ -161,8 +162,8 @@ struct DecodedTexts {
 };
 /// As DecodeCodedTexts, value by value.
 Result<DecodedTexts> DecodeTexts(ByteReader& in, std::size_t count);
-/// The values [first, end) of `count`.
-Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count, std::size_t first,
-                                     std::size_t end);
+/// Of `count` values those in these ranges, which are not empty and stand in order.
+Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count,
+                                     std::span<const model::Range> ranges);
 
 }  // namespace fluoro::store

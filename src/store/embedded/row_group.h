@@ -112,15 +112,23 @@ struct TraceRun {
   bool is_gap = false;      ///< what a merge left behind: these rows belong to no trace
 };
 
+/// Bytes of a column by its id, empty if the row group has none; borrowed until the call that got
+/// this function ends.
+using ColumnReader = std::function<Result<std::string_view>(std::uint32_t column)>;
+
 /// Decodes columns into a batch that is safe to read whatever the bytes were.
 /// @param columns  by id; borrowed for the call.
 /// Errors: kCorruption, kUnsupported (an encoding of a newer version). Pure.
 Result<model::SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>& columns,
                                         std::span<const TraceRun> traces);
-/// As DecodeRowGroup, but the spans of these rows alone: whole runs, in order.
+/// As DecodeRowGroup, but the spans of these rows alone: whole runs, in order; and of resources and
+/// scopes those that they have.
+/// @param attributes  gives columns of attributes, of which only those are asked for that the rows
+///                    have; empty: they are among `columns`.
 Result<model::SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
                                     std::span<const TraceRun> traces,
-                                    std::span<const model::Range> rows);
+                                    std::span<const model::Range> rows,
+                                    const ColumnReader& attributes = {});
 
 /// What DecodeSpanKeys reads.
 inline constexpr std::array kSpanKeyColumns = {RowColumn::kCounts, RowColumn::kSpanIds,

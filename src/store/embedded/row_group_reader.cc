@@ -53,8 +53,9 @@ struct Picks {
 
 class Reader {
  public:
-  Reader(const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces)
-      : columns_(columns), traces_(traces) {}
+  Reader(const std::map<std::uint32_t, std::string_view>& columns, std::span<const TraceRun> traces,
+         ColumnReader attributes = {})
+      : columns_(columns), traces_(traces), attributes_(std::move(attributes)) {}
 
   /// @param rows  whole runs; nullopt: all.
   Result<SpanBatch> Read(std::optional<std::span<const Range>> rows = std::nullopt) {
@@ -70,6 +71,8 @@ class Reader {
     FLUORO_CHECK_OK(ReadIds());
     FLUORO_CHECK_OK(ReadTimes());
     FLUORO_CHECK_OK(ReadSpanColumns());
+    resource_rows_ = rows ? Renumber(resources_, batch_.resources) : Picks::All(resources_);
+    scope_rows_ = rows ? Renumber(scopes_, batch_.scopes) : Picks::All(scopes_);
     FLUORO_CHECK_OK(ReadResourcesAndScopes());
     FLUORO_CHECK_OK(ReadEvents());
     FLUORO_CHECK_OK(ReadLinks());
@@ -115,6 +118,14 @@ class Reader {
     return ByteReader(at == columns_.end() ? std::string_view() : at->second);
   }
 
+  [[nodiscard]] Result<ByteReader> AttributeColumnOf(std::size_t index) const {
+    if (!attributes_) return Column(RowColumn::kAttributes, index);
+    FLUORO_TRY(const std::string_view bytes,
+               attributes_(static_cast<std::uint32_t>(RowColumn::kAttributes) +
+                           static_cast<std::uint32_t>(index)));
+    return ByteReader(bytes);
+  }
+
   static Result<std::vector<std::uint64_t>> Ints(ByteReader& in, std::size_t count,
                                                  std::uint64_t limit = UINT64_MAX) {
     return SomeInts(in, count, Picks::All(count), limit);
@@ -156,14 +167,9 @@ class Reader {
     return {};
   }
 
-  Result<std::vector<TextRef>> Texts(ByteReader& in, std::size_t count) {
-    return SomeTexts(in, count, Picks::All(count));
-  }
   // Of `count` values those that are picked.
   Result<std::vector<TextRef>> SomeTexts(ByteReader& in, std::size_t count, const Picks& picks) {
-    FLUORO_TRY(DecodedTexts texts,
-               DecodeSomeTexts(in, count, picks.Hull().begin, picks.Hull().end));
-    Pick(picks, texts.values);
+    FLUORO_TRY(DecodedTexts texts, DecodeSomeTexts(in, count, picks.ranges));
     std::string picked;
     if (picks.size < count) {
       for (DecodedTexts::Piece& piece : texts.values) {
@@ -313,12 +319,12 @@ class Reader {
   Result<void> ReadResourcesAndScopes() {
     constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
     ByteReader in = Column(RowColumn::kResourceRows);
-    FLUORO_TRY(const auto dropped, Ints(in, resources_, kU32));
-    FLUORO_TRY(const auto services, Texts(in, resources_));
-    FLUORO_TRY(const auto schemas, Texts(in, resources_));
-    FLUORO_TRY(const auto entities, Texts(in, resources_));
-    batch_.resource_rows.resize(resources_);
-    for (std::size_t i = 0; i < resources_; ++i) {
+    FLUORO_TRY(const auto dropped, SomeInts(in, resources_, resource_rows_, kU32));
+    FLUORO_TRY(const auto services, SomeTexts(in, resources_, resource_rows_));
+    FLUORO_TRY(const auto schemas, SomeTexts(in, resources_, resource_rows_));
+    FLUORO_TRY(const auto entities, SomeTexts(in, resources_, resource_rows_));
+    batch_.resource_rows.resize(resource_rows_.size);
+    for (std::size_t i = 0; i < resource_rows_.size; ++i) {
       batch_.resource_rows[i] = {.attributes = {},
                                  .dropped_attributes = static_cast<std::uint32_t>(dropped[i]),
                                  .service = services[i],
@@ -326,12 +332,12 @@ class Reader {
                                  .entity_refs = entities[i]};
     }
     ByteReader scope = Column(RowColumn::kScopeRows);
-    FLUORO_TRY(const auto scope_dropped, Ints(scope, scopes_, kU32));
-    FLUORO_TRY(const auto names, Texts(scope, scopes_));
-    FLUORO_TRY(const auto versions, Texts(scope, scopes_));
-    FLUORO_TRY(const auto scope_schemas, Texts(scope, scopes_));
-    batch_.scope_rows.resize(scopes_);
-    for (std::size_t i = 0; i < scopes_; ++i) {
+    FLUORO_TRY(const auto scope_dropped, SomeInts(scope, scopes_, scope_rows_, kU32));
+    FLUORO_TRY(const auto names, SomeTexts(scope, scopes_, scope_rows_));
+    FLUORO_TRY(const auto versions, SomeTexts(scope, scopes_, scope_rows_));
+    FLUORO_TRY(const auto scope_schemas, SomeTexts(scope, scopes_, scope_rows_));
+    batch_.scope_rows.resize(scope_rows_.size);
+    for (std::size_t i = 0; i < scope_rows_.size; ++i) {
       batch_.scope_rows[i] = {.name = names[i],
                               .version = versions[i],
                               .attributes = {},
@@ -339,6 +345,21 @@ class Reader {
                               .schema_url = scope_schemas[i]};
     }
     return {};
+  }
+
+  // Which of `count` things are used; the uses become places among these.
+  static Picks Renumber(std::size_t count, std::vector<std::uint32_t>& uses) {
+    std::vector<bool> is_used(count);
+    for (const std::uint32_t use : uses) is_used[use] = true;
+    Picks picks;
+    std::vector<std::uint32_t> places(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (!is_used[i]) continue;
+      places[i] = picks.size;
+      picks.Add({i, i + 1});
+    }
+    for (std::uint32_t& use : uses) use = places[use];
+    return picks;
   }
 
   // Turns counts a span into ranges; together they must be `total`. Returns what belongs to the
@@ -439,39 +460,29 @@ class Reader {
 
   Result<void> ReadShapes(std::size_t owner, std::size_t owners_count, std::uint64_t& cells) {
     ByteReader in = Column(RowColumn::kShapes, owner);
-    FLUORO_TRY(const DecodedTexts texts, DecodeTexts(in, owners_count));
+    FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, owners_count));
     OwnerShapes& to = shapes_[owner];
-    std::unordered_map<std::uint64_t, std::uint32_t> known;  // by place in the column's bytes
-    std::vector<std::uint64_t> uses;
-    to.codes.reserve(owners_count);
-    for (const DecodedTexts::Piece piece : texts.values) {
-      if (piece.bytes % 4 != 0) return Bad("a shape is cut");
-      const std::uint64_t place = piece.bytes == 0 ? UINT64_MAX : piece.offset;
-      const auto [at, is_new] =
-          known.try_emplace(place, static_cast<std::uint32_t>(to.shapes.size()));
-      if (is_new) {
-        std::vector<std::uint32_t> shape(piece.bytes / 4);
-        if (!shape.empty())
-          std::memcpy(shape.data(), texts.bytes.data() + piece.offset, piece.bytes);
-        for (const std::uint32_t column : shape) {
-          if (column > attribute_columns_.size() ||
-              (column > 0 && attribute_columns_[column - 1].owner != owner)) {
-            return Bad("a shape names no column of its owner");
-          }
-        }
-        to.shapes.push_back(std::move(shape));
-        uses.push_back(0);
-      }
-      ++uses[at->second];
-      to.codes.push_back(at->second);
-      cells += to.shapes[at->second].size();
+    to.shapes.resize(texts.entries.size());
+    const std::vector<std::uint64_t> uses = texts.Uses(owners_count);
+    for (std::size_t i = 0; i < texts.entries.size(); ++i) {
+      const std::string_view entry = texts.Entry(i);
+      if (entry.size() % 4 != 0) return Bad("a shape is cut");
+      std::vector<std::uint32_t>& shape = to.shapes[i];
+      shape.resize(entry.size() / 4);
+      if (!shape.empty()) std::memcpy(shape.data(), entry.data(), entry.size());
+      cells += shape.size() * uses[i];
       if (cells > kRowGroupRowsMax) return Bad("too many attributes");
-    }
-    for (std::size_t shape = 0; shape < uses.size(); ++shape) {
-      for (const std::uint32_t column : to.shapes[shape]) {
-        if (column > 0) attribute_columns_[column - 1].values += uses[shape];
+      for (const std::uint32_t column : shape) {
+        if (column > attribute_columns_.size() ||
+            (column > 0 && attribute_columns_[column - 1].owner != owner)) {
+          return Bad("a shape names no column of its owner");
+        }
+        if (column > 0) attribute_columns_[column - 1].values += uses[i];
       }
     }
+    to.codes.reserve(owners_count);
+    for (std::size_t i = 0; i < owners_count; ++i)
+      to.codes.push_back(static_cast<std::uint32_t>(texts.CodeOf(i)));
     return {};
   }
 
@@ -524,8 +535,8 @@ class Reader {
   Result<void> ReadAttributes() {
     const std::array<std::size_t, kAttributeOwners> owners{resources_, scopes_, spans_, events_,
                                                            links_};
-    const std::array<Picks, kAttributeOwners> wanted{Picks::All(resources_), Picks::All(scopes_),
-                                                     rows_, event_rows_, link_rows_};
+    const std::array<Picks, kAttributeOwners> wanted{resource_rows_, scope_rows_, rows_,
+                                                     event_rows_, link_rows_};
     std::uint64_t cells = 0;
     for (std::size_t owner = 0; owner < kAttributeOwners; ++owner) {
       FLUORO_CHECK_OK(ReadShapes(owner, owners[owner], cells));
@@ -536,7 +547,7 @@ class Reader {
       AttributeColumn& column = attribute_columns_[i];
       wanted_cells += column.wanted.size;
       if (column.wanted.size == 0 && column.values > 0) continue;
-      ByteReader in = Column(RowColumn::kAttributes, i);
+      FLUORO_TRY(ByteReader in, AttributeColumnOf(i));
       if (IsText(column.type)) {
         FLUORO_TRY(column.texts, SomeTexts(in, column.values, column.wanted));
       } else if (column.type != AttributeType::kNull) {
@@ -623,10 +634,12 @@ class Reader {
 
   const std::map<std::uint32_t, std::string_view>& columns_;
   const std::span<const TraceRun> traces_;
+  const ColumnReader attributes_;  // empty: they are among the columns
   SpanBatch batch_;
   std::size_t spans_ = 0, resources_ = 0, scopes_ = 0, events_ = 0, links_ = 0;
   Picks rows_;  // that are read, and what belongs to them
   Picks event_rows_, link_rows_;
+  Picks resource_rows_, scope_rows_;  // that these have
   std::vector<AttributeColumn> attribute_columns_;
   std::array<OwnerShapes, kAttributeOwners> shapes_;
   std::unordered_map<std::string, std::uint32_t> key_ids_;
@@ -640,8 +653,9 @@ Result<SpanBatch> DecodeRowGroup(const std::map<std::uint32_t, std::string_view>
 }
 
 Result<SpanBatch> DecodeRows(const std::map<std::uint32_t, std::string_view>& columns,
-                             std::span<const TraceRun> traces, std::span<const Range> rows) {
-  return Reader(columns, traces).Read(rows);
+                             std::span<const TraceRun> traces, std::span<const Range> rows,
+                             const ColumnReader& attributes) {
+  return Reader(columns, traces, attributes).Read(rows);
 }
 
 Result<std::vector<model::SpanKey>> DecodeSpanKeys(

@@ -282,14 +282,15 @@ Result<void> TemplatedTexts::Print(const Pattern& pattern, const std::uint64_t* 
   return {};
 }
 
-Result<void> TemplatedTexts::Expand(std::size_t first, std::size_t end, std::string& to,
+Result<void> TemplatedTexts::Expand(std::span<const model::Range> ranges, std::string& to,
                                     std::vector<TextPiece>& pieces) const {
   to.clear();
   pieces.clear();
-  pieces.reserve(end - first);
   std::array<std::uint64_t, kTextSlotsMax> numbers{};
-  for (Walk walk(*this); walk.value() < end; walk.Next()) {
-    if (walk.value() < first) continue;
+  auto range = ranges.begin();
+  for (Walk walk(*this); range != ranges.end(); walk.Next()) {
+    if (walk.value() < range->begin) continue;
+    if (walk.value() + 1 == range->end) ++range;
     const Pattern& pattern = parsed_[walk.pattern()];
     for (std::size_t slot = 0; slot < pattern.numbers; ++slot) numbers[slot] = walk.Number(slot);
     const std::size_t begin = to.size();

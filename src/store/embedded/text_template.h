@@ -86,8 +86,8 @@ class TemplatedTexts {
   /// @param in  behind the kind. Errors: kCorruption, kUnsupported.
   static Result<TemplatedTexts> Decode(ByteReader& in, std::size_t count);
 
-  /// The texts [first, end), one behind the other.
-  Result<void> Expand(std::size_t first, std::size_t end, std::string& to,
+  /// The texts in these ranges, which are not empty and stand in order, one behind the other.
+  Result<void> Expand(std::span<const model::Range> ranges, std::string& to,
                       std::vector<TextPiece>& pieces) const;
   /// Calls `visit(value)` with each value that equals `text`.
   template <class Visit>
