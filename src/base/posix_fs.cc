@@ -31,19 +31,28 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   [[nodiscard]] Result<std::string> ReadAt(std::uint64_t offset, std::size_t bytes) const override {
-    std::string out(bytes, '\0');
+    std::string out;
     std::size_t done = 0;
-    while (done < bytes) {
-      const ssize_t n =
-          ::pread(fd_, out.data() + done, bytes - done, static_cast<off_t>(offset + done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Errno("read", path_);
-      if (n == 0) {
-        return Fail(ErrorCode::kCorruption, path_ + ": byte " + std::to_string(offset + done) +
-                                                ": " + std::to_string(bytes - done) +
-                                                " more bytes wanted, file ends");
+    int error = 0;
+    // Not zeroed first: it can be a row group.
+    out.resize_and_overwrite(bytes, [&](char* to, std::size_t) {
+      while (done < bytes) {
+        const ssize_t n = ::pread(fd_, to + done, bytes - done, static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) error = errno;
+        if (n <= 0) break;
+        done += static_cast<std::size_t>(n);
       }
-      done += static_cast<std::size_t>(n);
+      return done;
+    });
+    if (error != 0) {
+      errno = error;
+      return Errno("read", path_);
+    }
+    if (done < bytes) {
+      return Fail(ErrorCode::kCorruption, path_ + ": byte " + std::to_string(offset + done) + ": " +
+                                              std::to_string(bytes - done) +
+                                              " more bytes wanted, file ends");
     }
     return out;
   }

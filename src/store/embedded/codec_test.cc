@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "base/memory_fs.h"
 #include "store/embedded/batch_codec.h"
@@ -217,6 +218,25 @@ TEST(RowGroup, RowsOfOneTraceAreThoseOfTheWhole) {
           DecodeRows(Views(encoded.columns), encoded.runs, std::array{model::Range{begin, end}});
       ASSERT_TRUE(rows) << rows.error().message;
       ASSERT_EQ(rows->size(), end - begin);
+      // With the resources and scopes that these spans have, and with no others.
+      EXPECT_EQ(rows->resource_rows.size(),
+                std::set(rows->resources.begin(), rows->resources.end()).size());
+      EXPECT_EQ(rows->scope_rows.size(), std::set(rows->scopes.begin(), rows->scopes.end()).size());
+      // Columns of attributes are asked for if one of them has a value there.
+      const auto columns = Views(encoded.columns);
+      const ColumnReader attributes = [&](std::uint32_t id) -> Result<std::string_view> {
+        const auto column = columns.find(id);
+        return column == columns.end() ? std::string_view() : column->second;
+      };
+      auto without = columns;
+      without.erase(without.lower_bound(static_cast<std::uint32_t>(RowColumn::kAttributes)),
+                    without.end());
+      const auto by_reader =
+          DecodeRows(without, encoded.runs, std::array{model::Range{begin, end}}, attributes);
+      ASSERT_TRUE(by_reader) << by_reader.error().message;
+      model::SpanReader second(*by_reader);
+      for (std::uint32_t i = begin; i < end; ++i)
+        ASSERT_EQ(second.Read(i - begin), encoded.spans[i]);
       model::SpanReader reader(*rows);
       for (std::uint32_t i = begin; i < end; ++i)
         ASSERT_EQ(reader.Read(i - begin), encoded.spans[i]) << i;
