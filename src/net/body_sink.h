@@ -52,7 +52,8 @@ struct BodySink {
         budget_full = true;
         return {};
       }
-      data.resize_and_overwrite(wanted, [](char*, std::size_t bytes) { return bytes; });
+      // Not the size that it is called with: libstdc++ 12 passes what it has taken.
+      data.resize_and_overwrite(wanted, [wanted](char*, std::size_t) { return wanted; });
     }
     return std::span(data).subspan(filled);
   }

@@ -53,7 +53,7 @@ class Output {
       return Fail(ErrorCode::kUnavailable, "too many request bytes in flight");
     }
     // Left as it is: a page that the body does not fill is never touched.
-    buffer_.resize_and_overwrite(wanted, [](char*, std::size_t bytes) { return bytes; });
+    buffer_.resize_and_overwrite(wanted, [wanted](char*, std::size_t) { return wanted; });
     return {};
   }
   [[nodiscard]] char* data() { return buffer_.data() + used_; }

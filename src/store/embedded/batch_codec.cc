@@ -27,7 +27,8 @@ using model::TextRef;
 // Version 1 has all planes of every column; version 2 those with anything in them.
 constexpr std::uint8_t kAllPlanes = 1;
 constexpr std::uint8_t kVersion = 2;
-constexpr std::size_t kHeadBytesMax = 128;
+// Version, counts, and a byte before each column.
+constexpr std::size_t kHeadBytesMax = 256;
 
 bool IsTextType(AttributeType type) {
   return type == AttributeType::kString || type == AttributeType::kBytes ||
@@ -61,7 +62,9 @@ class PlaneWriter {
       planes |= unsigned{(any >> (8 * plane) & 0xff) != 0} << plane;
     const std::size_t begin = out_.size();
     const std::size_t bytes = 1 + static_cast<std::size_t>(std::popcount(planes)) * values.size();
-    out_.resize_and_overwrite(begin + bytes, [](char*, std::size_t size) { return size; });
+    // Not the size that it is called with: libstdc++ 12 passes what it has taken, which may be
+    // more.
+    out_.resize_and_overwrite(begin + bytes, [&](char*, std::size_t) { return begin + bytes; });
     char* to = out_.data() + begin;
     *to++ = static_cast<char>(planes);
     for (; planes != 0; planes &= planes - 1, to += values.size())

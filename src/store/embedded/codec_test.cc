@@ -121,6 +121,32 @@ TEST(BatchCodec, RoundTripsAndRefusesEveryCut) {
   }
 }
 
+// Numbers of which no byte is zero: every plane is there.
+TEST(BatchCodec, FullPlanesRoundTrip) {
+  for (std::size_t spans = 1; spans < 40; ++spans) {
+    model::SpanBatch batch;
+    batch.AddResource({});
+    batch.AddScope({});
+    for (std::size_t i = 0; i < spans; ++i) {
+      const std::uint32_t span = batch.BeginSpan(MakeTraceId(1), MakeSpanId(i + 1));
+      batch.start_ns[span] = i % 2 == 0 ? INT64_MAX : INT64_MIN;
+      batch.end_ns[span] = 0;
+      batch.flags[span] = batch.otel_flags[span] = UINT32_MAX;
+      batch.dropped_attributes[span] = batch.dropped_events[span] = UINT32_MAX;
+      batch.dropped_links[span] = UINT32_MAX;
+      batch.EndSpan(span);
+    }
+    for (const bool has_room : {false, true}) {
+      std::string bytes;
+      if (has_room) bytes.reserve(1 << 20);
+      EncodeBatch(batch, 1, bytes);
+      const auto decoded = DecodeBatch(bytes);
+      ASSERT_TRUE(decoded) << decoded.error().message;
+      EXPECT_TRUE(decoded->batch.SameSpans(batch));
+    }
+  }
+}
+
 TEST(BatchCodec, AFlippedBitNeverMakesAnUnsafeBatch) {
   Rng rng(3);
   const model::SpanBatch batch = RandomBatch(rng, 6);
