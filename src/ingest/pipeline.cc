@@ -98,12 +98,13 @@ struct Pipeline::Impl {
 
   /// One document of an X-Ray request or datagram, whatever it carries.
   void Decode(const Datagram& body, const model::Limits& limits, ProtocolCounters& protocol,
-              model::SpanBatch& batch, std::vector<Unprocessed>& unprocessed) {
+              model::SpanBatch& batch, std::vector<Unprocessed>& unprocessed,
+              codec::xray::DecodeScratch& scratch) {
     model::DecodeStats stats;
     const std::size_t before = unprocessed.size();
     switch (body.kind) {
       case Datagram::Body::kDocument:
-        codec::xray::DecodeDocument(body.body, limits, batch, unprocessed, stats);
+        codec::xray::DecodeDocument(body.body, limits, batch, unprocessed, stats, scratch);
         break;
       case Datagram::Body::kOtlpSampled:
       case Datagram::Body::kOtlpUnsampled:
@@ -185,6 +186,7 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
 
   model::SpanBatch batch;
   std::vector<Unprocessed> unprocessed;
+  codec::xray::DecodeScratch scratch;
   std::size_t taken_bytes = 0;
   for (const std::string_view document : documents) {
     const bool memory_full = batch.UsedBytes() > limits.batch_bytes_max;
@@ -202,7 +204,8 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
       continue;
     }
     taken_bytes += document.size();
-    impl_->Decode(codec::xray::ClassifyBody(document), limits, protocol, batch, unprocessed);
+    impl_->Decode(codec::xray::ClassifyBody(document), limits, protocol, batch, unprocessed,
+                  scratch);
   }
   FLUORO_CHECK_OK(impl_->Append(std::move(batch), Durability::kSynced, protocol));
   return unprocessed;
@@ -262,6 +265,7 @@ void Pipeline::PutDatagrams(std::span<const std::string_view> datagrams) {
   const model::Limits limits = LimitsNow(bytes);
   model::SpanBatch batch;
   std::vector<Unprocessed> unprocessed;
+  codec::xray::DecodeScratch scratch;
   for (const std::string_view datagram : datagrams) {
     if (datagram.empty()) {
       protocol.Rejected("empty");
@@ -272,7 +276,7 @@ void Pipeline::PutDatagrams(std::span<const std::string_view> datagrams) {
       protocol.Rejected("bad_header");
       continue;
     }
-    impl_->Decode(*parsed, limits, protocol, batch, unprocessed);
+    impl_->Decode(*parsed, limits, protocol, batch, unprocessed, scratch);
     unprocessed.clear();
   }
   // A failure is counted with its spans; there is nobody to tell.

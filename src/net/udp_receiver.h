@@ -16,10 +16,10 @@ namespace fluoro::net {
 
 struct UdpReceiverOptions {
   std::string address = {};
-  std::size_t receive_buffer_bytes = std::size_t{4}
+  std::size_t receive_buffer_bytes = std::size_t{32}
                                      << 20;  ///< SO_RCVBUF, as far as the system allows
   std::size_t batch_datagrams_max = 1'024;   ///< handed over together at most
-  std::int64_t batch_wait_ns = 2'000'000;    ///< or after this time
+  std::int64_t batch_wait_ns = 5'000'000;    ///< or after this time
 };
 
 /// Called on the receiver's thread with what arrived together; may block (the kernel's buffer then

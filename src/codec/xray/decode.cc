@@ -45,14 +45,15 @@ bool IsName(std::string_view name) {
 class DocumentDecoder {
  public:
   DocumentDecoder(const JsonTape& tape, const model::Limits& limits, model::SpanBatch& batch,
-                  std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats)
+                  std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats,
+                  ResourceIndex& resources)
       : tape_(tape),
         limits_(limits),
         batch_(batch),
         unprocessed_(unprocessed),
         stats_(stats),
         reader_(tape),
-        writer_(reader_, limits, batch, stats) {}
+        writer_(reader_, limits, batch, stats, resources) {}
 
   void set_text_repaired() { text_repaired_ = true; }
 
@@ -323,6 +324,13 @@ void RefuseText(std::string_view document, std::string_view code, std::string ca
 
 void DecodeDocument(std::string_view document, const model::Limits& limits, model::SpanBatch& batch,
                     std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats) {
+  DecodeScratch scratch;
+  DecodeDocument(document, limits, batch, unprocessed, stats, scratch);
+}
+
+void DecodeDocument(std::string_view document, const model::Limits& limits, model::SpanBatch& batch,
+                    std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats,
+                    DecodeScratch& scratch) {
   if (document.size() > limits.document_bytes_max) {
     return RefuseText(document, "DocumentTooLarge",
                       std::to_string(document.size()) + " bytes, at most " +
@@ -338,7 +346,7 @@ void DecodeDocument(std::string_view document, const model::Limits& limits, mode
   // Subsegments take two levels each (array and object); the values inside the innermost one nest
   // on their own.
   const auto nesting_max = static_cast<std::uint32_t>(limits.nesting_max);
-  JsonTape tape;
+  JsonTape& tape = scratch.tape;
   if (const auto parsed = tape.Parse(document, 3 * nesting_max + 4); !parsed) {
     const bool deep = parsed.error().code == ErrorCode::kTooLarge;
     return RefuseText(document, "ParseError",
@@ -346,7 +354,7 @@ void DecodeDocument(std::string_view document, const model::Limits& limits, mode
                           (deep ? ", at most " + std::to_string(nesting_max) + " levels" : ""),
                       unprocessed, stats);
   }
-  DocumentDecoder decoder(tape, limits, batch, unprocessed, stats);
+  DocumentDecoder decoder(tape, limits, batch, unprocessed, stats, scratch.resources);
   if (!valid || tape.repaired()) {
     ++stats.repaired_texts;
     decoder.set_text_repaired();

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "codec/xray/json_tape.h"
+#include "codec/xray/resource_index.h"
 #include "model/limits.h"
 #include "model/span_batch.h"
 
@@ -21,12 +23,23 @@ struct Unprocessed {
   std::string message;            ///< "Invalid segment. ErrorCode: MissingId, Cause: ..."
 };
 
+/// What decoding keeps from one document to the next: buffers, and which resources the batch has,
+/// so that equal ones stand in it once. For the documents of one batch. Not thread-safe.
+struct DecodeScratch {
+  JsonTape tape;
+  ResourceIndex resources;
+};
+
 /// Decodes one element of TraceSegmentDocuments: a segment, an independent subsegment, or an array
 /// of them. Whatever is good is appended to `batch` (an embedded subsegment becomes a span of its
 /// own), each bad document adds one entry to `unprocessed`; a bad embedded subsegment is left out
 /// and counted. Pure; never fails as a whole.
 void DecodeDocument(std::string_view document, const model::Limits& limits, model::SpanBatch& batch,
                     std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats);
+/// The same; `scratch` must not have seen another batch.
+void DecodeDocument(std::string_view document, const model::Limits& limits, model::SpanBatch& batch,
+                    std::vector<Unprocessed>& unprocessed, model::DecodeStats& stats,
+                    DecodeScratch& scratch);
 
 /// What a daemon datagram carries.
 struct Datagram {

@@ -379,6 +379,36 @@ TEST(DecodeDocument, AcceptsTraceIdsThatHoldNoTime) {
   EXPECT_EQ(Decode({With("trace_id", "\"1-4efaaf4d-1e8720b39541901950019ee5\"")}).spans.size(), 1U);
 }
 
+TEST(DecodeDocument, SharesEqualResourcesOfABatch) {
+  const auto document = [](std::string_view id, std::string_view more) {
+    return R"({"id":")" + std::string(id) +
+           R"(","trace_id":"1-581cf771-a006649127e371903a2de979","start_time":1,"end_time":2,)" +
+           std::string(more) + "}";
+  };
+  const std::string web = R"("name":"web","aws":{"ec2":{"instance_id":"i-1"}})";
+  const std::vector<std::string> documents = {
+      document("0000000000000001", web),
+      document("0000000000000002", R"("name":"cart")"),
+      document("no id", R"("name":"stock")"),  // refused: its resource goes again
+      document("0000000000000003", web),
+      document("0000000000000004", R"("name":"web","aws":{"ec2":{"instance_id":"i-2"}})"),
+      document("0000000000000005", R"("name":"cart","origin":"AWS::EC2::Instance")"),
+      document("0000000000000006", R"("name":"cart")"),
+  };
+  model::SpanBatch shared, alone;
+  std::vector<Unprocessed> unprocessed;
+  model::DecodeStats stats;
+  DecodeScratch scratch;
+  for (const std::string& text : documents) {
+    DecodeDocument(text, {}, shared, unprocessed, stats, scratch);
+    DecodeDocument(text, {}, alone, unprocessed, stats);
+  }
+  EXPECT_EQ(unprocessed.size(), 2U);
+  EXPECT_EQ(shared.size(), 6U);
+  EXPECT_EQ(shared.resource_rows.size(), 4U);
+  EXPECT_TRUE(shared.SameSpans(alone));
+}
+
 TEST(DecodeDocument, HoldsHugeObjects) {
   model::Limits limits;
   limits.document_bytes_max = std::size_t{64} << 20;

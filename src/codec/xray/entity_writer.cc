@@ -240,6 +240,7 @@ std::uint32_t EntityWriter::AddResource(const Members& members, bool segment) {
   BeginOwner();
   truncated_ = false;
   model::ResourceRow row;
+  const model::SpanBatch::Mark before = batch_.MarkHere();
   const std::uint32_t begin = batch_.AttributesEnd();
   const std::uint32_t aws = members[Member::kAws];
   const bool on_aws = aws != 0 && reader_.KindOf(aws) == Kind::kObject;
@@ -293,7 +294,8 @@ std::uint32_t EntityWriter::AddResource(const Members& members, bool segment) {
   if (batch_.AttributesEnd() != begin) row.attributes = {begin, batch_.AttributesEnd()};
   row.dropped_attributes = attributes_dropped_;
   resource_truncated_ = truncated_;
-  return batch_.AddResource(row);
+  batch_.AddResource(row);
+  return resources_.Settle(batch_, before);
 }
 
 void EntityWriter::AddLogs(std::uint32_t logs) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codec/xray/json_tape.h"
+#include "codec/xray/resource_index.h"
 #include "model/limits.h"
 #include "model/span_batch.h"
 
@@ -120,8 +121,8 @@ class NodeReader {
 class EntityWriter {
  public:
   EntityWriter(NodeReader& reader, const model::Limits& limits, model::SpanBatch& batch,
-               model::DecodeStats& stats)
-      : reader_(reader), limits_(limits), batch_(batch), stats_(stats) {}
+               model::DecodeStats& stats, ResourceIndex& resources)
+      : reader_(reader), limits_(limits), batch_(batch), stats_(stats), resources_(resources) {}
 
   /// Adds the resource of a document (segment or independent subsegment) and returns its index.
   std::uint32_t AddResource(const Members& members, bool segment);
@@ -174,6 +175,7 @@ class EntityWriter {
   const model::Limits& limits_;
   model::SpanBatch& batch_;
   model::DecodeStats& stats_;
+  ResourceIndex& resources_;
   std::size_t attributes_count_ = 0;
   std::uint32_t attributes_dropped_ = 0;
   std::uint32_t events_dropped_ = 0;

@@ -335,11 +335,18 @@ class JsonTape::Scanner {
 
 Result<void> JsonTape::Parse(std::string_view json, std::uint32_t depth_max) {
   // The copy is never longer than the text, but for `NaN` (3 bytes), which becomes `null`.
-  text_ = std::make_unique_for_overwrite<char[]>(json.size() + json.size() / 3 + 2);
+  const std::size_t text_bytes_max = json.size() + json.size() / 3 + 2;
+  if (text_capacity_ < text_bytes_max) {
+    text_ = std::make_unique_for_overwrite<char[]>(text_bytes_max);
+    text_capacity_ = text_bytes_max;
+  }
   text_bytes_ = 0;
   constexpr std::size_t kBytesPerNode = 10;  // of usual documents
-  nodes_capacity_ = static_cast<std::uint32_t>(json.size() / kBytesPerNode + 16);
-  nodes_ = std::make_unique_for_overwrite<Node[]>(nodes_capacity_);
+  const auto nodes_wanted = static_cast<std::uint32_t>(json.size() / kBytesPerNode + 16);
+  if (nodes_capacity_ < nodes_wanted) {
+    nodes_capacity_ = nodes_wanted;
+    nodes_ = std::make_unique_for_overwrite<Node[]>(nodes_capacity_);
+  }
   nodes_[kAbsent] = {.begin = 0,
                      .end = 0,
                      .next = kRoot,

@@ -36,7 +36,7 @@ class JsonTape {
   /// white space is gone, `NaN`, `Infinity` and `-Infinity` are `null`, lone surrogate escapes are
   /// `\ufffd`. Takes about 1.4 bytes per byte of `json` and 20 per value. `json` must be valid
   /// UTF-8 of less than 2 GiB; no recursion. Errors: kCorruption ("byte 12: ..."); kTooLarge beyond
-  /// `depth_max` levels.
+  /// `depth_max` levels. The memory of an earlier call is used again.
   Result<void> Parse(std::string_view json, std::uint32_t depth_max);
 
   static constexpr std::uint32_t kAbsent = 0;  ///< a null node that stands for "not there"
@@ -59,6 +59,7 @@ class JsonTape {
   // Not vectors: these are written without being zeroed or checked for room byte by byte.
   std::unique_ptr<char[]> text_;
   std::size_t text_bytes_ = 0;
+  std::size_t text_capacity_ = 0;
   std::unique_ptr<Node[]> nodes_;
   std::uint32_t nodes_count_ = 0;
   std::uint32_t nodes_capacity_ = 0;
