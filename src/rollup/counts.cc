@@ -100,23 +100,7 @@ void DurationCounts::Add(std::span<const Times> times) {
     } else {
       AddBucket(bucket, one.count);
     }
-  }
-  if (overflown_ || times.empty()) return;
-  // Where in exact_ a millisecond was found last; looked at before it is believed.
-  std::array<std::uint8_t, 256> places{};
-  for (std::size_t i = 0; i < exact_.size(); ++i)
-    places[static_cast<std::uint8_t>(exact_[i].ms)] = static_cast<std::uint8_t>(i);
-  for (const Times& one : times) {
-    const std::int64_t ms = WholeMilliseconds(std::max<std::int64_t>(one.duration_ns, 0));
-    std::uint8_t& place = places[static_cast<std::uint8_t>(ms)];
-    if (place < exact_.size() && exact_[place].ms == ms && exact_[place].count + one.count != 0) {
-      exact_[place].count += one.count;
-      continue;
-    }
-    AddMillisecond(ms, one.count);
-    if (overflown_) return;
-    const auto at = std::ranges::lower_bound(exact_, ms, {}, &Millisecond::ms);
-    place = static_cast<std::uint8_t>(at - exact_.begin());
+    if (!overflown_) AddMillisecond(WholeMilliseconds(ns), one.count);
   }
 }
 
@@ -150,7 +134,15 @@ void DurationCounts::Spread(std::int16_t bucket) {
 }
 
 void DurationCounts::AddMillisecond(std::int64_t ms, std::int64_t count) {
-  const auto at = std::ranges::lower_bound(exact_, ms, {}, &Millisecond::ms);
+  // Where they stand close together the place is known.
+  auto at = exact_.begin();
+  if (!exact_.empty() && ms > at->ms) {
+    const auto steps = std::min<std::uint64_t>(
+        static_cast<std::uint64_t>(ms) - static_cast<std::uint64_t>(at->ms), exact_.size() - 1);
+    at += static_cast<std::ptrdiff_t>(steps);
+  }
+  if (at == exact_.end() || at->ms != ms)
+    at = std::ranges::lower_bound(exact_, ms, {}, &Millisecond::ms);
   if (at != exact_.end() && at->ms == ms) {
     at->count += count;
     if (at->count == 0) exact_.erase(at);

@@ -51,12 +51,41 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   return true;
 }
 
+// Into the walk itself: it is asked for each span.
+[[gnu::always_inline]] inline bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans,
+                                                            std::size_t i) {
+  const JoinSpan& span = spans[i];
+  const Facts* facts = &table_.At(span.facts);
+  Plain* const plain = plain_.data();
+  Plain* const parent = span.parent < 0 ? nullptr : plain + span.parent;
+  if (parent != nullptr && !facts->segment && !facts->xray && facts->service != 0 &&
+      parent->facts->service != 0 && parent->facts->service != facts->service) {
+    facts = &table_.At(facts->entered);
+  }
+  if (!facts->plain) return false;
+  Plain& node = plain[i];
+  node = {.trace = trace_, .facts = facts, .measured = MeasuredOf(span, *facts)};
+  if (facts->segment) {
+    node.segment = Index(i);
+    MarkOf(facts->key).inferred = false;
+    if (parent != nullptr) parent->has_callee = true;
+  } else if (parent != nullptr && parent->segment != kNone) {
+    node.segment = parent->segment;
+    std::int64_t& last_end_ns = plain[node.segment].last_end_ns;
+    if (!facts->in_progress) last_end_ns = std::max(last_end_ns, node.measured.end_ns);
+  }
+  return true;
+}
+
 // Most traces: in one walk over the spans and one over what they turned out to be. False, and
 // nothing is added: it takes more.
 bool TraceJoin::RunPlain(std::span<const JoinSpan> spans, SampleSink& sink) {
   if (plain_.size() < spans.size()) plain_.resize(spans.size());
   for (std::size_t i = 0; i < spans.size(); ++i) {
-    if (plain_[i].trace != trace_ && !DescribeWithParents(spans, i)) {
+    if (plain_[i].trace == trace_) continue;
+    const std::int32_t parent = spans[i].parent;
+    const bool is_next = parent < 0 || plain_[At(parent)].trace == trace_;
+    if (is_next ? !DescribePlain(spans, i) : !DescribeWithParents(spans, i)) {
       walk_.clear();
       return false;
     }
@@ -79,29 +108,6 @@ bool TraceJoin::DescribeWithParents(std::span<const JoinSpan> spans, std::size_t
   if (!DescribePlain(spans, i)) return false;
   for (; !walk_.empty(); walk_.pop_back()) {
     if (!DescribePlain(spans, At(walk_.back()))) return false;
-  }
-  return true;
-}
-
-bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans, std::size_t i) {
-  const JoinSpan& span = spans[i];
-  const Facts* facts = &table_.At(span.facts);
-  Plain* const parent = span.parent < 0 ? nullptr : &plain_[At(span.parent)];
-  if (parent != nullptr && !facts->segment && !facts->xray && facts->service != 0 &&
-      parent->facts->service != 0 && parent->facts->service != facts->service) {
-    facts = &table_.At(facts->entered);
-  }
-  if (!facts->plain) return false;
-  Plain& node = plain_[i];
-  node = {.trace = trace_, .facts = facts, .measured = MeasuredOf(span, *facts)};
-  if (facts->segment) {
-    node.segment = Index(i);
-    MarkOf(facts->key).inferred = false;
-    if (parent != nullptr) parent->has_callee = true;
-  } else if (parent != nullptr && parent->segment != kNone) {
-    node.segment = parent->segment;
-    std::int64_t& last_end_ns = plain_[At(node.segment)].last_end_ns;
-    if (!facts->in_progress) last_end_ns = std::max(last_end_ns, node.measured.end_ns);
   }
   return true;
 }

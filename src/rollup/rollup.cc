@@ -37,6 +37,50 @@ std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
 
 }  // namespace
 
+void Cell::AddCounts(const PendingSample& sample) {
+  const std::int64_t times_added = sample.times;
+  seen += times_added;
+  if (times_added > 0) {
+    start_ns = std::min(start_ns, sample.start_ns);
+    end_ns = std::max(end_ns, sample.end_ns);
+  }
+  if (sample.real) real += times_added;
+  if (sample.from_real) from_real += times_added;
+  if (sample.in_progress) return;
+  switch (sample.outcome) {
+    case model::Outcome::kOk:
+      ok += times_added;
+      break;
+    case model::Outcome::kError:
+      error += times_added;
+      break;
+    case model::Outcome::kThrottle:
+      throttle += times_added;
+      break;
+    case model::Outcome::kFault:
+      fault += times_added;
+      break;
+  }
+  if (sample.kind == PendingSample::Kind::kLink) return;
+  response_ns =
+      SaturatingAdd(response_ns, SaturatingProduct(sample.end_ns - sample.start_ns, times_added));
+}
+
+void Cell::AddSecond(const PendingSample& sample) {
+  second = sample.kind == PendingSample::Kind::kNode ? std::make_unique<DurationCounts>(times)
+                                                     : std::make_unique<DurationCounts>();
+}
+
+void Cell::Add(const PendingSample& sample) {
+  AddCounts(sample);
+  if (sample.in_progress) return;
+  if (second == nullptr && NeedsSecond(sample)) AddSecond(sample);
+  if (sample.kind != PendingSample::Kind::kLink)
+    times.Add(sample.end_ns - sample.start_ns, sample.times);
+  if (second != nullptr && sample.kind != PendingSample::Kind::kCall)
+    second->Add(sample.other_ns, sample.times);
+}
+
 void Cell::Merge(const Cell& other, SeriesKind kind, std::int64_t times_added) {
   seen += other.seen * times_added;
   ok += other.ok * times_added;
@@ -192,7 +236,7 @@ std::size_t Rollup::bytes() const {
   return bytes;
 }
 
-bool Rollup::Sink::Wants(const Measured& measured) const {
+inline bool Rollup::Sink::Wants(const Measured& measured) const {
   if (windows_.empty()) return true;
   const std::int64_t instant_ns = measured.instant_ns();
   return std::ranges::any_of(windows_,
@@ -200,7 +244,7 @@ bool Rollup::Sink::Wants(const Measured& measured) const {
 }
 
 // Numbers of theirs mean nothing any more once they were given anew.
-void Rollup::Sink::Follow() {
+inline void Rollup::Sink::Follow() {
   if (generation_ == keys_.generation()) return;
   generation_ = keys_.generation();
   key_ids_.clear();
@@ -235,27 +279,23 @@ Rollup::Sink::Known& Rollup::Sink::KnownOf(const Series& theirs) {
              .keys = keys, .rest = rest, .number_plus_one = rollup_.FindSeries(ours) + 1};
 }
 
-// Null: it has no place there.
-std::uint32_t* Rollup::Sink::NearCell(const Series& theirs) {
-  if (rollup_.period_ns_ != 0 || theirs.link || theirs.to >= kNearKeys || theirs.from >= kNearKeys)
-    return nullptr;
-  const bool is_node = theirs.kind == SeriesKind::kNode;
-  if (!is_node && theirs.kind != SeriesKind::kEdge) return nullptr;
-  if (near_ == nullptr) near_ = std::make_unique<Near>();
-  return is_node ? &near_->nodes[theirs.to]
-                 : &near_->edges[theirs.client ? 1 : 0][theirs.from][theirs.to];
-}
-
-std::uint32_t Rollup::Sink::CellOf(const Series& theirs, std::int64_t ns) {
-  std::uint32_t* const near = NearCell(theirs);
-  if (near != nullptr && *near != 0) return *near - 1;
-  const std::uint32_t cell = FarCellOf(theirs, ns);
-  if (near != nullptr && rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
-    *near = cell + 1;
+// Of a node or an edge.
+[[gnu::always_inline]] inline std::uint32_t Rollup::Sink::NearCellOf(const Series& theirs,
+                                                                     std::int64_t ns) {
+  if (!IsNear(theirs)) return CellOf(theirs, ns);
+  if (near_ != nullptr) {
+    if (const std::uint32_t known = NearCell(theirs); known != 0) return known - 1;
+  } else {
+    near_ = std::make_unique<Near>();
+  }
+  const std::uint32_t cell = CellOf(theirs, ns);
+  // What had no place may find one later.
+  if (rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
+    NearCell(theirs) = cell + 1;
   return cell;
 }
 
-std::uint32_t Rollup::Sink::FarCellOf(const Series& theirs, std::int64_t ns) {
+std::uint32_t Rollup::Sink::CellOf(const Series& theirs, std::int64_t ns) {
   Known& known = KnownOf(theirs);
   const std::uint32_t period = rollup_.PeriodAt(ns);
   if (known.cell_plus_one != 0 && known.period == period) return known.cell_plus_one - 1;
@@ -275,88 +315,70 @@ TextId Rollup::Sink::Text(TextId id) {
   return text_ids_[id] - 1;
 }
 
-void Rollup::Sink::Count(Cell& cell, const Measured& measured, std::int64_t sign) {
-  cell.seen += sign;
-  if (sign > 0) {
-    cell.start_ns = std::min(cell.start_ns, measured.start_ns);
-    cell.end_ns = std::max(cell.end_ns, measured.end_ns);
-  }
-  if (measured.in_progress) return;
-  switch (measured.outcome) {
-    case model::Outcome::kOk:
-      cell.ok += sign;
-      break;
-    case model::Outcome::kError:
-      cell.error += sign;
-      break;
-    case model::Outcome::kThrottle:
-      cell.throttle += sign;
-      break;
-    case model::Outcome::kFault:
-      cell.fault += sign;
-      break;
-  }
+std::uint32_t Rollup::Sink::AliasCellOf(const Series& theirs, std::int64_t ns) {
+  if (!IsNear(theirs) || theirs.client || near_ == nullptr) return CellOf(theirs, ns);
+  Near::Alias& known = near_->aliases[theirs.from][theirs.to];
+  if (known.cell != 0 && known.name == theirs.alias) return known.cell - 1;
+  const std::uint32_t cell = CellOf(theirs, ns);
+  if (rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
+    known = {.name = theirs.alias, .cell = cell + 1};
+  return cell;
 }
 
-void Rollup::Sink::AddTime(std::uint32_t cell, bool second, std::int64_t duration_ns) {
+// Inlined with what is put: the sample is made where it is kept.
+[[gnu::always_inline]] inline void Rollup::Sink::Put(std::uint32_t cell,
+                                                     const PendingSample& sample) {
   if (pending_ != nullptr) {
-    pending_->Add(cell, second, {.duration_ns = duration_ns, .count = sign_});
-    return;
+    pending_->Next(cell) = sample;
+  } else {
+    rollup_.cells_[cell].Add(sample);
   }
-  Cell& to = rollup_.cells_[cell];
-  (second ? *to.second : to.times).Add(duration_ns, sign_);
 }
 
 void Rollup::Sink::Add(const NodeSample& sample) {
-  if (!Wants(sample.measured)) return;
+  const Measured& measured = sample.measured;
+  if (!Wants(measured)) return;
   Follow();
-  const std::int64_t instant_ns = sample.measured.instant_ns();
+  const std::int64_t instant_ns = measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  const std::uint32_t index = CellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
-  Cell& cell = rollup_.cells_[index];
-  Count(cell, sample.measured, sign_);
-  if (!sample.inferred) cell.real += sign_;
-  if (sample.measured.in_progress) return;
-  const std::int64_t response_ns = sample.measured.duration_ns();
-  const std::int64_t total_ns = sample.total_ns();
-  if (total_ns != response_ns && cell.second == nullptr) {
-    if (pending_ != nullptr) pending_->Settle();
-    cell.second = std::make_unique<DurationCounts>(cell.times);
-  }
-  cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
-  AddTime(index, false, response_ns);
-  if (cell.second != nullptr) AddTime(index, true, total_ns);
+  const std::uint32_t cell = NearCellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
+  Put(cell, {.start_ns = measured.start_ns,
+             .end_ns = measured.end_ns,
+             .other_ns = sample.total_ns(),
+             .times = sign_,
+             .cell = cell,
+             .kind = PendingSample::Kind::kNode,
+             .outcome = measured.outcome,
+             .in_progress = measured.in_progress,
+             .real = !sample.inferred});
 }
 
 void Rollup::Sink::Add(const EdgeSample& sample) {
-  if (!Wants(sample.measured)) return;
+  const Measured& measured = sample.measured;
+  if (!Wants(measured)) return;
   Follow();
   Series series{.kind = SeriesKind::kEdge,
                 .client = sample.from_client,
                 .link = sample.link,
                 .from = sample.from,
                 .to = sample.to};
-  const std::int64_t instant_ns = sample.measured.instant_ns();
+  const std::int64_t instant_ns = measured.instant_ns();
   rollup_.Widen(instant_ns, instant_ns);
-  const std::uint32_t index = CellOf(series, instant_ns);
-  Cell& cell = rollup_.cells_[index];
-  Count(cell, sample.measured, sign_);
-  if (!sample.to_inferred) cell.real += sign_;
-  if (!sample.from_inferred) cell.from_real += sign_;
-  if (!sample.measured.in_progress) {
-    if (sample.link) {
-      if (cell.second == nullptr) cell.second = std::make_unique<DurationCounts>();
-      AddTime(index, true, sample.age_ns);
-    } else {
-      const std::int64_t response_ns = sample.measured.duration_ns();
-      cell.response_ns = SaturatingAdd(cell.response_ns, SaturatingProduct(response_ns, sign_));
-      AddTime(index, false, response_ns);
-    }
-  }
+  const std::uint32_t cell = NearCellOf(series, instant_ns);
+  Put(cell, {.start_ns = measured.start_ns,
+             .end_ns = measured.end_ns,
+             .other_ns = sample.age_ns,
+             .times = sign_,
+             .cell = cell,
+             .kind = sample.link ? PendingSample::Kind::kLink : PendingSample::Kind::kCall,
+             .outcome = measured.outcome,
+             .in_progress = measured.in_progress,
+             .real = !sample.to_inferred,
+             .from_real = !sample.from_inferred});
   if (sample.alias == 0) return;
   series.kind = SeriesKind::kAlias;
   series.alias = sample.alias;
-  rollup_.cells_[CellOf(series, instant_ns)].seen += sign_;
+  rollup_.cells_[AliasCellOf(series, instant_ns)].seen += sign_;
 }
 
 }  // namespace fluoro::rollup

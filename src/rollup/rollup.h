@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "rollup/counts.h"
-#include "rollup/pending_times.h"
+#include "rollup/pending_samples.h"
 #include "rollup/sample.h"
 
 namespace fluoro::rollup {
@@ -50,9 +50,22 @@ struct Cell {
   /// Nodes: with what went on after the answer, null while that is nothing. Links: ages.
   std::unique_ptr<DurationCounts> second;
 
+  void Add(const PendingSample& sample);
   void Merge(const Cell& other, SeriesKind kind, std::int64_t times_added = 1);
   [[nodiscard]] bool IsZero() const;
   [[nodiscard]] std::size_t bytes() const;
+
+  // What Add does, in parts.
+  /// Everything but the histograms.
+  void AddCounts(const PendingSample& sample);
+  /// Whether the sample, which is not in progress, belongs into `second`, null or not.
+  [[nodiscard]] static bool NeedsSecond(const PendingSample& sample) {
+    return sample.kind == PendingSample::Kind::kLink ||
+           (sample.kind == PendingSample::Kind::kNode &&
+            sample.other_ns != sample.end_ns - sample.start_ns);
+  }
+  /// Makes `second`, for a sample that needs it.
+  void AddSecond(const PendingSample& sample);
 };
 
 struct RollupLimits {
@@ -69,7 +82,7 @@ struct RollupWindow {
 
 /// Not thread-safe.
 class Rollup {
-  friend class PendingTimes;
+  friend class PendingSamples;
 
  public:
   using Limits = RollupLimits;
@@ -88,8 +101,8 @@ class Rollup {
     void set_sign(std::int64_t sign) { sign_ = sign; }
     /// Borrowed; empty: all time.
     void set_windows(std::span<const Window> windows) { windows_ = windows; }
-    /// Response times go there first. Borrowed; null: straight into the rollup.
-    void set_pending(PendingTimes* pending) { pending_ = pending; }
+    /// Samples go there first. Borrowed; null: straight into the rollup.
+    void set_pending(PendingSamples* pending) { pending_ = pending; }
 
    private:
     [[nodiscard]] bool Wants(const Measured& measured) const;
@@ -98,9 +111,9 @@ class Rollup {
     void Follow();
     /// The cell of a series, whose keys and texts are theirs.
     std::uint32_t CellOf(const Series& theirs, std::int64_t ns);
-    std::uint32_t FarCellOf(const Series& theirs, std::int64_t ns);
-    static void Count(Cell& cell, const Measured& measured, std::int64_t sign);
-    void AddTime(std::uint32_t cell, bool second, std::int64_t duration_ns);
+    std::uint32_t NearCellOf(const Series& theirs, std::int64_t ns);
+    std::uint32_t AliasCellOf(const Series& theirs, std::int64_t ns);
+    void Put(std::uint32_t cell, const PendingSample& sample);
 
     Rollup& rollup_;
     const KeyTable& keys_;
@@ -109,7 +122,7 @@ class Rollup {
     std::uint64_t generation_ = 0;
     std::vector<KeyId> key_ids_;    ///< theirs -> ours + 1
     std::vector<TextId> text_ids_;  ///< theirs -> ours + 1
-    PendingTimes* pending_ = nullptr;
+    PendingSamples* pending_ = nullptr;
     struct Known {
       std::uint64_t keys = 0;  ///< of their series
       std::uint64_t rest = 0;
@@ -127,8 +140,21 @@ class Rollup {
       using Cells = std::array<std::uint32_t, kNearKeys>;  ///< cell + 1; 0: not known
       Cells nodes{};
       std::array<std::array<Cells, kNearKeys>, 2> edges{};  ///< by client, from, to
+      struct Alias {
+        TextId name = 0;
+        std::uint32_t cell = 0;  ///< + 1
+      };
+      std::array<std::array<Alias, kNearKeys>, kNearKeys>
+          aliases{};  ///< the last name of each edge
     };
-    std::uint32_t* NearCell(const Series& theirs);
+    [[nodiscard]] bool IsNear(const Series& theirs) const {
+      return (theirs.from | theirs.to) < kNearKeys && !theirs.link && rollup_.period_ns_ == 0;
+    }
+    std::uint32_t& NearCell(const Series& theirs) {
+      return theirs.kind == SeriesKind::kNode
+                 ? near_->nodes[theirs.to]
+                 : near_->edges[theirs.client ? 1 : 0][theirs.from][theirs.to];
+    }
     std::unique_ptr<Near> near_;
     std::vector<Known> known_;  ///< by hash; a later one takes the place of an earlier
   };

@@ -371,7 +371,7 @@ class GraphRun {
   std::vector<std::shared_ptr<const RollupTable>> tables_;  ///< by block; null: its spans tell
   std::vector<std::shared_ptr<const RollupTable>> folded_tables_;  ///< of blocks that are gone
   std::vector<RollupWindow> all_, whole_, rest_;  ///< asked: from sums, and from spans
-  rollup::PendingTimes pending_{result_.rollup};
+  rollup::PendingSamples pending_{result_.rollup};
   Rollup::Sink all_sink_, whole_sink_, minus_sink_, rest_sink_;
   std::vector<GraphReader::Pieces> pieces_;
   std::uint64_t rows_ = 0;

@@ -1,6 +1,7 @@
 #include "store/embedded/graph_columns.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 
@@ -60,15 +61,8 @@ Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const Trac
   NumberForms();
   for (Attributes& attributes : attributes_) NumberTexts(attributes);
   NumberResources();
-  std::size_t row = 0;
-  for (const TraceRun& trace : traces) {
-    for (std::uint32_t i = 0; i < trace.rows; ++i, ++row) {
-      rollup::JoinSpan& span = spans_[row];
-      span.start_ns = WrapAdd(trace.start_ns, static_cast<std::int64_t>(starts_[row]));
-      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations_[row]));
-      span.facts = FactsOf(row);
-    }
-  }
+  LayOutKeys();
+  FillSpans(traces);
   return true;
 }
 
@@ -287,8 +281,7 @@ Result<void> GraphColumns::ReadLinks(const ColumnReader& column, std::span<const
   return {};
 }
 
-void GraphColumns::AddValue(const Attributes& attributes, std::size_t value) {
-  const std::uint64_t code = attributes.codes[value];
+void GraphColumns::AddValue(const Attributes& attributes, std::uint64_t code) {
   if (IsText(attributes.type)) {
     description_.AddText(attributes.number, attributes.type, attributes.texts.Entry(code));
   } else {
@@ -304,7 +297,7 @@ void GraphColumns::NumberResources() {
     description_.BeginResource();
     for (const std::uint32_t place : resource_owner_.columns[resource_owner_.shapes[i]]) {
       Attributes& attributes = attributes_[place];
-      AddValue(attributes, attributes.next++);
+      AddValue(attributes, attributes.codes[attributes.next++]);
     }
     resource_numbers_[i] = table_.Resource(description_);
   }
@@ -366,47 +359,105 @@ void GraphColumns::GrowNames() {
   }
 }
 
-FactsId GraphColumns::FactsOf(std::size_t row) {
-  const rollup::Description::Head head{.kind = static_cast<model::SpanKind>(kinds_[row]),
-                                       .status = static_cast<model::StatusCode>(statuses_[row]),
-                                       .source = static_cast<model::SpanSource>(sources_[row]),
-                                       .has_parent = parents_[row] != 0,
-                                       .flags = static_cast<std::uint32_t>(flags_[row]),
-                                       .otel_flags = static_cast<std::uint32_t>(otel_flags_[row]),
-                                       .resource = resource_numbers_[resources_[row]]};
-  const std::uint64_t shape = span_owner_.shapes[row];
-  const std::vector<std::uint32_t>& columns = span_owner_.columns[shape];
-  tuple_.resize(2 + columns.size());
-  tuple_[0] = head.Packed();
-  tuple_[1] = span_owner_.forms[shape];
-  std::uint64_t hash = Mix(tuple_[0], tuple_[1]);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    Attributes& attributes = attributes_[columns[i]];
-    const std::uint64_t code = attributes.codes[attributes.next++];
-    tuple_[2 + i] = attributes.words.empty() ? code : attributes.words[code];
-    hash = Mix(hash, tuple_[2 + i]);
+// A span's key is its packed head, then the codes of resource, shape and attributes, each as wide
+// as the greatest in this row group.
+void GraphColumns::LayOutKeys() {
+  near_.assign(std::size_t{1} << kNearBits, {});
+  const auto width = [](std::size_t values) {
+    return static_cast<unsigned>(std::bit_width(values));
+  };
+  for (Attributes& attributes : attributes_) {
+    std::uint64_t all = 0;
+    for (const std::uint64_t code : attributes.codes) all |= code;
+    attributes.code_bits = width(all);
   }
-  const rollup::FactsTable::Found found = FindWords(hash, head, columns);
-  return found.by_name ? FindNamed(found.id, names_.CodeOf(row)) : found.id;
+  const unsigned shape_shift = 32 + width(resources_count_);
+  shapes_.resize(span_owner_.columns.size());
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    Shape& shape = shapes_[i];
+    unsigned shift = shape_shift + width(shapes_.size());
+    shape.places.clear();
+    for (const std::uint32_t column : span_owner_.columns[i]) {
+      shape.places.push_back({.column = column, .shift = shift});
+      shift += attributes_[column].code_bits;
+    }
+    shape.has_key = shift < 64;
+    if (shape.has_key) shape.key = std::uint64_t{i} << shape_shift;
+  }
 }
 
-// What tuple_ means, whose values are the last ones taken of `columns`.
-rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t hash,
-                                                  const rollup::Description::Head& head,
-                                                  std::span<const std::uint32_t> columns) {
+// One loop over the rows of all columns: what it needs of them is held in locals.
+void GraphColumns::FillSpans(std::span<const TraceRun> traces) {
+  cursors_.clear();
+  for (const Attributes& attributes : attributes_) cursors_.push_back(attributes.codes.data());
+  const std::uint64_t* const starts = starts_.data();
+  const std::uint64_t* const durations = durations_.data();
+  const std::uint64_t* const kinds = kinds_.data();
+  const std::uint64_t* const statuses = statuses_.data();
+  const std::uint64_t* const sources = sources_.data();
+  const std::uint64_t* const parents = parents_.data();
+  const std::uint64_t* const flags = flags_.data();
+  const std::uint64_t* const otel_flags = otel_flags_.data();
+  const std::uint64_t* const resources = resources_.data();
+  const std::uint64_t* const shape_codes = span_owner_.shapes.data();
+  const Shape* const shapes = shapes_.data();
+  const std::uint64_t** const cursors = cursors_.data();
+  Near* const nears = near_.data();
+  rollup::JoinSpan* const spans = spans_.data();
+  std::size_t row = 0;
+  for (const TraceRun& trace : traces) {
+    const std::int64_t trace_start_ns = trace.start_ns;
+    for (const std::size_t end = row + trace.rows; row < end; ++row) {
+      rollup::Description::Head head{.kind = static_cast<model::SpanKind>(kinds[row]),
+                                     .status = static_cast<model::StatusCode>(statuses[row]),
+                                     .source = static_cast<model::SpanSource>(sources[row]),
+                                     .has_parent = parents[row] != 0,
+                                     .flags = static_cast<std::uint32_t>(flags[row]),
+                                     .otel_flags = static_cast<std::uint32_t>(otel_flags[row]),
+                                     .resource = static_cast<std::uint32_t>(resources[row])};
+      const Shape& shape = shapes[shape_codes[row]];
+      std::uint64_t key = head.Packed() | shape.key;
+      for (const Place& place : shape.places) key |= *cursors[place.column]++ << (place.shift & 63);
+      Near& near = nears[key * 0x9e3779b97f4a7c15ULL >> (64 - kNearBits)];
+      rollup::FactsTable::Found found = near.found;
+      if (!shape.has_key || !near.used || near.key != key) {
+        head.resource = resource_numbers_[head.resource];
+        found = FindWords(head, row);
+        if (shape.has_key) near = {.key = key, .found = found, .used = true};
+      }
+      rollup::JoinSpan& span = spans[row];
+      span.start_ns = WrapAdd(trace_start_ns, static_cast<std::int64_t>(starts[row]));
+      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations[row]));
+      span.facts = found.by_name ? FindNamed(found.id, names_.CodeOf(row)) : found.id;
+    }
+  }
+}
+
+// By words, of which the values are the last ones taken of the row's columns.
+rollup::FactsTable::Found GraphColumns::FindWords(const rollup::Description::Head& head,
+                                                  std::size_t row) {
+  const std::uint64_t shape = span_owner_.shapes[row];
+  const std::vector<std::uint32_t>& columns = span_owner_.columns[shape];
+  tuple_.assign({head.Packed(), span_owner_.forms[shape]});
+  for (const std::uint32_t place : columns) {
+    const Attributes& attributes = attributes_[place];
+    const std::uint64_t code = cursors_[place][-1];
+    tuple_.push_back(attributes.words.empty() ? code : attributes.words[code]);
+  }
+  std::uint64_t hash = 0;
+  for (const std::uint64_t word : tuple_) hash = Mix(hash, word);
   if (2 * (slots_used_ + 1) > slots_.size()) GrowSlots();
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
   for (; slots_[at].count != 0; at = (at + 1) & mask) {
     const Slot& slot = slots_[at];
-    if (slot.hash != hash || slot.count != tuple_.size()) continue;
-    bool same = true;
-    for (std::size_t i = 0; i < tuple_.size(); ++i) same &= words_[slot.words + i] == tuple_[i];
-    if (same) return slot.found;
+    if (slot.hash == hash && slot.count == tuple_.size() &&
+        std::equal(tuple_.begin(), tuple_.end(), words_.begin() + slot.words)) {
+      return slot.found;
+    }
   }
   description_.Begin(head);
-  for (const std::uint32_t place : columns)
-    AddValue(attributes_[place], attributes_[place].next - 1);
+  for (const std::uint32_t place : columns) AddValue(attributes_[place], cursors_[place][-1]);
   const rollup::FactsTable::Found found = table_.Find(description_);
   slots_[at] = {.hash = hash,
                 .words = static_cast<std::uint32_t>(words_.size()),

@@ -51,12 +51,30 @@ class GraphColumns {
     CodedTexts texts;
     std::vector<std::uint64_t> codes;  // or the values, if they are numbers
     std::vector<std::uint32_t> words;  // of texts, by entry: FactsTable::Number
+    unsigned code_bits = 0;            // of the greatest code
   };
   struct Owner {
     std::vector<std::uint64_t> shapes;                // by owner
     std::vector<std::vector<std::uint32_t>> columns;  // by shape: places in attributes_
     std::vector<std::uint64_t> forms;  // by shape: equal where keys and types of these are
   };
+  // Where the codes of a shape's columns stand in a span's key.
+  struct Place {
+    std::uint32_t column = 0;  // place in attributes_ and cursors_
+    unsigned shift = 0;
+  };
+  struct Shape {
+    std::uint64_t key = 0;  // its own part of the key
+    std::vector<Place> places;
+    bool has_key = false;  // all of it fits
+  };
+  // What spans of this row group with the same key are.
+  struct Near {
+    std::uint64_t key = 0;
+    rollup::FactsTable::Found found;
+    bool used = false;
+  };
+  static constexpr unsigned kNearBits = 10;
   // What a span's words mean: head, form, values. Words are the same in all row groups.
   struct Slot {
     std::uint64_t hash = 0;
@@ -81,12 +99,12 @@ class GraphColumns {
   Result<void> ReadIds(const ColumnReader& column);
   void Follow();
   void NumberForms();
+  void LayOutKeys();
   void NumberTexts(Attributes& attributes);
   void NumberResources();
-  void AddValue(const Attributes& attributes, std::size_t value);
-  rollup::FactsId FactsOf(std::size_t row);
-  rollup::FactsTable::Found FindWords(std::uint64_t hash, const rollup::Description::Head& head,
-                                      std::span<const std::uint32_t> columns);
+  void AddValue(const Attributes& attributes, std::uint64_t code);
+  void FillSpans(std::span<const TraceRun> traces);
+  rollup::FactsTable::Found FindWords(const rollup::Description::Head& head, std::size_t row);
   rollup::FactsId FindNamed(std::uint32_t description, std::size_t name);
   Result<void> ReadNames(const ColumnReader& column);
   void GrowSlots();
@@ -107,6 +125,9 @@ class GraphColumns {
   std::vector<std::uint32_t> attribute_of_;  // by column of the directory: place + 1; 0: not read
   Owner span_owner_, resource_owner_;
   std::vector<std::uint32_t> resource_numbers_;
+  std::vector<Shape> shapes_;
+  std::vector<Near> near_;
+  std::vector<const std::uint64_t*> cursors_;  // by attributes_: the next span's code
   std::uint64_t generation_ = 0;
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> words_;

@@ -1,4 +1,4 @@
-#include "rollup/pending_times.h"
+#include "rollup/pending_samples.h"
 
 #include <gtest/gtest.h>
 
@@ -78,12 +78,12 @@ void AddRandom(Rng& rng, std::uint32_t keys, bool few, std::span<Rollup::Sink* c
                     .link = rng.Chance(0.2),
                     .measured = measured,
                     .age_ns = RandomNs(rng, few),
-                    .alias = rng.Chance(0.1) ? TextId{1} : TextId{0}};
+                    .alias = rng.Chance(0.2) ? static_cast<TextId>(1 + rng.Below(2)) : TextId{0}};
   for (Rollup::Sink* sink : sinks) sink->Add(sample);
 }
 
 // Far more keys than have a near place, and series beyond the limit, among them.
-TEST(PendingTimes, MakeTheSameRollup) {
+TEST(PendingSamples, MakeTheSameRollup) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
     const bool few = rng.Chance(0.5);
@@ -93,10 +93,12 @@ TEST(PendingTimes, MakeTheSameRollup) {
     for (std::uint32_t i = 0; i < keys_count; ++i)
       keys.Find(model::ServiceKey{.name = "s" + std::to_string(i), .type = "", .account_id = ""});
     const std::int64_t period_ns = rng.Chance(0.3) ? kMinuteNs : 0;
-    Rollup direct(period_ns, limits), later(period_ns, limits);
+    // One long period is the same as none, but has no near places.
+    Rollup direct(period_ns == 0 ? INT64_MAX / 2 : period_ns, limits);
+    Rollup later(period_ns, limits);
     Rollup::Sink direct_plus(direct, keys), direct_minus(direct, keys);
     Rollup::Sink later_plus(later, keys), later_minus(later, keys);
-    PendingTimes pending(later);
+    PendingSamples pending(later);
     later_plus.set_pending(&pending);
     later_minus.set_pending(&pending);
     direct_minus.set_sign(-1);
