@@ -19,6 +19,12 @@ enum class AttributeType : std::uint8_t {
   kKvList
 };
 
+/// Whether a batch keeps such a value as bytes in its arena.
+constexpr bool IsText(AttributeType type) {
+  return type == AttributeType::kString ||
+         (type >= AttributeType::kBytes && type <= AttributeType::kKvList);
+}
+
 struct KeyValue;
 
 /// Everything OTLP's AnyValue can hold. The alternatives stand in the order of AttributeType.

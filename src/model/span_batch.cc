@@ -16,14 +16,6 @@ std::uint32_t HashKey(std::string_view key) {
   return static_cast<std::uint32_t>(XXH3_64bits(key.data(), key.size()));
 }
 
-std::uint64_t Pack(TextRef ref) {
-  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
-}
-TextRef Unpack(std::uint64_t payload) {
-  return {.offset = static_cast<std::uint32_t>(payload >> 32),
-          .bytes = static_cast<std::uint32_t>(payload)};
-}
-
 std::vector<Attribute> MakeAttributes(const SpanBatch& batch, Range range) {
   std::vector<Attribute> out;
   out.reserve(range.size());
@@ -226,7 +218,7 @@ AttributeCell& SpanBatch::AddCell(std::string_view key, AttributeType type, Attr
 
 void SpanBatch::AddString(std::string_view key, std::string_view value, AttributeRole role) {
   const TextRef ref = AddText(value);
-  AddCell(key, AttributeType::kString, role).payload = Pack(ref);
+  AddCell(key, AttributeType::kString, role).set_text(ref);
 }
 void SpanBatch::AddBool(std::string_view key, bool value, AttributeRole role) {
   AddCell(key, AttributeType::kBool, role).payload = value ? 1 : 0;
@@ -241,11 +233,11 @@ void SpanBatch::AddEncoded(std::string_view key, AttributeType type, std::string
                            AttributeRole role) {
   FLUORO_ASSERT(type == AttributeType::kArray || type == AttributeType::kKvList);
   const TextRef ref = AddText(any_value);
-  AddCell(key, type, role).payload = Pack(ref);
+  AddCell(key, type, role).set_text(ref);
 }
 void SpanBatch::AddBytes(std::string_view key, std::string_view value, AttributeRole role) {
   const TextRef ref = AddText(value);
-  AddCell(key, AttributeType::kBytes, role).payload = Pack(ref);
+  AddCell(key, AttributeType::kBytes, role).set_text(ref);
 }
 void SpanBatch::AddNull(std::string_view key, AttributeRole role) {
   AddCell(key, AttributeType::kNull, role);
@@ -300,7 +292,7 @@ AttributeValue SpanBatch::ValueOf(const AttributeCell& cell) const {
     case AttributeType::kNull:
       return {};
     case AttributeType::kString:
-      return {std::string(Text(Unpack(cell.payload)))};
+      return {std::string(Text(cell.text()))};
     case AttributeType::kBool:
       return {cell.payload != 0};
     case AttributeType::kInt:
@@ -308,10 +300,10 @@ AttributeValue SpanBatch::ValueOf(const AttributeCell& cell) const {
     case AttributeType::kDouble:
       return {std::bit_cast<double>(cell.payload)};
     case AttributeType::kBytes:
-      return {AttributeValue::Bytes{std::string(Text(Unpack(cell.payload)))}};
+      return {AttributeValue::Bytes{std::string(Text(cell.text()))}};
     case AttributeType::kArray:
     case AttributeType::kKvList: {
-      auto decoded = DecodeAnyValue(Text(Unpack(cell.payload)));
+      auto decoded = DecodeAnyValue(Text(cell.text()));
       FLUORO_ASSERT(
           decoded
               .has_value());  // decoders and the store check these bytes when they make the batch

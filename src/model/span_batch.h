@@ -48,6 +48,12 @@ struct AttributeCell {
   AttributeRole role = AttributeRole::kPlain;
   std::uint16_t reserved = 0;
   std::uint64_t payload = 0;
+  /// Of types with IsText.
+  [[nodiscard]] TextRef text() const {
+    return {.offset = static_cast<std::uint32_t>(payload >> 32),
+            .bytes = static_cast<std::uint32_t>(payload)};
+  }
+  void set_text(TextRef text) { payload = std::uint64_t{text.offset} << 32 | text.bytes; }
   bool operator==(const AttributeCell&) const = default;
 };
 

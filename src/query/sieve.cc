@@ -515,10 +515,8 @@ bool BatchSieve::AnyAttribute(std::size_t probe, model::Range range, bool KeyUse
   for (std::uint32_t i = range.begin; i < range.end; ++i) {
     const model::AttributeCell& cell = batch_.attributes[i];
     if (!(uses_[probe][cell.key].*use)) continue;
-    if (cell.type == model::AttributeType::kString
-            ? test.Text(batch_.Text({.offset = static_cast<std::uint32_t>(cell.payload >> 32),
-                                     .bytes = static_cast<std::uint32_t>(cell.payload)}))
-            : test.Value(batch_.ValueOf(cell))) {
+    if (cell.type == model::AttributeType::kString ? test.Text(batch_.Text(cell.text()))
+                                                   : test.Value(batch_.ValueOf(cell))) {
       return true;
     }
   }

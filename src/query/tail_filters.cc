@@ -198,8 +198,7 @@ bool TailScan::MayTellTimeout(const Batch& of, std::uint32_t row) {
       if (use == kGrpcStatus && cell.type == model::AttributeType::kInt && cell.payload != 4)
         continue;
       if (use == kText && cell.type == model::AttributeType::kString &&
-          !MayMeanTimeout(batch.Text({static_cast<std::uint32_t>(cell.payload >> 32),
-                                      static_cast<std::uint32_t>(cell.payload)})))
+          !MayMeanTimeout(batch.Text(cell.text())))
         continue;
       return true;
     }

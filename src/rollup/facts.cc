@@ -81,11 +81,6 @@ std::optional<std::uint8_t> PlaceOf(const Places& places, std::string_view key) 
   return at == places.end() ? std::nullopt : std::optional(at->second);
 }
 
-bool IsText(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
 AttributeValue ValueOf(AttributeType type, std::string_view text) {
   switch (type) {
     case AttributeType::kString:
@@ -134,7 +129,7 @@ std::vector<model::Attribute> AttributesOf(const std::array<std::string_view, kC
     const auto key = Take<std::uint8_t>(bytes);
     const auto type = Take<AttributeType>(bytes);
     AttributeValue value;
-    if (IsText(type)) {
+    if (model::IsText(type)) {
       const auto size = Take<std::uint32_t>(bytes);
       value = ValueOf(type, bytes.substr(0, size));
       bytes.remove_prefix(size);
@@ -387,10 +382,8 @@ namespace {
 
 void AddCell(const model::SpanBatch& batch, const model::AttributeCell& cell, std::uint8_t number,
              Description& description) {
-  if (IsText(cell.type)) {
-    description.AddText(number, cell.type,
-                        batch.Text({.offset = static_cast<std::uint32_t>(cell.payload >> 32),
-                                    .bytes = static_cast<std::uint32_t>(cell.payload)}));
+  if (model::IsText(cell.type)) {
+    description.AddText(number, cell.type, batch.Text(cell.text()));
   } else {
     description.AddBits(number, cell.type, cell.payload);
   }

@@ -21,15 +21,6 @@ using model::AttributeType;
 constexpr std::size_t kPoolsBytesPerBodyByte = 12;
 constexpr std::size_t kPoolsBytesAlways = std::size_t{1} << 20;
 
-std::uint64_t Pack(model::TextRef ref) {
-  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
-}
-
-model::TextRef Unpack(std::uint64_t payload) {
-  return {.offset = static_cast<std::uint32_t>(payload >> 32),
-          .bytes = static_cast<std::uint32_t>(payload)};
-}
-
 // Bits of SpanFlag that exist.
 constexpr std::uint32_t kFlagsKnown = 2 * model::kIncompleteEmbedded - 1;
 
@@ -192,13 +183,13 @@ void BatchBuilder::SetBytes(AttributeCell& cell, std::string_view raw) {
     NoteTruncated();
   }
   cell.type = AttributeType::kBytes;
-  cell.payload = Pack(out_.batch.AddText(raw));
+  cell.set_text(out_.batch.AddText(raw));
   value_bounds_.Kept(raw.size());
 }
 
 void BatchBuilder::SetEncoded(AttributeCell& cell, AttributeType type, std::string_view any_value) {
   cell.type = type;
-  cell.payload = Pack(out_.batch.AddText(any_value));
+  cell.set_text(out_.batch.AddText(any_value));
   value_bounds_.Kept(any_value.size());
 }
 
@@ -212,7 +203,7 @@ void BatchBuilder::FinishResource(model::ResourceRow& row, std::string_view sche
   for (std::uint32_t i = row.attributes.begin; i < row.attributes.end; ++i) {
     const AttributeCell& cell = out_.batch.attributes[i];
     if (cell.type == AttributeType::kString && out_.batch.Key(cell.key) == "service.name") {
-      row.service = Unpack(cell.payload);
+      row.service = cell.text();
     }
   }
   row.schema_url = Text(schema_url, limits_.value_bytes_max);
@@ -349,14 +340,14 @@ void BatchBuilder::RestoreView(PendingSpan& span) {
   };
   const AttributeCell* const source_cell = find(kSourceKey, AttributeType::kString);
   if (source_cell == nullptr) return;
-  const auto source = SourceFromName(batch.Text(Unpack(source_cell->payload)));
+  const auto source = SourceFromName(batch.Text(source_cell->text()));
   if (!source) return;
   const bool xray = *source == model::SpanSource::kXRay;
   std::vector<std::string> annotations;
   if (xray) {
     const AttributeCell* const document = find(kDocumentKey, AttributeType::kString);
-    if (document == nullptr || !IsDocument(batch.Text(Unpack(document->payload)))) return;
-    span.document = Unpack(document->payload);
+    if (document == nullptr || !IsDocument(batch.Text(document->text()))) return;
+    span.document = document->text();
     if (const AttributeCell* const list = find(kAnnotationsKey, AttributeType::kArray)) {
       const model::AttributeValue value = batch.ValueOf(*list);
       for (const model::AttributeValue& item : value.AsArray()->values) {

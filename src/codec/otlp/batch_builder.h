@@ -307,7 +307,7 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
       state.last = text = PlainText(raw);
     }
   }
-  cell.payload = (static_cast<std::uint64_t>(text.offset) << 32) | text.bytes;
+  cell.set_text(text);
   value_bounds_.Kept(text.bytes);
 }
 

@@ -13,16 +13,6 @@ using model::AttributeType;
 using model::ResourceRow;
 using model::SpanBatch;
 
-bool IsText(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
-std::string_view TextOf(const SpanBatch& batch, const AttributeCell& cell) {
-  return batch.Text({.offset = static_cast<std::uint32_t>(cell.payload >> 32),
-                     .bytes = static_cast<std::uint32_t>(cell.payload)});
-}
-
 std::span<const AttributeCell> AttributesOf(const SpanBatch& batch, const ResourceRow& row) {
   return std::span(batch.attributes).subspan(row.attributes.begin, row.attributes.size());
 }
@@ -35,7 +25,8 @@ std::uint64_t HashOf(const SpanBatch& batch, const ResourceRow& row) {
   };
   for (const AttributeCell& cell : AttributesOf(batch, row)) {
     mix(cell.key);
-    mix(IsText(cell.type) ? std::hash<std::string_view>()(TextOf(batch, cell)) : cell.payload);
+    mix(model::IsText(cell.type) ? std::hash<std::string_view>()(batch.Text(cell.text()))
+                                 : cell.payload);
   }
   return hash;
 }
@@ -50,8 +41,9 @@ bool AreEqual(const SpanBatch& batch, const ResourceRow& a, const ResourceRow& b
                             [&](const AttributeCell& x, const AttributeCell& y) {
                               if (x.key != y.key || x.type != y.type || x.role != y.role)
                                 return false;
-                              return IsText(x.type) ? TextOf(batch, x) == TextOf(batch, y)
-                                                    : x.payload == y.payload;
+                              return model::IsText(x.type)
+                                         ? batch.Text(x.text()) == batch.Text(y.text())
+                                         : x.payload == y.payload;
                             });
 }
 

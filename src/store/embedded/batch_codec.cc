@@ -30,11 +30,6 @@ constexpr std::uint8_t kVersion = 2;
 // Version, counts, and a byte before each column.
 constexpr std::size_t kHeadBytesMax = 256;
 
-bool IsTextType(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
 // Writes columns. A column of n values becomes planes of n bytes, one for each byte of the values,
 // without those that hold zeros alone; a byte before them says which are there.
 class PlaneWriter {
@@ -348,7 +343,7 @@ struct Encoder {
       any_role |= roles[i] = static_cast<std::uint8_t>(cell.role);
       any_low |= low[i] = static_cast<std::uint32_t>(cell.payload);
       const auto high_half = static_cast<std::uint32_t>(cell.payload >> 32);
-      const bool is_text = IsTextType(cell.type);
+      const bool is_text = model::IsText(cell.type);
       any_high |= high[i] = is_text ? high_half - expected : high_half;
       if (is_text) expected = high_half + low[i];
     }
@@ -411,7 +406,7 @@ struct Decoder {
     reader.Take<std::uint32_t>(n, [&](std::size_t i, std::uint32_t v) { cells[i].payload = v; });
     std::uint32_t expected = 0;
     reader.Take<std::uint32_t>(n, [&](std::size_t i, std::uint32_t v) {
-      if (IsTextType(cells[i].type)) {
+      if (model::IsText(cells[i].type)) {
         v += expected;
         expected = v + static_cast<std::uint32_t>(cells[i].payload);
       }
@@ -548,9 +543,8 @@ Result<void> CheckBatch(const SpanBatch& b) {
     if (cell.type > AttributeType::kKvList || cell.role > model::AttributeRole::kAnnotation) {
       return Bad("an attribute has an unknown type or role");
     }
-    if (!IsTextType(cell.type)) continue;
-    const TextRef ref{.offset = static_cast<std::uint32_t>(cell.payload >> 32),
-                      .bytes = static_cast<std::uint32_t>(cell.payload)};
+    if (!model::IsText(cell.type)) continue;
+    const TextRef ref = cell.text();
     if (!text_fits(ref)) return Bad("an attribute's value lies outside the arena");
     if (cell.type < AttributeType::kArray) continue;
     if (auto value = model::DecodeAnyValue(b.Text(ref)); !value) {

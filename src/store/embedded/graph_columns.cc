@@ -13,11 +13,6 @@ namespace {
 using model::AttributeType;
 using rollup::FactsId;
 
-bool IsText(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
 std::uint64_t Mix(std::uint64_t hash, std::uint64_t word) {
   hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
   return hash ^ (hash >> 29);
@@ -209,7 +204,7 @@ Result<void> GraphColumns::ReadValues(const ColumnReader& column) {
       continue;
     }
     FLUORO_TRY(ByteReader in, Open(column, RowColumn::kAttributes, i));
-    if (IsText(attributes.type)) {
+    if (model::IsText(attributes.type)) {
       FLUORO_TRY(attributes.texts, DecodeCodedTexts(in, attributes.count));
       attributes.codes = std::move(attributes.texts.codes);
       if (!attributes.codes.empty()) continue;
@@ -282,7 +277,7 @@ Result<void> GraphColumns::ReadLinks(const ColumnReader& column, std::span<const
 }
 
 void GraphColumns::AddValue(const Attributes& attributes, std::uint64_t code) {
-  if (IsText(attributes.type)) {
+  if (model::IsText(attributes.type)) {
     description_.AddText(attributes.number, attributes.type, attributes.texts.Entry(code));
   } else {
     description_.AddBits(
@@ -329,7 +324,7 @@ void GraphColumns::NumberForms() {
 }
 
 void GraphColumns::NumberTexts(Attributes& attributes) {
-  if (!IsText(attributes.type) ||
+  if (!model::IsText(attributes.type) ||
       attributes.owner != static_cast<std::size_t>(AttributeOwner::kSpan))
     return;
   attributes.words.resize(attributes.texts.entries.size());

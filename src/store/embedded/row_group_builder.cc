@@ -24,16 +24,6 @@ constexpr std::size_t kTextsKeptMax = std::size_t{1} << 20;
 // In a batch with less text a row counts with the average.
 constexpr std::size_t kSmallBatchBytes = std::size_t{1} << 20;
 
-bool IsText(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
-std::string_view TextOf(const SpanBatch& batch, const AttributeCell& cell) {
-  return batch.Text({.offset = static_cast<std::uint32_t>(cell.payload >> 32),
-                     .bytes = static_cast<std::uint32_t>(cell.payload)});
-}
-
 struct KeyHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const {
@@ -146,8 +136,8 @@ struct RowGroupBuilder::State {
   static void PutValue(const SpanBatch& batch, const AttributeCell& cell, ByteWriter& out) {
     out.PutU8(static_cast<std::uint8_t>(cell.type));
     out.PutU8(static_cast<std::uint8_t>(cell.role));
-    if (IsText(cell.type)) {
-      out.PutText(TextOf(batch, cell));
+    if (model::IsText(cell.type)) {
+      out.PutText(batch.Text(cell.text()));
     } else {
       out.PutFixed64(cell.payload);
     }
@@ -201,8 +191,8 @@ struct RowGroupBuilder::State {
         continue;
       }
       AttributeColumn& to = columns[column - 1];
-      if (IsText(cell.type)) {
-        to.texts.Add(TextOf(batch, cell));
+      if (model::IsText(cell.type)) {
+        to.texts.Add(batch.Text(cell.text()));
       } else if (cell.type == AttributeType::kInt) {
         to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
       } else if (cell.type != AttributeType::kNull) {
@@ -440,7 +430,7 @@ struct RowGroupBuilder::State {
         .owner = column.owner, .type = column.type, .role = column.role, .key = keys[column.key]};
     if (column.type == AttributeType::kString) {
       zones.AddTexts(zone, column.texts, column_bytes);
-    } else if (IsText(column.type) || column.type == AttributeType::kNull) {
+    } else if (model::IsText(column.type) || column.type == AttributeType::kNull) {
       zones.AddOther(zone);
     } else {
       zones.AddNumbers(zone, column.numbers);
@@ -515,7 +505,7 @@ std::size_t RowGroupBuilder::RowBytes(const RowRef& row) {
     std::size_t bytes = 0;
     for (std::uint32_t i = attributes.begin; i < attributes.end; ++i) {
       const AttributeCell& cell = batch.attributes[i];
-      bytes += 32 + (IsText(cell.type) ? TextOf(batch, cell).size() : 0);
+      bytes += 32 + (model::IsText(cell.type) ? batch.Text(cell.text()).size() : 0);
     }
     return bytes;
   };
@@ -667,7 +657,7 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
   for (std::size_t i = 0; i < s.columns.size(); ++i) {
     State::AttributeColumn& attribute = s.columns[i];
     FLUORO_CHECK_OK(put(RowColumn::kAttributes, i, [&](std::string& out) {
-      if (IsText(attribute.type)) {
+      if (model::IsText(attribute.type)) {
         attribute.texts.Encode(out);
         s.AddZone(attribute, out.size());
         attribute.texts.Clear();  // so that large ones do not lie here twice

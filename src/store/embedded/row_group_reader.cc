@@ -14,15 +14,6 @@ using model::Range;
 using model::SpanBatch;
 using model::TextRef;
 
-bool IsText(AttributeType type) {
-  return type == AttributeType::kString || type == AttributeType::kBytes ||
-         type == AttributeType::kArray || type == AttributeType::kKvList;
-}
-
-std::uint64_t Pack(TextRef ref) {
-  return (static_cast<std::uint64_t>(ref.offset) << 32) | ref.bytes;
-}
-
 std::unexpected<Error> Bad(std::string what) {
   return Fail(ErrorCode::kCorruption, "row group: " + std::move(what));
 }
@@ -494,7 +485,7 @@ class Reader {
     cell.key = AddKey(key);
     cell.type = static_cast<AttributeType>(type);
     cell.role = static_cast<model::AttributeRole>(role);
-    if (!IsText(cell.type)) {
+    if (!model::IsText(cell.type)) {
       FLUORO_TRY(cell.payload, in.TakeFixed64());
       return cell;
     }
@@ -502,7 +493,7 @@ class Reader {
     if (batch_.arena.size() + text.size() > std::numeric_limits<std::uint32_t>::max()) {
       return Bad("more than 4 GiB of text");
     }
-    cell.payload = Pack(batch_.AddText(text));
+    cell.set_text(batch_.AddText(text));
     return cell;
   }
 
@@ -519,8 +510,8 @@ class Reader {
       AttributeCell cell{
           .key = column.key, .type = column.type, .role = column.role, .reserved = 0, .payload = 0};
       const std::size_t at = column.next++;
-      if (IsText(column.type)) {
-        cell.payload = Pack(column.texts[at]);
+      if (model::IsText(column.type)) {
+        cell.set_text(column.texts[at]);
       } else if (column.type == AttributeType::kInt) {
         cell.payload = static_cast<std::uint64_t>(UnZigZag(column.numbers[at]));
       } else if (column.type != AttributeType::kNull) {
@@ -548,7 +539,7 @@ class Reader {
       wanted_cells += column.wanted.size;
       if (column.wanted.size == 0 && column.values > 0) continue;
       FLUORO_TRY(ByteReader in, AttributeColumnOf(i));
-      if (IsText(column.type)) {
+      if (model::IsText(column.type)) {
         FLUORO_TRY(column.texts, SomeTexts(in, column.values, column.wanted));
       } else if (column.type != AttributeType::kNull) {
         FLUORO_TRY(column.numbers, SomeInts(in, column.values, column.wanted));
@@ -606,7 +597,7 @@ class Reader {
         FLUORO_CHECK_OK(overflow.TakeText());
         FLUORO_TRY(const std::uint8_t type, overflow.TakeU8());
         FLUORO_CHECK_OK(overflow.TakeU8());
-        if (IsText(static_cast<AttributeType>(type))) {
+        if (model::IsText(static_cast<AttributeType>(type))) {
           FLUORO_CHECK_OK(overflow.TakeText());
         } else {
           FLUORO_CHECK_OK(overflow.TakeFixed64());
