@@ -463,6 +463,12 @@ Result<std::vector<model::SpanKey>> Block::ReadKeys(const TraceEntry& trace,
 
 Result<std::uint64_t> Block::WithColumns(const TraceTable& table, std::uint32_t group,
                                          const UseColumns& use) const {
+  return WithColumnReader(
+      group, [&](const ColumnReader& read) { return use(RunsOf(table, group), read); });
+}
+
+Result<std::uint64_t> Block::WithColumnReader(
+    std::uint32_t group, const std::function<Result<void>(const ColumnReader&)>& use) const {
   std::uint64_t bytes_read = 0;
   std::unique_ptr<File> file;
   Columns columns;
@@ -486,7 +492,7 @@ Result<std::uint64_t> Block::WithColumns(const TraceTable& table, std::uint32_t 
     }
     return std::string_view();
   };
-  if (auto used = use(RunsOf(table, group), read); !used) {
+  if (auto used = use(read); !used) {
     return std::unexpected(
         Named(std::move(used).error().With("row group " + std::to_string(group))));
   }
@@ -527,8 +533,14 @@ Result<Block::Pruned> Block::Prune(const query::Sieve& sieve, std::uint32_t grou
 Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& table,
                                   std::uint32_t group) const {
   Sieved sieved;
-  const auto sift = [&](std::span<const TraceRun> runs, const ColumnReader& read) -> Result<void> {
-    FLUORO_TRY(const std::vector<bool> passes, SieveRowGroup(sieve, runs, read));
+  const auto sift = [&](const ColumnReader& read) -> Result<void> {
+    std::vector<TraceRun> runs;
+    const RunReader read_runs = [&] {
+      runs = RunsOf(table, group);
+      return std::span<const TraceRun>(runs);
+    };
+    FLUORO_TRY(const std::vector<bool> passes, SieveRowGroup(sieve, read_runs, read));
+    if (passes.empty()) return {};
     std::uint32_t row = 0;
     for (std::size_t run = 0; run < runs.size(); ++run) {
       const model::Range rows{row, row + runs[run].rows};
@@ -539,8 +551,8 @@ Result<Block::Sieved> Block::Sift(const query::Sieve& sieve, const TraceTable& t
     }
     return {};
   };
-  FLUORO_TRY(sieved.bytes_read, WithColumns(table, group, sift));
-  sieved.first_run = FirstRunOf(table, group);
+  FLUORO_TRY(sieved.bytes_read, WithColumnReader(group, sift));
+  if (!sieved.passes.empty()) sieved.first_run = FirstRunOf(table, group);
   return sieved;
 }
 

@@ -155,8 +155,9 @@ class Block {
 
   /// What a sieve says of the traces of a row group.
   struct Sieved {
-    std::size_t first_run = 0;            ///< in order of rows
-    std::vector<bool> passes;             ///< of the trace at first_run and those behind it
+    std::size_t first_run = 0;  ///< in order of rows
+    /// Of the trace at first_run and those behind it; empty: none passes.
+    std::vector<bool> passes;
     std::vector<model::Range> rows = {};  ///< of the row group, of each
     std::uint64_t bytes_read = 0;
   };
@@ -216,6 +217,9 @@ class Block {
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
                                                               const TraceTable& table,
                                                               std::uint32_t group) const;
+  /// WithColumns without what the rows are.
+  Result<std::uint64_t> WithColumnReader(
+      std::uint32_t group, const std::function<Result<void>(const ColumnReader&)>& use) const;
   /// Sections of a row group and the columns in them.
   struct Columns {
     std::vector<std::unique_ptr<std::string>> held;

@@ -76,6 +76,46 @@ TEST(Ints, AreRefusedFromTheLimitOn) {
   }
 }
 
+TEST(Ints, AreFoundAndPassedOverAsTheyArePacked) {
+  std::size_t found = 0;
+  for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+    Rng rng(seed);
+    std::vector<std::uint64_t> values(rng.Below(400));
+    const std::uint64_t shift = rng.Below(64);
+    const std::uint64_t factor = rng.Chance(0.2) ? 1'000 : 1;
+    const bool constant = rng.Chance(0.1);
+    for (auto& value : values) value = constant ? 42 : (rng.Next() >> shift) / factor * factor;
+    std::string bytes;
+    EncodeInts(values, bytes);
+    bytes += "behind";
+    for (int question = 0; question < 8; ++question) {
+      std::uint64_t wanted = rng.Next() >> shift;
+      if (!values.empty() && question < 5)
+        wanted = values[rng.Below(values.size())] + (question < 4 ? 0 : rng.Below(3) - 1);
+      ByteReader in(bytes);
+      const auto holds = FindInt(in, values.size(), wanted);
+      ASSERT_TRUE(holds) << holds.error().message;
+      ASSERT_EQ(*holds, std::ranges::find(values, wanted) != values.end())
+          << "seed " << seed << ": " << wanted;
+      EXPECT_EQ(in.left(), 6U);
+      found += *holds ? 1U : 0U;
+    }
+    ByteReader in(bytes);
+    ASSERT_TRUE(SkipInts(in, values.size()));
+    EXPECT_EQ(in.left(), 6U);
+    ByteReader cut(std::string_view(bytes).substr(0, bytes.size() - 7));
+    if (values.size() > 1 && bytes[0] != 0) {
+      EXPECT_FALSE(FindInt(cut, values.size(), 42));
+    }
+  }
+  EXPECT_GT(found, 5'000U);
+  for (const char kind : {'\1', '\2', '\3'}) {  // no group, a factor of 0, no such kind
+    const std::string bytes{kind, '\0'};
+    ByteReader in(bytes);
+    EXPECT_FALSE(FindInt(in, 3, 7));
+  }
+}
+
 TEST(Texts, RoundTripAsDictionaryAndPlain) {
   Rng rng(2);
   for (const std::uint64_t distinct : {1U, 3U, 50U, 100'000U}) {

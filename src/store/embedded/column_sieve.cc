@@ -18,26 +18,30 @@ using model::AttributeType;
 
 class ColumnSieve {
  public:
-  ColumnSieve(const query::Sieve& sieve, std::span<const TraceRun> traces,
-              const ColumnReader& column)
-      : sieve_(sieve),
-        traces_(traces),
-        column_(column),
-        hits_(sieve.probes().size(), std::vector<bool>(traces.size())) {}
+  ColumnSieve(const query::Sieve& sieve, const RunReader& runs, const ColumnReader& column)
+      : sieve_(sieve), runs_(runs), column_(column), hits_(sieve.probes().size()) {}
 
   Result<std::vector<bool>> Run() {
+    bool has_extent = false;
     for (std::size_t i = 0; i < hits_.size(); ++i) {
-      if (std::holds_alternative<query::ExtentProbe>(sieve_.probes()[i])) continue;
-      if (run_begins_.empty()) FLUORO_CHECK_OK(ReadCounts());
+      if (std::holds_alternative<query::ExtentProbe>(sieve_.probes()[i])) {
+        has_extent = true;
+        continue;
+      }
+      if (spans_ == 0) FLUORO_CHECK_OK(ReadCounts());
       hit_ = &hits_[i];
       FLUORO_CHECK_OK(
           std::visit([this](const auto& probe) { return this->Find(probe); }, sieve_.probes()[i]));
     }
+    const bool any = std::ranges::any_of(hits_, [](const auto& rows) { return !rows.empty(); });
+    if (!any && !has_extent && !sieve_.Passes(std::vector<bool>(hits_.size())))
+      return std::vector<bool>();
+    FLUORO_CHECK_OK(ReadRuns());
+    for (std::vector<bool>& rows : hits_) {
+      if (rows.empty()) rows.resize(traces_.size());
+    }
     std::vector<bool> passes(traces_.size());
     std::vector<bool> holds(hits_.size());
-    const bool has_extent = std::ranges::any_of(sieve_.probes(), [](const query::Probe& probe) {
-      return std::holds_alternative<query::ExtentProbe>(probe);
-    });
     // Neighbours are mostly alike.
     std::optional<bool> before;
     for (std::size_t run = 0; run < traces_.size(); ++run) {
@@ -61,10 +65,11 @@ class ColumnSieve {
  private:
   using Entry = AttributeColumnName;
   struct Shapes {
-    CodedTexts texts;  ///< of each owner: the numbers of its columns, from 1
+    TextEntries texts;  ///< the numbers of its columns, from 1, of each different owner
     std::size_t owners = 0;
-    bool overflow = false;                 ///< some attributes stand outside the columns
-    std::vector<std::uint64_t> owners_of;  ///< by entry: how many owners have this shape
+    bool overflow = false;  ///< some attributes stand outside the columns
+    ByteReader codes_in{std::string_view()};
+    std::optional<std::vector<std::uint64_t>> codes;  ///< once they were wanted
   };
 
   [[nodiscard]] Result<ByteReader> Column(RowColumn id, std::size_t index = 0) const {
@@ -77,13 +82,12 @@ class ColumnSieve {
     FLUORO_TRY(ByteReader in, Column(RowColumn::kCounts));
     FLUORO_TRY(spans_, in.TakeCount(kRowGroupSpansMax));
     FLUORO_TRY(resources_, in.TakeCount(spans_));
-    std::uint64_t rows = 0;
-    for (const TraceRun& trace : traces_) rows += trace.rows;
-    if (rows != spans_) {
-      return Fail(ErrorCode::kCorruption, "row group: the trace table says " +
-                                              std::to_string(rows) + " spans, the columns " +
-                                              std::to_string(spans_));
-    }
+    return {};
+  }
+
+  Result<void> ReadRuns() {
+    if (!run_begins_.empty()) return {};
+    traces_ = runs_();
     run_begins_.reserve(traces_.size() + 1);
     std::size_t row = 0;
     for (const TraceRun& trace : traces_) {
@@ -91,6 +95,10 @@ class ColumnSieve {
       row += trace.rows;
     }
     run_begins_.push_back(row);
+    if (spans_ != 0 && row != spans_) {
+      return Fail(ErrorCode::kCorruption, "row group: the trace table says " + std::to_string(row) +
+                                              " spans, the columns " + std::to_string(spans_));
+    }
     return {};
   }
 
@@ -101,32 +109,49 @@ class ColumnSieve {
     return &*directory_;
   }
 
-  Result<const Shapes*> ShapesOf(AttributeOwner owner) {
+  Result<Shapes*> ShapesOf(AttributeOwner owner) {
     const auto index = static_cast<std::size_t>(owner);
     std::optional<Shapes>& known = shapes_[index];
     if (known) return &*known;
     Shapes shapes;
     shapes.owners = owner == AttributeOwner::kSpan ? spans_ : resources_;
     FLUORO_TRY(ByteReader in, Column(RowColumn::kShapes, index));
-    FLUORO_TRY(shapes.texts, DecodeCodedTexts(in, shapes.owners));
+    FLUORO_TRY(shapes.texts, DecodeTextEntries(in, shapes.owners));
+    shapes.codes_in = in;
     for (std::size_t i = 0; i < shapes.texts.entries.size(); ++i) {
       if (shapes.texts.Entry(i).size() % sizeof(std::uint32_t) != 0)
         return Fail(ErrorCode::kCorruption, "row group: a shape ends inside a number");
     }
-    shapes.owners_of = shapes.texts.Uses(shapes.owners);
     FLUORO_TRY(const ByteReader overflow, Column(RowColumn::kOverflow, index));
     shapes.overflow = overflow.left() > 0;
     known = std::move(shapes);
     return &*known;
   }
 
-  // Rows are marked in order, probe by probe.
-  void MarkRow(std::size_t row) {
-    if (row < run_begins_[run_]) run_ = 0;
-    while (row >= run_begins_[run_ + 1]) ++run_;
-    (*hit_)[run_] = true;
+  // Which shape each owner has; empty: that of its own number.
+  static Result<std::span<const std::uint64_t>> CodesOf(Shapes& shapes) {
+    if (!shapes.codes) {
+      FLUORO_TRY(shapes.codes, DecodeCodes(shapes.codes_in, shapes.texts, shapes.owners));
+    }
+    return std::span<const std::uint64_t>(*shapes.codes);
   }
-  void MarkAll() { hit_->assign(hit_->size(), true); }
+
+  // Marks the runs of the rows for which `hits` says so; only then it matters where runs begin.
+  template <class Hits>
+  Result<void> MarkRows(const Hits& hits) {
+    FLUORO_CHECK_OK(ReadRuns());
+    if (hit_->empty()) hit_->resize(traces_.size());
+    std::size_t run = 0;
+    for (std::size_t row = 0; row < spans_; ++row) {
+      if (!hits(row)) continue;
+      while (row >= run_begins_[run + 1]) ++run;
+      (*hit_)[run] = true;
+    }
+    return {};
+  }
+  Result<void> MarkAll() {
+    return MarkRows([](std::size_t) { return true; });
+  }
 
   // How often a column (counted from 0) stands in each shape.
   static std::vector<std::uint32_t> TimesIn(const Shapes& shapes, std::size_t column) {
@@ -188,23 +213,42 @@ class ColumnSieve {
   }
   template <class Test>
   static Result<bool> TestTextsBy(const Test& test, ByteReader& in, std::vector<bool>& hits) {
-    FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, hits.size()));
+    if (TakeTemplatedKind(in)) {
+      FLUORO_TRY(const CodedTexts texts, DecodeCutTexts(in, hits.size()));
+      bool any = false;
+      for (std::size_t i = 0; i < hits.size(); ++i) {
+        if (test(texts.Entry(i))) hits[i] = any = true;
+      }
+      return any;
+    }
+    FLUORO_TRY(const TextEntries texts, DecodeTextEntries(in, hits.size()));
     bool any = false;
     std::vector<bool> entries(texts.entries.size());
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (test(texts.Entry(i))) entries[i] = any = true;
     }
     if (!any) return false;
-    if (texts.codes.empty()) {
+    FLUORO_TRY(const auto codes, DecodeCodes(in, texts, hits.size()));
+    if (!texts.is_coded) {
       hits = std::move(entries);
-    } else {
-      for (std::size_t i = 0; i < hits.size(); ++i) hits[i] = entries[texts.codes[i]];
+      return true;
     }
-    return true;
+    any = false;
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+      if (entries[codes[i]]) hits[i] = any = true;
+    }
+    return any;
   }
   // In texts that are cut into patterns and numbers, without putting them together.
   static Result<bool> FindBytes(const query::ValueTest::Bytes& bytes, ByteReader& in,
                                 std::vector<bool>& hits) {
+    if (bytes.is_whole) {
+      FLUORO_TRY(bool may_be, TemplatedTexts::MayEqual(in, hits.size(), bytes.text));
+      if (!may_be && bytes.or_empty) {
+        FLUORO_TRY(may_be, TemplatedTexts::MayEqual(in, hits.size(), ""));
+      }
+      if (!may_be) return false;
+    }
     FLUORO_TRY(const TemplatedTexts texts, TemplatedTexts::Decode(in, hits.size()));
     bool any = false;
     const auto mark = [&](std::size_t i) { hits[i] = any = true; };
@@ -223,24 +267,33 @@ class ColumnSieve {
     return {UnZigZag(bits)};
   }
 
-  // Calls `mark` with the owners of which some value in these columns satisfies the test.
-  template <class Mark>
+  // Sets those of the owners of which some value in these columns satisfies the test; they stay
+  // empty if there are none.
   Result<void> FindOwners(AttributeOwner owner, const std::vector<std::size_t>& columns,
-                          const query::ValueTest& test, const Mark& mark) {
+                          const query::ValueTest& test, std::vector<bool>& found) {
     if (columns.empty()) return {};
-    FLUORO_TRY(const Shapes* shapes, ShapesOf(owner));
+    FLUORO_TRY(Shapes* const shapes, ShapesOf(owner));
     for (const std::size_t column : columns) {
       const std::vector<std::uint32_t> times = TimesIn(*shapes, column);
-      std::uint64_t count = 0;
-      for (std::size_t i = 0; i < times.size(); ++i) count += times[i] * shapes->owners_of[i];
+      // Where all shapes have it alike, it takes no look at which owner has which.
+      const bool is_even = !times.empty() && std::ranges::count(times, times.front()) ==
+                                                 static_cast<std::ptrdiff_t>(times.size());
+      std::span<const std::uint64_t> codes;
+      std::uint64_t count = is_even ? std::uint64_t{times.front()} * shapes->owners : 0;
+      const auto times_of = [&](std::size_t i) { return times[codes.empty() ? i : codes[i]]; };
+      if (!is_even) {
+        FLUORO_TRY(codes, CodesOf(*shapes));
+        for (std::size_t i = 0; i < shapes->owners; ++i) count += times_of(i);
+      }
       if (count > kRowGroupRowsMax)
         return Fail(ErrorCode::kCorruption, "row group: more attributes than allowed");
       FLUORO_TRY(const auto values, TestValues((*directory_)[column], column, count, test));
       if (!values) continue;
+      if (found.empty()) found.resize(shapes->owners);
       std::size_t next = 0;
       for (std::size_t i = 0; i < shapes->owners; ++i) {
-        for (std::uint32_t left = times[shapes->texts.CodeOf(i)]; left > 0; --left) {
-          if ((*values)[next++]) mark(i);
+        for (std::uint32_t left = is_even ? times.front() : times_of(i); left > 0; --left) {
+          if ((*values)[next++]) found[i] = true;
         }
       }
     }
@@ -259,34 +312,25 @@ class ColumnSieve {
         of_resource.push_back(i);
     }
     for (const AttributeOwner owner : {AttributeOwner::kSpan, AttributeOwner::kResource}) {
-      FLUORO_TRY(const Shapes* shapes, ShapesOf(owner));
-      if (!shapes->overflow) continue;
-      MarkAll();
-      return {};
+      FLUORO_TRY(const Shapes* const shapes, ShapesOf(owner));
+      if (shapes->overflow) return MarkAll();
     }
-    FLUORO_CHECK_OK(FindOwners(AttributeOwner::kSpan, of_span, probe.test,
-                               [this](std::size_t row) { MarkRow(row); }));
-    std::vector<bool> resources(resources_);
-    bool any = false;
-    FLUORO_CHECK_OK(FindOwners(AttributeOwner::kResource, of_resource, probe.test,
-                               [&](std::size_t i) { any = resources[i] = true; }));
-    if (!any) return {};
+    std::vector<bool> rows;
+    FLUORO_CHECK_OK(FindOwners(AttributeOwner::kSpan, of_span, probe.test, rows));
+    if (!rows.empty()) FLUORO_CHECK_OK(MarkRows([&](std::size_t row) { return rows[row]; }));
+    std::vector<bool> resources;
+    FLUORO_CHECK_OK(FindOwners(AttributeOwner::kResource, of_resource, probe.test, resources));
+    if (resources.empty()) return {};
     FLUORO_TRY(ByteReader in, Column(RowColumn::kResources));
     std::vector<std::uint64_t> of_rows(spans_);
     FLUORO_CHECK_OK(DecodeIntsBelow(in, resources_, of_rows));
-    for (std::size_t row = 0; row < spans_; ++row) {
-      if (resources[of_rows[row]]) MarkRow(row);
-    }
-    return {};
+    return MarkRows([&](std::size_t row) { return resources[of_rows[row]]; });
   }
 
   Result<void> Find(const query::PresenceProbe& probe) {
     FLUORO_TRY(const auto* const directory, Directory());
-    FLUORO_TRY(const Shapes* shapes, ShapesOf(AttributeOwner::kSpan));
-    if (shapes->overflow) {
-      MarkAll();
-      return {};
-    }
+    FLUORO_TRY(Shapes* const shapes, ShapesOf(AttributeOwner::kSpan));
+    if (shapes->overflow) return MarkAll();
     const auto names = [](const std::vector<std::string>& keys, std::string_view key) {
       return std::ranges::find(keys, key) != keys.end();
     };
@@ -309,24 +353,23 @@ class ColumnSieve {
         without[shape] = without[shape] && !none_of;
       }
     }
-    for (std::size_t row = 0; row < spans_; ++row) {
-      const std::size_t shape = shapes->texts.CodeOf(row);
-      if (has[shape] && has_other[shape] && without[shape]) MarkRow(row);
+    std::vector<bool> hits(has.size());
+    bool any = false;
+    for (std::size_t shape = 0; shape < hits.size(); ++shape) {
+      if (has[shape] && has_other[shape] && without[shape]) hits[shape] = any = true;
     }
-    return {};
+    if (!any) return {};
+    FLUORO_TRY(const auto codes, CodesOf(*shapes));
+    return MarkRows([&](std::size_t row) { return hits[codes.empty() ? row : codes[row]]; });
   }
 
   template <class Satisfies>
   Result<void> FindTexts(RowColumn id, const Satisfies& satisfies) {
     FLUORO_TRY(ByteReader in, Column(id));
-    FLUORO_TRY(const CodedTexts texts, DecodeCodedTexts(in, spans_));
-    std::vector<bool> entries(texts.entries.size());
-    for (std::size_t i = 0; i < entries.size(); ++i) entries[i] = satisfies(texts.Entry(i));
-    if (std::ranges::find(entries, true) == entries.end()) return {};
-    for (std::size_t row = 0; row < spans_; ++row) {
-      if (entries[texts.CodeOf(row)]) MarkRow(row);
-    }
-    return {};
+    std::vector<bool> hits(spans_);
+    FLUORO_TRY(const bool any, TestTextsBy(satisfies, in, hits));
+    if (!any) return {};
+    return MarkRows([&](std::size_t row) { return hits[row]; });
   }
 
   template <class Satisfies>
@@ -334,10 +377,8 @@ class ColumnSieve {
     FLUORO_TRY(ByteReader in, Column(id));
     std::vector<std::uint64_t> values(spans_);
     FLUORO_CHECK_OK(DecodeInts(in, values));
-    for (std::size_t row = 0; row < spans_; ++row) {
-      if (satisfies(values[row])) MarkRow(row);
-    }
-    return {};
+    if (std::ranges::none_of(values, satisfies)) return {};
+    return MarkRows([&](std::size_t row) { return satisfies(values[row]); });
   }
 
   Result<void> Find(const query::NameProbe& probe) {
@@ -360,23 +401,23 @@ class ColumnSieve {
   static Result<void> Find(const query::ExtentProbe&) { return {}; }  // the runs say it
 
   const query::Sieve& sieve_;
-  std::span<const TraceRun> traces_;
+  const RunReader& runs_;
   const ColumnReader& column_;
-  std::vector<std::vector<bool>> hits_;  ///< by probe, by run
+  std::vector<std::vector<bool>> hits_;  ///< by probe, by run; empty: it holds nowhere
   std::vector<bool>* hit_ = nullptr;     ///< of the probe that is looked for
   std::size_t spans_ = 0;
   std::size_t resources_ = 0;
+  std::span<const TraceRun> traces_;     ///< once they were wanted
   std::vector<std::size_t> run_begins_;  ///< first row of each run, and the end
-  std::size_t run_ = 0;                  ///< of the row that was marked last
   std::optional<std::vector<Entry>> directory_;
   std::optional<Shapes> shapes_[kAttributeOwners];
 };
 
 }  // namespace
 
-Result<std::vector<bool>> SieveRowGroup(const query::Sieve& sieve, std::span<const TraceRun> traces,
+Result<std::vector<bool>> SieveRowGroup(const query::Sieve& sieve, const RunReader& runs,
                                         const ColumnReader& column) {
-  return ColumnSieve(sieve, traces, column).Run();
+  return ColumnSieve(sieve, runs, column).Run();
 }
 
 }  // namespace fluoro::store

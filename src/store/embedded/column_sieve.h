@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,10 +13,14 @@
 
 namespace fluoro::store {
 
-/// One bit a run of `traces`: false where no trace that consists of this run alone can match. Reads
-/// the columns that the probes need and no others. Pure. Errors: kCorruption, kUnsupported, those
-/// of `column`.
-Result<std::vector<bool>> SieveRowGroup(const query::Sieve& sieve, std::span<const TraceRun> traces,
+/// The runs of a row group; asked for once at most, and only if rows must be told apart.
+using RunReader = std::function<std::span<const TraceRun>()>;
+
+/// One bit a run: false where no trace that consists of this run alone can match. Empty: none can.
+/// Reads the columns that the probes need and no others; of these the different values first, and
+/// which row has which only if some of them satisfy a probe. Pure. Errors: kCorruption,
+/// kUnsupported, those of `column`.
+Result<std::vector<bool>> SieveRowGroup(const query::Sieve& sieve, const RunReader& runs,
                                         const ColumnReader& column);
 
 }  // namespace fluoro::store

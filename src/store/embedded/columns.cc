@@ -65,12 +65,23 @@ std::unexpected<Error> NotBelow(std::uint64_t value, std::uint64_t limit) {
               "ints: value " + std::to_string(value) + " is not below " + std::to_string(limit));
 }
 
-Result<void> SkipGroup(ByteReader& in, std::size_t count) {
-  FLUORO_CHECK_OK(in.TakeVarint());
-  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
-  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
-  FLUORO_CHECK_OK(in.Take((count * width + 7) / 8));
-  return {};
+// A group as it is stored: of each value what it is above the least, in `width` bits.
+struct PackedGroup {
+  std::uint64_t low = 0;
+  unsigned width = 0;
+  std::string_view bits;
+  [[nodiscard]] std::uint64_t greatest() const {  // above the least, as far as the width says
+    return width == 0 ? 0 : UINT64_MAX >> (64 - width);
+  }
+};
+
+Result<PackedGroup> TakeGroup(ByteReader& in, std::size_t count) {
+  PackedGroup group;
+  FLUORO_TRY(group.low, in.TakeVarint());
+  FLUORO_TRY(group.width, in.TakeU8());
+  if (group.width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
+  FLUORO_TRY(group.bits, in.Take((count * group.width + 7) / 8));
+  return group;
 }
 
 // Eight values of a width stand in that many whole bytes; a value and the bits before it in its
@@ -119,41 +130,60 @@ void UnpackWide(const char* from, unsigned width, std::uint64_t low,
   }
 }
 
-// Gives a bound that no value is above.
-Result<std::uint64_t> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
-  FLUORO_TRY(const std::uint64_t low, in.TakeVarint());
-  FLUORO_TRY(const std::uint8_t width, in.TakeU8());
-  if (width > 64) return Fail(ErrorCode::kCorruption, "ints: width above 64");
-  FLUORO_TRY(const std::string_view bits, in.Take((values.size() * width + 7) / 8));
+// @param is_followed  8 bytes can be read behind the group's.
+void UnpackBits(const PackedGroup& group, bool is_followed, std::span<std::uint64_t> values) {
+  const auto [low, width, bits] = group;
   if (width == 0) {
     std::fill(values.begin(), values.end(), low);
-    return low;
+    return;
   }
   if (width == 64) {  // ids
     std::memcpy(values.data(), bits.data(), bits.size());
     for (std::uint64_t& value : values) value += low;
-    return UINT64_MAX;
+    return;
   }
-  const std::uint64_t greatest = (std::uint64_t{1} << width) - 1;
-  const std::uint64_t bound = greatest > UINT64_MAX - low ? UINT64_MAX : low + greatest;
   if (width > kWordWidthMax) {
     char padded[kGroup * 8 + 16];
     std::memcpy(padded, bits.data(), bits.size());
     std::memset(padded + bits.size(), 0, 16);
     UnpackWide(padded, width, low, values);
-    return bound;
+    return;
   }
   // What stands behind a whole group may be read along.
-  if (values.size() == kGroup && in.left() >= 8) {
+  if (values.size() == kGroup && is_followed) {
     kUnpack[width](bits.data(), kGroup, low, values.data());
-    return bound;
+    return;
   }
   char padded[kGroup * 8 + 8] = {};
   std::uint64_t whole[kGroup];
   std::memcpy(padded, bits.data(), bits.size());
   kUnpack[width](padded, values.size(), low, whole);
   std::copy(whole, whole + values.size(), values.begin());
-  return bound;
+}
+
+// Gives a bound that no value is above.
+Result<std::uint64_t> UnpackGroup(ByteReader& in, std::span<std::uint64_t> values) {
+  FLUORO_TRY(const PackedGroup group, TakeGroup(in, values.size()));
+  UnpackBits(group, in.left() >= 8, values);
+  return group.greatest() > UINT64_MAX - group.low ? UINT64_MAX : group.low + group.greatest();
+}
+
+// Whether one of the group's values is `wanted`, which may wrap around as sums of values do.
+bool Holds(const PackedGroup& group, std::size_t count, bool is_followed, std::uint64_t wanted) {
+  const std::uint64_t rest = wanted - group.low;
+  if (rest > group.greatest()) return false;
+  if (group.width == 0) return true;
+  if (group.width == 64) {
+    for (std::size_t at = 0; at < group.bits.size(); at += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, group.bits.data() + at, 8);
+      if (word == rest) return true;
+    }
+    return false;
+  }
+  std::uint64_t values[kGroup];
+  UnpackBits(group, is_followed, std::span(values).first(count));
+  return std::find(values, values + count, wanted) != values + count;
 }
 
 // The largest usual unit that divides every value: times often come in whole micro- or
@@ -232,7 +262,7 @@ Result<void> DecodeBelow(ByteReader& in, std::size_t count, std::size_t first, s
       // Most groups say that they are below.
       if (is_limited && bound >= limit && factor == 1) FLUORO_CHECK_OK(CheckBelow(to, limit));
     } else if (at + group <= first || at >= end) {
-      FLUORO_CHECK_OK(SkipGroup(in, group));
+      FLUORO_CHECK_OK(TakeGroup(in, group));
     } else {
       std::uint64_t whole[kGroup];
       FLUORO_CHECK_OK(UnpackGroup(in, std::span(whole).first(group)));
@@ -259,6 +289,33 @@ Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first
 
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values) {
   return DecodeBelow(in, values.size(), 0, limit, values);
+}
+
+Result<void> SkipInts(ByteReader& in, std::size_t count) {
+  return DecodeBelow(in, count, count, UINT64_MAX, {});
+}
+
+Result<bool> FindInt(ByteReader& in, std::size_t count, std::uint64_t wanted) {
+  FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
+  if (kind == kConstant) {
+    FLUORO_TRY(const std::uint64_t value, in.TakeVarint());
+    return count > 0 && value == wanted;
+  }
+  std::uint64_t factor = 1;
+  if (kind == kScaled) {
+    FLUORO_TRY(factor, in.TakeVarint());
+    if (factor == 0) return Fail(ErrorCode::kCorruption, "ints: a factor of 0");
+  } else if (kind != kPacked) {
+    return Fail(ErrorCode::kUnsupported, "ints: unknown encoding " + std::to_string(kind));
+  }
+  const bool may_be = wanted % factor == 0;
+  bool found = false;
+  for (std::size_t at = 0; at < count; at += kGroup) {
+    const std::size_t values = std::min(kGroup, count - at);
+    FLUORO_TRY(const PackedGroup group, TakeGroup(in, values));
+    if (may_be && !found) found = Holds(group, values, in.left() >= 8, wanted / factor);
+  }
+  return found;
 }
 
 std::string_view TextColumn::Entry(std::uint32_t code) const {
@@ -419,16 +476,7 @@ void TextColumn::Encode(std::string& out) const {
   EncodeInts(codes_, out);
 }
 
-namespace {
-
-// What a column of texts, not cut, says before the codes.
-struct TextEntries {
-  std::string_view bytes;
-  std::vector<TextPiece> entries;
-  bool is_coded = false;
-};
-
-Result<TextEntries> TakeEntries(ByteReader& in, std::size_t count) {
+Result<TextEntries> DecodeTextEntries(ByteReader& in, std::size_t count) {
   FLUORO_TRY(const std::uint8_t kind, in.TakeU8());
   if (kind > kDictionary) {
     return Fail(ErrorCode::kUnsupported, "texts: unknown encoding " + std::to_string(kind));
@@ -451,7 +499,12 @@ Result<TextEntries> TakeEntries(ByteReader& in, std::size_t count) {
   return texts;
 }
 
-}  // namespace
+Result<std::vector<std::uint64_t>> DecodeCodes(ByteReader& in, const TextEntries& texts,
+                                               std::size_t count) {
+  std::vector<std::uint64_t> codes(texts.is_coded ? count : 0);
+  if (texts.is_coded) FLUORO_CHECK_OK(DecodeIntsBelow(in, texts.entries.size(), codes));
+  return codes;
+}
 
 bool TakeTemplatedKind(ByteReader& in) {
   ByteReader ahead = in;
@@ -462,7 +515,10 @@ bool TakeTemplatedKind(ByteReader& in) {
 }
 
 Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
-  if (!TakeTemplatedKind(in)) return DecodeUncutTexts(in, count);
+  return TakeTemplatedKind(in) ? DecodeCutTexts(in, count) : DecodeUncutTexts(in, count);
+}
+
+Result<CodedTexts> DecodeCutTexts(ByteReader& in, std::size_t count) {
   FLUORO_TRY(const TemplatedTexts templated, TemplatedTexts::Decode(in, count));
   const auto held = std::make_shared<std::string>();
   CodedTexts texts;
@@ -474,11 +530,10 @@ Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count) {
 }
 
 Result<CodedTexts> DecodeUncutTexts(ByteReader& in, std::size_t count) {
-  FLUORO_TRY(TextEntries column, TakeEntries(in, count));
-  CodedTexts texts{.bytes = column.bytes, .entries = std::move(column.entries), .codes = {}};
-  if (!column.is_coded) return texts;
-  texts.codes.resize(count);
-  FLUORO_CHECK_OK(DecodeIntsBelow(in, texts.entries.size(), texts.codes));
+  FLUORO_TRY(TextEntries column, DecodeTextEntries(in, count));
+  CodedTexts texts{.bytes = column.bytes, .entries = {}, .codes = {}};
+  FLUORO_TRY(texts.codes, DecodeCodes(in, column, count));
+  texts.entries = std::move(column.entries);
   return texts;
 }
 
@@ -498,7 +553,7 @@ Result<DecodedTexts> DecodeSomeTexts(ByteReader& in, std::size_t count,
     texts.held = held;
     return texts;
   }
-  FLUORO_TRY(const TextEntries column, TakeEntries(in, count));
+  FLUORO_TRY(const TextEntries column, DecodeTextEntries(in, count));
   texts.bytes = column.bytes;
   if (!column.is_coded) {
     for (const model::Range range : ranges) {

@@ -36,6 +36,13 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
 Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
                             std::span<std::uint64_t> values);
 
+/// Passes over `count` values. Errors: kCorruption, kUnsupported.
+Result<void> SkipInts(ByteReader& in, std::size_t count);
+/// Whether one of `count` values is `wanted`; compares them as they are packed where it can, and
+/// passes over groups that say they cannot hold it. Leaves the reader behind all of them. Errors:
+/// kCorruption, kUnsupported.
+Result<bool> FindInt(ByteReader& in, std::size_t count, std::uint64_t wanted);
+
 class TemplateColumn;
 
 /// Texts that are longer, all of a column together, are not cut into patterns and numbers.
@@ -139,14 +146,38 @@ struct CodedTexts {
     if (codes.empty()) return std::vector<std::uint64_t>(entries.size(), 1);
     if (entries.size() == 1) return {count};
     std::vector<std::uint64_t> uses(entries.size());
-    for (const std::uint64_t code : codes) ++uses[code];
+    // Equal codes mostly stand together: a count in memory for each would wait for the one before.
+    for (std::size_t begin = 0; begin < codes.size();) {
+      std::size_t end = begin + 1;
+      while (end < codes.size() && codes[end] == codes[begin]) ++end;
+      uses[codes[begin]] += end - begin;
+      begin = end;
+    }
     return uses;
   }
 };
+/// The different texts of a column, before it is read which of them each value is.
+struct TextEntries {
+  std::string_view bytes;
+  std::vector<TextPiece> entries;
+  bool is_coded = false;  ///< codes follow; else value i is entry i
+  [[nodiscard]] std::string_view Entry(std::size_t i) const {
+    return bytes.substr(entries[i].offset, entries[i].bytes);
+  }
+};
+/// As DecodeUncutTexts, but leaves the reader before the codes (DecodeCodes).
+Result<TextEntries> DecodeTextEntries(ByteReader& in, std::size_t count);
+/// The codes of `count` values; empty if there are none. Errors: kCorruption, kUnsupported.
+Result<std::vector<std::uint64_t>> DecodeCodes(ByteReader& in, const TextEntries& texts,
+                                               std::size_t count);
+
 /// `count` values; the result borrows from the reader's bytes. Errors: kCorruption, kUnsupported.
 Result<CodedTexts> DecodeCodedTexts(ByteReader& in, std::size_t count);
 /// As DecodeCodedTexts, but refuses texts that are cut into patterns and numbers.
 Result<CodedTexts> DecodeUncutTexts(ByteReader& in, std::size_t count);
+/// Texts that are cut into patterns and numbers, put together: value i is entry i. `in` stands
+/// behind the kind.
+Result<CodedTexts> DecodeCutTexts(ByteReader& in, std::size_t count);
 /// Whether the texts that come are cut into patterns and numbers; if so, takes the kind.
 bool TakeTemplatedKind(ByteReader& in);
 

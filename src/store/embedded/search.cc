@@ -62,12 +62,12 @@ class SearchRun {
   };
   struct Sifted {
     Block::Sieved sieved;
-    bool is_pruned = false;                                   // none of its traces passes
+    bool none_passes = false;                                 // of its traces
     bool is_read = false;                                     // or it was tried
     std::shared_ptr<const model::SpanBatch> batch = nullptr;  // with the traces that passed
     std::vector<std::uint32_t> row_of = {};                   // there, by run
     [[nodiscard]] bool Passes(std::size_t run) const {
-      return !is_pruned && (run >= sieved.passes.size() || sieved.passes[run]);
+      return !none_passes && (run >= sieved.passes.size() || sieved.passes[run]);
     }
   };
   struct Stream {
@@ -77,7 +77,9 @@ class SearchRun {
     std::shared_ptr<const std::vector<model::TraceId>> deleted = {};  // null: none
     std::size_t left = 0;                         // entries not offered yet: [0, left)
     std::map<std::uint32_t, Sifted> sifted = {};  // by row group
-    std::uint32_t group = 0;                      // asked for last, and its rows
+    std::uint32_t last_group = UINT32_MAX;        // looked for in it, and what was found
+    Sifted* last = nullptr;
+    std::uint32_t group = 0;  // asked for last, and its rows
     std::pair<std::uint64_t, std::uint64_t> group_rows = {};
 
     // The next entry is mostly in the same.
@@ -89,6 +91,18 @@ class SearchRun {
         group_rows = block->RowsIn(group);
       }
       return group;
+    }
+    // Likewise.
+    Sifted* Find(std::uint32_t of_group) {
+      if (of_group == last_group) return last;
+      const auto at = sifted.find(of_group);
+      if (at == sifted.end()) return nullptr;
+      last_group = of_group;
+      return last = &at->second;
+    }
+    void ForgetSifted() {
+      sifted.clear();
+      last_group = UINT32_MAX;
     }
     // What is deleted from now on is found missing when it is read.
     [[nodiscard]] bool IsDeleted(const model::TraceId& id) const {
@@ -179,17 +193,16 @@ class SearchRun {
       item.group = sieve_.passes_all() ? kNoGroup : stream.OnlyGroupOf(entry);
       item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
       if (item.group != kNoGroup) {
-        auto known = stream.sifted.find(item.group);
-        if (known == stream.sifted.end()) {
+        Sifted* known = stream.Find(item.group);
+        if (known == nullptr) {
           if (sifted && passed_over) break;
-          known = Sift(stream, item.group);
+          known = &Sift(stream, item.group);
           sifted = true;
         }
-        const std::size_t run = known->second.is_pruned
-                                    ? 0
-                                    : stream.table->RunOf(place) - known->second.sieved.first_run;
+        const std::size_t run =
+            known->none_passes ? 0 : stream.table->RunOf(place) - known->sieved.first_run;
         item.run = static_cast<std::uint32_t>(run);
-        if (!known->second.Passes(run) && IsWhole(place, stream)) {
+        if (!known->Passes(run) && IsWhole(place, stream)) {
           passed_over = true;
           if (BehindCursor(item.at)) ++item.passed_over;
           continue;
@@ -208,23 +221,24 @@ class SearchRun {
     stream.block.reset();
   }
 
-  std::map<std::uint32_t, Sifted>::iterator Sift(Stream& stream, std::uint32_t group) {
+  Sifted& Sift(Stream& stream, std::uint32_t group) {
     // Groups of younger traces are done with, whatever order they were sifted in.
-    if (stream.sifted.size() >= kSiftedGroupsMax) stream.sifted.clear();
-    const auto at = stream.sifted.try_emplace(group).first;  // everything passes
+    if (stream.sifted.size() >= kSiftedGroupsMax) stream.ForgetSifted();
+    Sifted& sifted = stream.sifted[group];  // everything passes
     if (plan_.use_index && IsPruned(*stream.block, group)) {
-      at->second.is_pruned = true;
-      return at;
+      sifted.none_passes = true;
+      return sifted;
     }
     auto sieved = stream.block->Sift(sieve_, *stream.table, group);
     if (!sieved) {
       Damaged(sieved.error().message);
-      return at;
+      return sifted;
     }
-    at->second.sieved = *std::move(sieved);
+    sifted.sieved = *std::move(sieved);
+    sifted.none_passes = sifted.sieved.passes.empty();
     ++result_.row_groups;
-    result_.column_bytes += at->second.sieved.bytes_read;
-    return at;
+    result_.column_bytes += sifted.sieved.bytes_read;
+    return sifted;
   }
 
   // What cannot be read is named, and the columns are read instead.
@@ -247,7 +261,7 @@ class SearchRun {
     const auto at = streams_[item.source].sifted.find(item.group);
     if (at == streams_[item.source].sifted.end()) return;
     Sifted& sifted = at->second;
-    if (sifted.is_pruned) return;
+    if (sifted.none_passes) return;
     if (!sifted.is_read) {
       sifted.is_read = true;
       if (part.table == nullptr) return;  // the last of its block

@@ -213,6 +213,43 @@ Result<TemplatedTexts::Pattern> TemplatedTexts::Parse(std::string_view pattern) 
   return parsed;
 }
 
+Result<bool> TemplatedTexts::MayEqual(ByteReader in, std::size_t count, std::string_view text) {
+  TextCutter cutter;
+  if (!cutter.Cut(text)) return false;
+  FLUORO_TRY(const TextEntries patterns, DecodeTextEntries(in, count));
+  const std::size_t entries = patterns.entries.size();
+  bool any = false;
+  for (std::size_t i = 0; i < entries && !any; ++i) any = patterns.Entry(i) == cutter.pattern();
+  const std::span<const std::uint64_t> wanted = cutter.numbers();
+  if (!any || wanted.empty()) return any;
+  std::vector<std::size_t> numbers(entries);
+  for (std::size_t i = 0; i < entries; ++i) {
+    FLUORO_TRY(const Pattern parsed, Parse(patterns.Entry(i)));
+    numbers[i] = parsed.numbers;
+  }
+  // Which pattern each value has matters only where some have fewer numbers.
+  std::vector<std::uint64_t> codes;
+  const bool is_even = std::ranges::all_of(numbers, [&](auto n) { return n >= wanted.size(); });
+  if (is_even && patterns.is_coded) {
+    FLUORO_CHECK_OK(SkipInts(in, count));
+  } else {
+    FLUORO_TRY(codes, DecodeCodes(in, patterns, count));
+  }
+  FLUORO_TRY(const std::uint64_t slots, in.TakeCount(kTextSlotsMax));
+  if (slots < wanted.size()) return true;  // for Decode to judge
+  for (std::size_t slot = 0; slot < wanted.size(); ++slot) {
+    std::size_t of_slot = count;
+    if (!is_even) {
+      of_slot = 0;
+      for (std::size_t value = 0; value < count; ++value)
+        of_slot += numbers[codes.empty() ? value : codes[value]] > slot ? 1U : 0U;
+    }
+    FLUORO_TRY(const bool found, FindInt(in, of_slot, wanted[slot]));
+    if (!found) return false;
+  }
+  return true;
+}
+
 Result<TemplatedTexts> TemplatedTexts::Decode(ByteReader& in, std::size_t count) {
   TemplatedTexts texts;
   texts.count_ = count;

@@ -86,6 +86,10 @@ class TemplatedTexts {
   /// @param in  behind the kind. Errors: kCorruption, kUnsupported.
   static Result<TemplatedTexts> Decode(ByteReader& in, std::size_t count);
 
+  /// Whether some value may equal `text`; false is certain. Reads no more than that takes: most
+  /// searches for an id end here. @param in  behind the kind. Errors: kCorruption, kUnsupported.
+  static Result<bool> MayEqual(ByteReader in, std::size_t count, std::string_view text);
+
   /// The texts in these ranges, which are not empty and stand in order, one behind the other.
   Result<void> Expand(std::span<const model::Range> ranges, std::string& to,
                       std::vector<TextPiece>& pieces) const;

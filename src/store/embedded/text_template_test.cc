@@ -276,6 +276,7 @@ TEST(TemplatedTexts, OneTextThatCannotBeCutLeavesTheColumnAsItIs) {
 // The same questions, of the texts themselves.
 TEST(TemplatedTexts, FindsWhatALookAtEveryTextFinds) {
   std::size_t found = 0;
+  std::size_t ruled_out = 0;
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Rng rng(1'000 + seed);
     const Column column = MakeColumn(rng, seed % 6, 600 + rng.Below(600));
@@ -298,6 +299,16 @@ TEST(TemplatedTexts, FindsWhatALookAtEveryTextFinds) {
         EXPECT_EQ(*any, std::ranges::find(hits, true) != hits.end());
         found += *any ? 1U : 0U;
       }
+      ByteReader in(column.bytes);
+      ASSERT_TRUE(TakeTemplatedKind(in));
+      const auto may_equal = TemplatedTexts::MayEqual(in, column.texts.size(), wanted);
+      ASSERT_TRUE(may_equal) << may_equal.error().message;
+      const bool is_there = std::ranges::find(column.texts, wanted) != column.texts.end();
+      ASSERT_TRUE(*may_equal || !is_there) << wanted;
+      ruled_out += *may_equal ? 0U : 1U;
+      if (seed % 6 == 0) {  // one number each
+        ASSERT_EQ(*may_equal, is_there) << wanted;
+      }
       std::vector<bool> again(column.texts.size());
       texts.FindEqual(wanted, [&](std::size_t i) { again[i] = true; });
       for (std::size_t i = 0; i < again.size(); ++i)
@@ -305,6 +316,7 @@ TEST(TemplatedTexts, FindsWhatALookAtEveryTextFinds) {
     }
   }
   EXPECT_GT(found, 1'000U);
+  EXPECT_GT(ruled_out, 100U);
 }
 
 TEST(TemplatedTexts, CutOrFlippedBytesAreRefusedOrReadSafely) {
