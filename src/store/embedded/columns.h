@@ -69,6 +69,8 @@ class TextColumn {
   /// As Add, but the text is copied; for columns to which nothing else is added. Returns the code:
   /// equal texts have equal codes, counted up from 0.
   std::uint32_t AddCoded(std::string_view text);
+  /// As AddCoded, of a text whose code is known.
+  void AddCode(std::uint32_t code) { codes_.push_back(code); }
   [[nodiscard]] std::string_view Entry(std::uint32_t code) const;
   [[nodiscard]] std::size_t entries() const { return ends_.size(); }
   /// Texts added, if nearly all turned out to differ, so that they are not interned; else 0.

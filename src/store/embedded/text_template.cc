@@ -1,59 +1,19 @@
 #include "store/embedded/text_template.h"
 
-#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
 
+#include "store/embedded/text_digits.h"
+
 namespace fluoro::store {
 namespace {
 
-constexpr std::size_t kDigitsMax = 18;  // fit into 64 bits
-constexpr std::size_t kHexDigitsMin = 8;
-constexpr std::size_t kHexDigitsMax = 16;
-constexpr std::size_t kUuidBytes = 36;
 constexpr std::size_t kPatternsMax = 4'096;
 // Fewer values than this a pattern are not worth their patterns.
 constexpr std::size_t kValuesAPattern = 8;
 constexpr std::size_t kFirstPatterns = 64;
 constexpr std::size_t kNumberBytesMax = 20;
-
-constexpr std::uint8_t kOther = 0xff;
-constexpr std::uint8_t kSlotByte = 0xfe;
-// Of each byte: the value of a digit 0-9a-f, kSlotByte, or kOther.
-constexpr std::array<std::uint8_t, 256> kDigits = [] {
-  std::array<std::uint8_t, 256> values{};
-  values.fill(kOther);
-  for (unsigned i = 0; i < 10; ++i) values['0' + i] = static_cast<std::uint8_t>(i);
-  for (unsigned i = 0; i < 6; ++i) values['a' + i] = static_cast<std::uint8_t>(10 + i);
-  for (unsigned i = 1; i <= 4; ++i) values[i] = kSlotByte;
-  return values;
-}();
-
-std::uint8_t Digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
-
-// Eight digits at once: the first is the highest.
-std::uint32_t EightHexDigits(const char* digits) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, digits, 8);
-  bytes = (bytes & 0x0f0f0f0f0f0f0f0fU) + 9 * (bytes >> 6 & 0x0101010101010101U);
-  bytes = (bytes << 4 | bytes >> 8) & 0x00ff00ff00ff00ffU;
-  bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffffU;
-  return std::byteswap(static_cast<std::uint32_t>(bytes | bytes >> 16));
-}
-
-std::uint64_t HexNumber(std::string_view digits) {
-  std::uint64_t number = 0;
-  for (; digits.size() >= 8; digits.remove_prefix(8))
-    number = number << 32 | EightHexDigits(digits.data());
-  for (const char c : digits) number = number << 4 | Digit(c);
-  return number;
-}
-std::uint64_t DecimalNumber(std::string_view digits) {
-  std::uint64_t number = 0;
-  for (const char c : digits) number = number * 10 + static_cast<unsigned char>(c - '0');
-  return number;
-}
 
 void PrintHex(std::uint64_t number, std::size_t digits, std::string& to) {
   for (std::size_t i = digits; i-- > 0;) to.push_back("0123456789abcdef"[(number >> (4 * i)) & 15]);
@@ -65,113 +25,27 @@ std::unexpected<Error> Bad(const char* what) {
 
 }  // namespace
 
-bool TextCutter::Cut(std::string_view text) {
-  bytes_ = 0;
-  count_ = 0;
-  if (text.size() > kCutTextBytesMax || !classes_.Read(text)) return false;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t digit = classes_.decimal.Next(at, text.size());
-    const std::size_t begin = digit == text.size() ? digit : classes_.hex.BeginOfRun(digit, at);
-    if (classes_.may_have_eight_letters && CutLettersUuid(text, at, begin)) continue;
-    Put(text.substr(at, begin - at));
-    if (digit == text.size()) break;
-    const std::size_t end = classes_.hex.EndOfRun(digit, text.size());
-    at = end;
-    std::string_view run = text.substr(begin, end - begin);
-    if (run.size() == 8 && CutUuid(text.substr(begin))) {
-      at = begin + kUuidBytes;
-      continue;
-    }
-    const bool is_decimal = begin == digit && classes_.decimal.EndOfRun(digit, end) == end;
-    if (is_decimal && PutNumber(run)) continue;
-    const bool is_hex = !is_decimal && run.size() >= kHexDigitsMin;
-    while (!run.empty()) run.remove_prefix(is_hex ? CutHex(run) : CutDigits(run));
-  }
-  return true;
-}
-
-// Decimal digits. False: they do not fit into a slot.
-bool TextCutter::PutNumber(std::string_view digits) {
-  if (digits.size() > kDigitsMax || count_ == kTextSlotsMax) return false;
-  if (digits[0] == '0' && digits.size() > 1) {
-    Put(TextSlot::kPadded);
-    Put(static_cast<char>(digits.size()));
-  } else {
-    Put(TextSlot::kNumber);
-  }
-  Add(DecimalNumber(digits));
-  return true;
-}
-
-// A UUID before `end` whose first eight digits are letters; moves `at` behind it.
-bool TextCutter::CutLettersUuid(std::string_view text, std::size_t& at, std::size_t end) {
-  constexpr std::size_t kFirst = 8;
-  for (std::size_t dash = text.find('-', at + kFirst); dash < end;
-       dash = text.find('-', dash + 1)) {
-    const std::size_t begin = dash - kFirst;
-    if (classes_.hex.BeginOfRun(dash, at) != begin) continue;
-    const std::size_t pattern_bytes = bytes_;
-    Put(text.substr(at, begin - at));
-    if (CutUuid(text.substr(begin))) {
-      at = begin + kUuidBytes;
-      return true;
-    }
-    bytes_ = pattern_bytes;
-  }
-  return false;
-}
-
-// Of a text that begins with exactly eight digits 0-9a-f.
-bool TextCutter::CutUuid(std::string_view text) {
-  if (text.size() < kUuidBytes || text[8] != '-' || text[13] != '-' || text[18] != '-' ||
-      text[23] != '-' || count_ + 2 > kTextSlotsMax)
-    return false;
-  std::array<char, 32> digits{};
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < kUuidBytes; ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
-    if (Digit(text[i]) >= 16) return false;
-    digits[count++] = text[i];
-  }
-  Put(TextSlot::kUuid);
-  Add(HexNumber({digits.data(), 16}));
-  Add(HexNumber({digits.data() + 16, 16}));
-  return true;
-}
-
-std::size_t TextCutter::CutHex(std::string_view run) {
-  if (count_ == kTextSlotsMax) {
-    Put(run);
-    return run.size();
-  }
-  const std::string_view digits = run.substr(0, kHexDigitsMax);
-  Put(TextSlot::kHex);
-  Put(static_cast<char>(digits.size()));
-  Add(HexNumber(digits));
-  return digits.size();
-}
-
-// What a run of digits and letters a-f begins with: letters, or decimal digits.
-std::size_t TextCutter::CutDigits(std::string_view run) {
-  std::size_t bytes = 0;
-  const bool is_number = Digit(run[0]) < 10;
-  while (bytes < run.size() && (Digit(run[bytes]) < 10) == is_number) ++bytes;
-  const std::string_view part = run.substr(0, bytes);
-  if (!is_number || !PutNumber(part)) Put(part);
-  return bytes;
-}
-
 bool TemplateColumn::Add(std::string_view text) {
+  if (const auto code = known_.Match(text)) {
+    patterns_.AddCode(*code);
+    AddNumbers(known_.numbers());
+    return true;
+  }
   if (!cutter_.Cut(text)) return false;
-  patterns_.AddCoded(cutter_.pattern());
-  const std::size_t values = patterns_.codes().size();
-  if (patterns_.entries() > kPatternsMax ||
-      patterns_.entries() > kFirstPatterns + values / kValuesAPattern)
-    return false;
-  const std::span<const std::uint64_t> numbers = cutter_.numbers();
-  for (std::size_t slot = 0; slot < numbers.size(); ++slot) numbers_[slot].push_back(numbers[slot]);
+  const std::size_t patterns = patterns_.entries();
+  const std::uint32_t code = patterns_.AddCoded(cutter_.pattern());
+  if (code == patterns) {
+    const std::size_t values = patterns_.codes().size();
+    if (patterns >= kPatternsMax || patterns >= kFirstPatterns + values / kValuesAPattern)
+      return false;
+    known_.Learn(cutter_.pattern(), code);
+  }
+  AddNumbers(cutter_.numbers());
   return true;
+}
+
+void TemplateColumn::AddNumbers(std::span<const std::uint64_t> numbers) {
+  for (std::size_t slot = 0; slot < numbers.size(); ++slot) numbers_[slot].push_back(numbers[slot]);
 }
 
 void TemplateColumn::Encode(std::string& out) const {
@@ -183,6 +57,7 @@ void TemplateColumn::Encode(std::string& out) const {
 }
 
 void TemplateColumn::Clear() {
+  known_.Clear();
   patterns_.Clear();
   for (auto& numbers : numbers_) numbers.clear();
 }
