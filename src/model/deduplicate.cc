@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "model/assembly.h"
@@ -91,6 +92,17 @@ std::vector<std::uint32_t> DocumentsOf(std::span<const SpanKey> keys, const Vers
   return documents;
 }
 
+// Whether no two ids of so few are alike; sorting more of them is cheaper.
+bool FewAndDifferent(std::span<const SpanKey> keys) {
+  constexpr std::size_t kFew = 16;
+  if (keys.size() > kFew) return false;
+  bool differ = true;
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) differ = differ && keys[i].id != keys[j].id;
+  }
+  return differ;
+}
+
 }  // namespace
 
 bool SpanKey::IsEmbedded() const {
@@ -98,12 +110,14 @@ bool SpanKey::IsEmbedded() const {
 }
 
 std::vector<std::uint32_t> StandingSpans(std::span<const SpanKey> keys) {
-  const Versions versions(keys);
-  std::vector<std::uint32_t> standing(keys.size());
-  if (versions.AllDiffer()) {
-    for (std::uint32_t i = 0; i < standing.size(); ++i) standing[i] = i;
+  const auto all = [&keys] {
+    std::vector<std::uint32_t> standing(keys.size());
+    std::iota(standing.begin(), standing.end(), 0U);
     return standing;
-  }
+  };
+  if (FewAndDifferent(keys)) return all();
+  const Versions versions(keys);
+  if (versions.AllDiffer()) return all();
   const std::vector<std::uint32_t> documents = DocumentsOf(keys, versions);
   std::vector<bool> document_wins(keys.size());
   versions.ForEachWinner(

@@ -186,6 +186,14 @@ std::uint32_t SpanBatch::AddScope(const ScopeRow& row) {
   return static_cast<std::uint32_t>(scope_rows.size() - 1);
 }
 
+void SpanBatch::ReserveSpans(std::size_t count) {
+  const std::size_t wanted = size() + count;
+  if (wanted <= trace_ids.capacity()) return;
+  // Twice as many at least: one call after the other must not copy all spans each time.
+  const std::size_t spans = std::max(wanted, size() == 0 ? 0 : 2 * trace_ids.capacity());
+  ForEachSpanColumn(*this, [spans](auto& column) { column.reserve(spans); });
+}
+
 std::uint32_t SpanBatch::BeginSpan(const TraceId& trace_id, const SpanId& span_id) {
   const auto index = static_cast<std::uint32_t>(size());
   ForEachSpanColumn(*this, [](auto& column) { column.emplace_back(); });

@@ -193,7 +193,9 @@ void BatchBuilder::SetEncoded(AttributeCell& cell, AttributeType type, std::stri
   value_bounds_.Kept(any_value.size());
 }
 
-void BatchBuilder::RollbackTo(const model::SpanBatch::Mark& mark) {
+void BatchBuilder::RollbackTo(model::SpanBatch::Mark mark) {
+  // Texts stay: interned_ and key_states_ may name them.
+  mark.arena_bytes = out_.batch.arena.size();
   out_.batch.RollbackTo(mark);
   key_states_.resize(out_.batch.keys.size());
 }

@@ -115,9 +115,8 @@ class BatchBuilder {
 
   /// Puts text into the arena, made valid UTF-8 and cut to `bytes_max`.
   model::TextRef Text(std::string_view raw, std::size_t bytes_max) {
-    if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]]
-      return CleanText(raw, bytes_max);
-    return PlainText(raw);
+    model::TextRef kept;
+    return KeepPlain(raw, bytes_max, kept) ? kept : CleanText(raw, bytes_max);
   }
   /// The text as Text would keep it; `scratch` holds it where it had to be changed.
   std::string_view Clean(std::string_view raw, std::size_t bytes_max, std::string& scratch);
@@ -151,8 +150,8 @@ class BatchBuilder {
   /// the other.
   void FinishResource(model::ResourceRow& row, std::string_view schema_url, std::uint64_t dropped,
                       std::string_view entity_refs);
-  /// Takes back everything since the mark.
-  void RollbackTo(const model::SpanBatch::Mark& mark);
+  /// Takes back everything since the mark but texts.
+  void RollbackTo(model::SpanBatch::Mark mark);
 
   void BeginSpan();
   /// To be called right after the span's own attributes, which end the pool: takes back the view of
@@ -178,26 +177,37 @@ class BatchBuilder {
   };
   struct DocumentCheck;
 
-  // Most short texts were there a moment ago: they share their place in the arena.
   static constexpr std::size_t kInternedBytesMax = 128;
   static constexpr std::size_t kInternedSlots = 2'048;
   static std::size_t SlotOf(std::string_view text);
   model::TextRef Append(std::string_view raw) {
+    if (raw.empty()) return {};
     std::string& arena =
         out_.batch.arena;  // cannot outgrow its offsets: DecodeTraces bounds the body
     const auto offset = static_cast<std::uint32_t>(arena.size());
     arena.append(raw);
     return {.offset = offset, .bytes = static_cast<std::uint32_t>(raw.size())};
   }
-  model::TextRef Intern(std::string_view raw);
-  /// Keeps text as it is.
-  model::TextRef PlainText(std::string_view raw) {
-    if (raw.empty()) return {};
-    return raw.size() <= kInternedBytesMax ? Intern(raw) : Append(raw);
+  /// Keeps text that is ASCII and not too long. Most short texts were there a moment ago: they
+  /// share their place, and are not looked at again.
+  bool KeepPlain(std::string_view raw, std::size_t bytes_max, model::TextRef& kept) {
+    if (raw.size() > bytes_max) return false;
+    if (raw.size() - 1 >= kInternedBytesMax) {
+      if (!IsAscii(raw)) return false;
+      kept = Append(raw);
+      return true;
+    }
+    model::TextRef& known = interned_[SlotOf(raw)];
+    if (!IsAt(known, raw)) {
+      if (!IsAscii(raw)) return false;
+      known = Append(raw);
+    }
+    kept = known;
+    return true;
   }
-  /// Whether the text is there; it may have been taken back since.
+  /// Whether the text is that one, which was kept as it came.
   [[nodiscard]] bool IsAt(model::TextRef ref, std::string_view raw) const {
-    return ref.bytes == raw.size() && ref.offset + raw.size() <= out_.batch.arena.size() &&
+    return ref.bytes == raw.size() &&
            SameBytes(out_.batch.arena.data() + ref.offset, raw.data(), raw.size());
   }
 
@@ -221,7 +231,7 @@ class BatchBuilder {
   bool body_repaired_ = false;
   std::uint32_t flags_ = 0;
 
-  /// What a slot names may have been taken back since: it is compared before it is believed.
+  /// Of texts that were kept as they came.
   std::vector<model::TextRef> interned_ = std::vector<model::TextRef>(kInternedSlots);
   std::vector<KeyState> key_states_;
   /// The keys seen last behind a key, newest first: guesses that spare the hash table.
@@ -283,12 +293,6 @@ inline std::size_t BatchBuilder::SlotOf(std::string_view text) {
   return (mixed ^ mixed >> 29) * 0x9e3779b97f4a7c15ULL >> 53;  // 11 bits
 }
 
-inline model::TextRef BatchBuilder::Intern(std::string_view raw) {
-  model::TextRef& known = interned_[SlotOf(raw)];
-  if (IsAt(known, raw)) return known;
-  return known = Append(raw);
-}
-
 inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   const model::SpanBatch& batch = out_.batch;
   return key < batch.keys.size() && batch.keys[key].bytes == raw.size() &&
@@ -301,10 +305,10 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
   model::TextRef text = state.last;
   if (state.key_class != KeyClass::kPlain || !IsAt(text, raw)) {
     const std::size_t bytes_max = ValueBytesMax(cell);
-    if (raw.size() > bytes_max || !IsAscii(raw)) [[unlikely]] {
-      text = CleanText(raw, bytes_max);
+    if (KeepPlain(raw, bytes_max, text)) [[likely]] {
+      state.last = text;
     } else {
-      state.last = text = PlainText(raw);
+      text = CleanText(raw, bytes_max);
     }
   }
   cell.set_text(text);

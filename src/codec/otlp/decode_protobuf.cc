@@ -41,7 +41,7 @@ class ProtobufDecoder {
 
   Result<Decoded> Run() {
     batch_.arena.reserve(body_.size() / 8 * 5);
-    batch_.attributes.reserve(body_.size() / 64);
+    batch_.attributes.reserve(body_.size() / 40);
     if (!Request()) {
       if (!failure_.message.empty()) return std::unexpected(std::move(failure_));
       return Fail(error_.code, "OTLP request, byte " + std::to_string(error_.at - body_.data()) +
@@ -180,6 +180,7 @@ class ProtobufDecoder {
     const auto mark = batch_.MarkHere();
     const std::uint32_t row = batch_.AddScope({});
     const std::size_t spans_begin = batch_.size();
+    batch_.ReserveSpans(CountSpans(bytes));
     scope_parts_.clear();
     std::string_view schema_url;
     builder_.place.span = 0;
@@ -203,6 +204,19 @@ class ProtobufDecoder {
     if (!Scope(schema_url, batch_.scope_rows[row])) return false;
     FlagOrForget(mark, spans_begin);
     return true;
+  }
+
+  // Those of a scope, at most as many as its bytes can be. What is broken in it is found later.
+  static std::size_t CountSpans(std::string_view bytes) {
+    constexpr std::size_t kSpanBytesMin = 2 + 18 + 10 + 9;  // ids and start
+    WireError ignored;
+    WireReader reader(bytes, ignored);
+    std::uint32_t tag = 0;
+    std::size_t count = 0;
+    while (!reader.done() && reader.ReadTag(tag) && reader.Skip(tag)) {
+      if (tag == Bytes(2)) ++count;
+    }
+    return std::min(count, bytes.size() / kSpanBytesMin);
   }
 
   bool Scope(std::string_view schema_url, model::ScopeRow& row) {

@@ -252,6 +252,27 @@ TEST(OtlpProtobuf, BadSpansAreRejectedAndTheRestKept) {
   }
 }
 
+TEST(OtlpProtobuf, TextOfARejectedSpanIsNotTakenForThatOfAnother) {
+  const std::string bytes = "\xff\xfe\xfd\xfc";
+  const auto request = RequestOf({
+      MinimalSpan().Sub(9, StringPair("b", "1")).Sub(9, StringPair("k", "2")),
+      // No ids: it is taken back, with what "k" had last.
+      Message().Fixed64(7, 1'000).Sub(9, StringPair("k", "gone")),
+      // Bytes may be any. The text is none and has to be repaired.
+      MinimalSpan()
+          .Sub(9, Message().Bytes(1, "b").Sub(2, Message().Bytes(7, bytes)))
+          .Sub(9, StringPair("k", bytes)),
+  });
+  const auto decoded = Decode(request);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->stats.rejected_spans, 1U);
+  ASSERT_EQ(decoded->batch.size(), 2U);
+  const Span span = decoded->batch.MakeSpan(1);
+  EXPECT_TRUE(span.Has(model::kTextRepaired));
+  ASSERT_NE(span.Find("k"), nullptr);
+  EXPECT_EQ(*span.Find("k")->AsString(), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
 TEST(OtlpProtobuf, FirstReasonStaysAndPlacesCount) {
   const Message bad = Message().Bytes(1, kTraceIdBytes);
   const std::string body =

@@ -100,7 +100,7 @@ class TextColumn {
   // After so many texts it is seen whether most of them differ.
   static constexpr std::size_t kTrial = 512;
   static std::size_t SeenPlace(std::string_view text) {
-    return reinterpret_cast<std::uintptr_t>(text.data()) * 0x9e3779b97f4a7c15U >> 60;
+    return reinterpret_cast<std::uintptr_t>(text.data()) * 0x9e3779b97f4a7c15U >> 58;
   }
   bool AddSeen(std::string_view text) {
     const Seen& seen = seen_[SeenPlace(text)];
@@ -121,7 +121,7 @@ class TextColumn {
   std::vector<std::uint64_t> ends_;     ///< of each entry in bytes_
   std::vector<std::uint64_t> slots_;    ///< hash: 32 bits, code + 1: 32 bits; 0: free
   std::string bytes_;
-  std::array<Seen, 16> seen_{};
+  std::array<Seen, 64> seen_{};
   std::unique_ptr<TemplateColumn> templates_;  ///< of the texts, if plain and it is_templated_
   bool is_templated_ = false;
 };
