@@ -520,6 +520,8 @@ TEST_F(MergeWithoutAKeyTest, GivesWayToALaterMergeOfSomeOfItsInputs) {
   const std::string third = disk.at(BlockPath(3));
   disk.erase(BlockPath(3));
   disk.erase(BlockPath(4));
+  // Else what block 3 holds would come from there.
+  std::erase_if(disk, [](const auto& file) { return file.first.starts_with("data/wal/"); });
   disk["data/quarantine/" + BlockFileName(4)] = "keeps its number";
   fs_.Load(disk);
   options_.merge.fan_in = 2;
