@@ -463,5 +463,83 @@ TEST_F(AtRestTest, KeysAreNeverSaid) {
   EXPECT_EQ(said.find(ToBase64(key).substr(0, 8)), std::string::npos);
 }
 
+// A merge whose process ended before its inputs were removed, and whose key is missing at the next
+// start: what becomes of the inputs meanwhile must not cost any of them.
+class MergeWithoutAKeyTest : public AtRestTest {
+ protected:
+  static std::string BlockPath(std::uint64_t id) { return "data/blocks/" + BlockFileName(id); }
+  // Blocks 1 and 2 are plain, 3 and the merge of all, 4, are encrypted. Returns the folder with
+  // all.
+  Disk MakeBlocks() {
+    options_.merge.fan_in = 3;
+    auto store = Open(Keys(""));
+    for (std::uint64_t trace = 1; trace <= 2; ++trace) {
+      Append(*store, trace, 6);
+      EXPECT_TRUE(store->SealAll());
+    }
+    store.reset();
+    store = Open(Keys("b"));
+    Append(*store, 3, 6);
+    EXPECT_TRUE(store->SealAll());
+    EXPECT_TRUE(store->Close());
+    store.reset();
+    Disk disk = fs_.Snapshot();
+    store = Open(Keys("b"));
+    EXPECT_TRUE(store->RunMaintenance());
+    store.reset();
+    const Disk merged = fs_.Snapshot();
+    EXPECT_FALSE(merged.contains(BlockPath(1)));
+    disk[BlockPath(4)] = merged.at(BlockPath(4));
+    return disk;
+  }
+  void ExpectAllOnce(EmbeddedStore& store) {
+    for (std::uint64_t trace = 1; trace <= 3; ++trace) EXPECT_EQ(Count(store, trace), 6U) << trace;
+    std::size_t found = 0;
+    EXPECT_TRUE(store.Search({}, [&found](const Match&) { return ++found != 0; }));
+    EXPECT_EQ(found, 3U);
+    EXPECT_TRUE(Damaged(store).empty());
+  }
+};
+
+TEST_F(MergeWithoutAKeyTest, ItsInputsAreNotMergedAgain) {
+  const Disk disk = MakeBlocks();
+  fs_.Load(disk);
+  options_.merge.fan_in = 2;
+  auto store = Open(Keys("a"));
+  EXPECT_TRUE(store->RunMaintenance());
+  store.reset();
+  EXPECT_TRUE(fs_.Snapshot().contains(BlockPath(1)));
+  EXPECT_TRUE(fs_.Snapshot().contains(BlockPath(2)));
+  store = Open(Keys("ab"));
+  ExpectAllOnce(*store);
+}
+
+TEST_F(MergeWithoutAKeyTest, GivesWayToALaterMergeOfSomeOfItsInputs) {
+  Disk disk = MakeBlocks();
+  const std::string fourth = disk.at(BlockPath(4));
+  const std::string third = disk.at(BlockPath(3));
+  disk.erase(BlockPath(3));
+  disk.erase(BlockPath(4));
+  // Else what block 3 holds would come from there.
+  std::erase_if(disk, [](const auto& file) { return file.first.starts_with("data/wal/"); });
+  disk["data/quarantine/" + BlockFileName(4)] = "keeps its number";
+  fs_.Load(disk);
+  options_.merge.fan_in = 2;
+  auto store = Open(Keys("b"));
+  EXPECT_TRUE(store->RunMaintenance());
+  store.reset();
+  disk = fs_.Snapshot();
+  ASSERT_TRUE(disk.contains(BlockPath(5)));
+  ASSERT_FALSE(disk.contains(BlockPath(1)));
+  disk.erase("data/quarantine/" + BlockFileName(4));
+  disk[BlockPath(3)] = third;
+  disk[BlockPath(4)] = fourth;
+  fs_.Load(disk);
+  store = Open(Keys("b"));
+  ExpectAllOnce(*store);
+  store.reset();
+  EXPECT_FALSE(fs_.Snapshot().contains(BlockPath(4)));
+}
+
 }  // namespace
 }  // namespace fluoro::store

@@ -205,6 +205,7 @@ Result<void> EmbeddedStoreImpl::LoadBlock(const std::string& name, std::uint64_t
   if (!block) {
     const Error& error = block.error();
     if (error.code == ErrorCode::kPermissionDenied) {
+      locked_block_id_ = std::max(locked_block_id_, id);
       AddLockedBlock(path, "blocks/" + name, error);
       return {};
     }
@@ -247,22 +248,29 @@ Result<void> EmbeddedStoreImpl::LoadDeletions(Block& block) {
 }
 
 // A complete block makes those it was merged from superfluous. Returns the ids of these. A merge
-// whose commit failed may have left its file, and stand here beside its inputs, to which deletions
-// were added since, or beside a later merge of the same inputs.
+// whose commit failed, or whose key was missing, may stand here beside its inputs, to which
+// deletions were added since, or beside a later merge of some of them: it goes, and those of its
+// inputs that the later one did not take stay.
 std::unordered_set<std::uint64_t> EmbeddedStoreImpl::ApplyReplacements() {
   const auto list = blocks();
-  std::unordered_map<std::uint64_t, std::shared_ptr<Block>> by_input;
+  std::vector<std::shared_ptr<Block>> newest_first(list->begin(), list->end());
+  std::ranges::sort(newest_first, std::ranges::greater(),
+                    [](const std::shared_ptr<Block>& block) { return block->meta().id; });
+  std::unordered_set<std::uint64_t> present;
+  for (const auto& block : *list) present.insert(block->meta().id);
+  std::unordered_set<std::uint64_t> taken;  // by merges that count
   std::unordered_set<std::uint64_t> replaced;
-  for (const auto& block : *list) {
-    for (const std::uint64_t input : block->meta().replaces) {
-      replaced.insert(input);
-      auto& winner = by_input[input];
-      if (winner && winner->meta().id > block->meta().id) {
-        replaced.insert(block->meta().id);
-        continue;
-      }
-      if (winner) replaced.insert(winner->meta().id);
-      winner = block;
+  for (const auto& block : newest_first) {
+    const auto& inputs = block->meta().replaces;
+    const auto is_taken = [&](std::uint64_t input) { return taken.contains(input); };
+    const auto is_held = [&](std::uint64_t input) {
+      return taken.contains(input) || present.contains(input);
+    };
+    if (std::ranges::any_of(inputs, is_taken) && std::ranges::all_of(inputs, is_held)) {
+      replaced.insert(block->meta().id);
+    } else {
+      taken.insert(inputs.begin(), inputs.end());
+      replaced.insert(inputs.begin(), inputs.end());
     }
   }
   for (const auto& block : *list) {
@@ -321,6 +329,10 @@ Result<void> EmbeddedStoreImpl::LoadBlocks() {
     if (!known.contains(id)) FLUORO_CHECK_OK(LoadBlock(name, id));
   }
   const std::unordered_set<std::uint64_t> replaced = ApplyReplacements();
+  // One without a key may have been merged from any block before it: these are not merged again.
+  for (const auto& block : *blocks()) {
+    if (block->meta().id < locked_block_id_) unmergeable_.insert(block->meta().id);
+  }
   std::unordered_set<std::uint64_t> kept;
   MutexLock lock(state_mutex_);
   auto list = std::make_shared<BlockList>();
@@ -718,9 +730,13 @@ Result<void> EmbeddedStoreImpl::Open() {
   log_ = std::make_unique<Log>(fs_, clock_, metrics_, std::move(log_options),
                                static_cast<LogOwner&>(*this));
   FLUORO_CHECK_OK(NameQuarantined());
-  // A block whose name never reached the disk may be listed all the same, if only the process
-  // ended: it counts from here on, and the log that holds its rows goes.
-  if (!options_.read_only) FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+  // A file whose name never reached the disk may be listed all the same, if only the process ended:
+  // it counts from here on, and what it replaces goes: the log that holds a block's rows, the block
+  // whose sums were kept.
+  if (!options_.read_only) {
+    FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
+    FLUORO_CHECK_OK(fs_.SyncDir(layout_.rollup));
+  }
   FLUORO_CHECK_OK(LoadFolded());
   FLUORO_CHECK_OK(LoadBlocks());
   if (!options_.read_only) RememberTraces();

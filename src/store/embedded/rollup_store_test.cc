@@ -1,7 +1,7 @@
 // Sums by minute inside blocks: where they come from, and what is left when they are damaged.
 #include <gtest/gtest.h>
 
-#include "base/memory_fs.h"
+#include "base/faulty_fs.h"
 #include "rollup/testing.h"
 #include "store/embedded/block.h"
 #include "store/embedded/block_writer.h"
@@ -149,7 +149,7 @@ class RollupStoreTest : public ::testing::Test {
     FAIL() << "no such part";
   }
 
-  MemoryFs fs_;
+  FaultyFs fs_;
   ManualClock clock_{kNow};
   Metrics metrics_;
   EmbeddedOptions options_;
@@ -223,6 +223,40 @@ TEST_F(RollupStoreTest, SumsOutliveTheirBlocksAndEveryStart) {
   ASSERT_TRUE(store_->RunMaintenance());
   EXPECT_TRUE(fs_.List("data/rollup")->empty());
   EXPECT_TRUE(store_->Graph({})->rollup.empty());
+}
+
+TEST_F(RollupStoreTest, WhatAStartSeesOfADropIsNotUndoneByALaterPowerLoss) {
+  for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
+  ASSERT_TRUE(store_->Close());
+  store_.reset();
+  const auto disk = fs_.Snapshot();
+  const auto traces = [this] {
+    std::size_t count = 0;
+    EXPECT_TRUE(store_->Search({}, [&count](const Match&) { return ++count != 0; }));
+    return count;
+  };
+  int gone = 0;
+  bool done = false;
+  for (std::uint64_t calls = 1; !done; ++calls) {
+    fs_.Load(disk);
+    Open();
+    fs_.CrashAfter(calls);
+    done = store_->DropBefore(INT64_MAX).has_value();
+    fs_.CutPower();
+    store_.reset();
+    fs_.EndProcess();
+    Open();
+    const std::size_t seen = traces();
+    gone += seen == 0 ? 1 : 0;
+    EXPECT_EQ(Print(store_->Graph({})), Naive()) << calls;
+    fs_.CutPower();
+    store_.reset();
+    fs_.Restart(PowerLoss::kDropAll, calls);
+    Open();
+    EXPECT_EQ(traces(), seen) << calls;
+    EXPECT_EQ(Print(store_->Graph({})), Naive()) << calls;
+  }
+  EXPECT_GT(gone, 2);
 }
 
 TEST_F(RollupStoreTest, ABlockThatIsThereBesideItsSumsCountsOnce) {

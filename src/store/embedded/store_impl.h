@@ -244,7 +244,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// first serialises merges, which may take minutes; the second seals, retention and deletes,
   /// which do I/O; the last is held for memory work only.
   Mutex merge_mutex_;
-  std::set<std::uint64_t> unmergeable_;  ///< blocks whose merge failed; under merge_mutex_
+  std::set<std::uint64_t> unmergeable_;  ///< until the next start; under merge_mutex_
   sampling::TailTraffic traffic_;        ///< that was judged lately; under merge_mutex_
   bool traffic_is_seeded_ = false;       ///< under merge_mutex_
   Mutex maintenance_mutex_;
@@ -270,9 +270,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::uint64_t format_version_ = 0;  ///< of the folder; under maintenance_mutex_
   // What files without a key are to learn of when it returns; under maintenance_mutex_.
   HeldDeletions held_deletions_;
-  bool held_unsaved_ = false;     ///< their file lags behind: the log keeps the tombstones
-  LsnRanges left_out_;            ///< in log files without a key; set by Open
-  std::uint64_t locked_lsn_ = 0;  ///< no block without a key holds a higher one; set by Open
+  bool held_unsaved_ = false;          ///< their file lags behind: the log keeps the tombstones
+  LsnRanges left_out_;                 ///< in log files without a key; set by Open
+  std::uint64_t locked_block_id_ = 0;  ///< the last without a key; set by Open
+  std::uint64_t locked_lsn_ = 0;       ///< no block without a key holds a higher one; set by Open
 
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);
