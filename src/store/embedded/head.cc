@@ -135,14 +135,24 @@ std::vector<TraceTimes> Head::Times() const {
   return times;
 }
 
+// By way of the batches: those that came since cannot hold the first rows of a trace that is due.
 std::vector<model::TraceId> Head::Due(std::int64_t idle_before_ns,
                                       std::int64_t begun_before_ns) const {
   std::vector<model::TraceId> due;
-  for (const auto& [id, slot] : traces_) {
-    if (slot.last_arrival_ns <= idle_before_ns || slot.first_arrival_ns <= begun_before_ns) {
-      due.push_back(id);
+  for (const auto& [lsn, batch] : batches_) {
+    if (batch.commit.arrival_ns > std::max(idle_before_ns, begun_before_ns)) continue;
+    const std::vector<model::TraceId>& ids = batch.commit.batch->trace_ids;
+    for (std::size_t row = 0; row < ids.size(); ++row) {
+      if (row > 0 && ids[row] == ids[row - 1]) continue;
+      const auto at = traces_.find(ids[row]);
+      if (at == traces_.end()) continue;
+      const Slot& slot = at->second;
+      if (slot.last_arrival_ns <= idle_before_ns || slot.first_arrival_ns <= begun_before_ns)
+        due.push_back(ids[row]);
     }
   }
+  std::ranges::sort(due);
+  due.erase(std::ranges::unique(due).begin(), due.end());
   return due;
 }
 
