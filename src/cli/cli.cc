@@ -24,6 +24,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddTrace(registry);
   AddSearch(registry);
   AddGraph(registry);
+  AddGenAi(registry);
   AddTail(registry);
   AddWhatIf(registry);
   AddVerify(registry);

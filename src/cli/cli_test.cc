@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/clock.h"
+#include "cli/genai_table.h"
 #include "cli/graph_table.h"
 #include "cli/serve_config.h"
 #include "cli/summary_line.h"
@@ -209,6 +210,21 @@ TEST(GraphTable, ShowsServicesAndCalls) {
   EXPECT_THAT(*table, HasSubstr("a ⇢ b"));
   EXPECT_THAT(*table, HasSubstr("2.5"));
   EXPECT_THAT(*table, HasSubstr("1.00 ms"));
+}
+
+TEST(GenAiTable, ShowsGroupsTokensAndWhetherCostsAreWhole) {
+  const auto table = RenderCalls(
+      R"({"rows":[{"provider":"openai","model":"gpt","calls":2,"failed":1,"prompt_tokens":20,"stated_cost_usd":0.0015,"calls_without_cost":1,"p50_ns":1000000},
+{"provider":null,"model":null,"other":true,"calls":1,"stated_cost_usd":null}],"truncated":true})",
+      {.colours = false, .columns = 100});
+  ASSERT_TRUE(table);
+  EXPECT_THAT(*table, HasSubstr("openai"));
+  EXPECT_THAT(*table, HasSubstr("0.001500+"));
+  EXPECT_THAT(*table, HasSubstr("(other)"));
+  EXPECT_THAT(*table, HasSubstr("1.00 ms"));
+  EXPECT_THAT(*table, HasSubstr("left out"));
+  EXPECT_EQ(*RenderCalls(R"({"rows":[]})", {}), "no calls\n");
+  EXPECT_FALSE(RenderCalls("{}", {}));
 }
 
 TEST(SummaryLine, PrintsRootStatusAndOutcome) {

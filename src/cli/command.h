@@ -42,6 +42,7 @@ void AddDemo(const Registry& registry);
 void AddTrace(const Registry& registry);
 void AddSearch(const Registry& registry);
 void AddGraph(const Registry& registry);
+void AddGenAi(const Registry& registry);
 void AddTail(const Registry& registry);
 void AddWhatIf(const Registry& registry);
 void AddVerify(const Registry& registry);

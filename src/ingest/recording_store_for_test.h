@@ -34,6 +34,9 @@ class RecordingStore final : public store::TraceStore {
   Result<store::SearchResult> Search(const query::Plan&, const store::Visitor&) override {
     return store::SearchResult{};
   }
+  Result<store::CallsResult> Calls(const store::CallsPlan&) override {
+    return store::CallsResult{};
+  }
   Result<store::GraphResult> Graph(const store::GraphPlan&) override {
     return store::GraphResult{};
   }

@@ -13,6 +13,7 @@
 #include "model/assembly.h"
 #include "model/span_batch.h"
 #include "query/plan.h"
+#include "rollup/call_sums.h"
 #include "rollup/rollup.h"
 
 namespace fluoro::store {
@@ -73,6 +74,26 @@ struct GraphResult {
       damaged;  ///< blocks that could not be read, with why: the answer is partial
 };
 
+/// What is asked of the calls of models and tools.
+struct CallsPlan {
+  std::int64_t from_ns = INT64_MIN;  ///< calls that end in [from_ns, until_ns)
+  std::int64_t until_ns = INT64_MAX;
+  /// 0: one sum over the window; else a multiple of a minute.
+  std::int64_t period_ns = 0;
+  std::uint8_t dimensions = rollup::kByAllDimensions;  ///< rollup::CallDimension bits
+  std::int64_t deadline_ns = INT64_MAX;                ///< Clock::MonotonicNs
+  std::stop_token stop = {};                           ///< the client left
+};
+
+struct CallsResult {
+  rollup::CallSums sums{0};
+  std::uint64_t summed_blocks = 0;  ///< answered by what was summed when they were sealed
+  std::uint64_t traces_read = 0;    ///< of which the spans were asked
+  bool complete = true;             ///< false: stopped by deadline or client
+  std::vector<std::string>
+      damaged;  ///< blocks that could not be read, with why: the answer is partial
+};
+
 struct Usage {
   std::uint64_t traces = 0;  ///< by fragments: a trace in two blocks counts twice
   std::uint64_t spans = 0;
@@ -123,6 +144,11 @@ class TraceStore {
   /// (rollup::SampleTrace of each whole trace). What was deleted by id may still be counted; traces
   /// that were dropped for their age are, minute by minute. Errors: kInvalidArgument (period).
   virtual Result<GraphResult> Graph(const GraphPlan& plan) = 0;
+
+  /// Sums of all calls of models and tools ever stored that ended in the window
+  /// (genai::CallFinder of each whole trace). What was deleted or dropped counts as in Graph.
+  /// Errors: kInvalidArgument (period).
+  virtual Result<CallsResult> Calls(const CallsPlan& plan) = 0;
 
   /// Visits what is known of traces that started in [from_ns, until_ns) and were dropped by tail
   /// policies, in no order; texts live as long as the call. Return false to stop. Errors: kIo,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "rollup/call_testing.h"
 #include "rollup/testing.h"
 #include "store/testing.h"
 #include "store/trace_store.h"
@@ -115,6 +116,35 @@ class TraceStoreContract : public ::testing::TestWithParam<MakeHarnessFunction> 
         if (rng.Chance(0.3)) plan.period_ns = rollup::kMinuteNs;
         ExpectGraph(plan, printing);
       }
+    }
+  }
+
+  void ExpectCalls(const CallsPlan& plan) {
+    const auto calls = store().Calls(plan);
+    ASSERT_TRUE(calls) << calls.error().message;
+    EXPECT_TRUE(calls->complete);
+    rollup::CallSums naive(plan.period_ns, plan.dimensions);
+    for (const model::TraceId& id : model_.Ids()) {
+      rollup::testing::AddCalls(model_.Trace(id),
+                                {.from_ns = plan.from_ns, .until_ns = plan.until_ns}, naive);
+    }
+    EXPECT_EQ(rollup::testing::Print(calls->sums), rollup::testing::Print(naive))
+        << plan.from_ns << " " << plan.until_ns << " " << plan.period_ns;
+  }
+  /// All time, windows at and between whole minutes, with and without periods and dimensions.
+  void ExpectCallsOfWindows(Rng& rng) {
+    const rollup::testing::TraceShape shape;
+    ExpectCalls({});
+    ExpectCalls({.period_ns = 5 * rollup::kMinuteNs, .dimensions = rollup::kByModel});
+    for (int i = 0; i < 3; ++i) {
+      CallsPlan plan;
+      plan.from_ns = shape.from_ns + static_cast<std::int64_t>(rng.Below(4)) * rollup::kMinuteNs;
+      plan.until_ns = plan.from_ns + static_cast<std::int64_t>(rng.Below(4)) * rollup::kMinuteNs;
+      if (rng.Chance(0.7)) plan.from_ns += static_cast<std::int64_t>(rng.Below(50'000'000'000));
+      if (rng.Chance(0.7)) plan.until_ns += static_cast<std::int64_t>(rng.Below(90'000'000'000));
+      if (rng.Chance(0.3)) plan.period_ns = rollup::kMinuteNs;
+      if (rng.Chance(0.5)) plan.dimensions = static_cast<std::uint8_t>(rng.Below(64));
+      ExpectCalls(plan);
     }
   }
 
@@ -344,6 +374,44 @@ TEST_P(TraceStoreContract, GraphStopsAtItsBounds) {
   std::stop_source source;
   source.request_stop();
   EXPECT_FALSE(store().Graph({.from_spans = true, .stop = source.get_token()})->complete);
+}
+
+TEST_P(TraceStoreContract, CallsAreThoseOfWholeTracesThatComeInPieces) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Rng rng(seed + 40);
+    harness_ = GetParam()();
+    model_ = {};
+    for (int step = 0; step < 60; ++step) {
+      if (rng.Chance(0.15)) harness_->Settle();
+      if (rng.Chance(0.05)) harness_->Reopen();
+      const model::TraceId id = MakeTraceId(rng.Below(12));
+      std::vector<model::Span> spans;
+      for (std::uint64_t i = 1 + rng.Below(4); i > 0; --i)
+        spans.push_back(rollup::testing::RandomCallSpan(rng, id, 1 + rng.Below(12)));
+      Append(spans);
+      harness_->Advance(rng.Chance(0.5) ? 20 * kNsPerSecond : 0);
+      if (step % 10 == 9) ExpectCallsOfWindows(rng);
+    }
+    harness_->Settle();
+    ExpectCallsOfWindows(rng);
+    harness_->Reopen();
+    ExpectCallsOfWindows(rng);
+  }
+}
+
+TEST_P(TraceStoreContract, CallsStopAtTheirBounds) {
+  Rng rng(13);
+  std::vector<model::Span> spans;
+  for (std::uint64_t number = 1; number < 20; ++number)
+    spans.push_back(rollup::testing::RandomCallSpan(rng, MakeTraceId(1), number));
+  Append(spans);
+  EXPECT_FALSE(store().Calls({.deadline_ns = INT64_MIN})->complete);
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_FALSE(store().Calls({.stop = source.get_token()})->complete);
+  const auto odd = store().Calls({.period_ns = rollup::kMinuteNs + 1});
+  ASSERT_FALSE(odd);
+  EXPECT_EQ(odd.error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_P(TraceStoreContract, ListsServicesAndOperationsOfHeadAndBlocks) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "analysis/service_graph.h"
+#include "api/ui/calls_json.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
 #include "api/ui/request.h"
@@ -139,6 +140,14 @@ struct UiApi::Impl {
     }
     return net::HttpResponse::Json(200,
                                    GraphJson(builder.Build(), request->from_ns, request->until_ns));
+  }
+
+  net::HttpResponse Calls(const net::HttpRequest& http) {
+    const auto request = ParseCallsRequest(http.body);
+    if (!request) return ErrorAnswer(request.error());
+    const auto found = store.Calls(PlanOf(*request, clock.MonotonicNs()));
+    if (!found) return ErrorAnswer(found.error());
+    return net::HttpResponse::Json(200, CallsJson(*request, *found));
   }
 
   net::HttpResponse WhatIf(const net::HttpRequest& http) {
@@ -332,6 +341,7 @@ net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
   if (path == "tail") return get ? impl_->Tail(request) : MethodNotAllowed("GET");
   if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
   if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");
+  if (path == "genai") return post ? impl_->Calls(request) : MethodNotAllowed("POST");
   if (path == "whatif") return post ? impl_->WhatIf(request) : MethodNotAllowed("POST");
   if (path == "export") return post ? impl_->Export(request) : MethodNotAllowed("POST");
   if (path == "delete") return post ? impl_->Delete(request) : MethodNotAllowed("POST");

@@ -741,6 +741,12 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     if (const auto rows = RollupOf(**sums, {}, rollup::kMinuteNs); !rows)
       problem(rows.error().message);
   }
+  if (const auto calls = Calls(); !calls) {
+    problem(calls.error().message);
+  } else if (*calls != nullptr) {
+    rollup::CallSums sums(rollup::kMinuteNs);
+    if (const auto added = AddCalls(**calls, {}, sums); !added) problem(added.error().message);
+  }
   std::uint64_t skeletons = 0;
   const auto dropped = ReadSkeletons([&](std::string_view chunk) {
     return DecodeSkeletons(chunk, [&](const DroppedTrace&) { ++skeletons; });

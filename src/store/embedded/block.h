@@ -18,6 +18,7 @@
 #include "query/sieve.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
+#include "store/embedded/call_section.h"
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/rollup_section.h"
 #include "store/embedded/row_group_index.h"
@@ -125,9 +126,23 @@ class Block {
   Result<rollup::Rollup> RollupOf(const RollupTable& table, const rollup::RollupWindow& minutes,
                                   std::int64_t period_ns) const;
 
-  /// Calls `use` with each part as BlockWriter::PutRollup takes it.
-  Result<void> ReadRollup(
+  /// Calls `use` with each part of its rollup or of its calls, as BlockWriter::PutSums takes it.
+  Result<void> ReadSums(
+      SectionType type,
       const std::function<Result<void>(std::uint32_t, std::string_view)>& use) const;
+
+  /// The calls of its traces, summed when they were sealed. Null: none, if meta().calls_summed;
+  /// else nobody has looked.
+  Result<std::shared_ptr<const CallTable>> Calls() const;
+  /// Adds those of these minutes. Not cached.
+  Result<void> AddCalls(const CallTable& table, const rollup::RollupWindow& minutes,
+                        rollup::CallSums& to) const;
+  /// False: none of its spans is a call.
+  [[nodiscard]] bool MayHoldCalls() const {
+    return !meta_.calls_summed || Has(SectionType::kCalls);
+  }
+  /// Likewise of a row group, by the keys of its spans' attributes. Not cached.
+  Result<bool> GroupMayHoldCalls(const TraceTable& table, std::uint32_t group) const;
 
   /// Calls `use` with each chunk of skeletons (skeleton.h).
   Result<void> ReadSkeletons(const std::function<Result<void>(std::string_view)>& use) const;
@@ -214,6 +229,10 @@ class Block {
   Result<void> CheckSum(const Section& section, std::string_view stored) const;
   [[nodiscard]] bool Has(SectionType type) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
+  /// The header of sums; nullopt: a merge found none in one of its inputs.
+  Result<std::optional<std::string>> ReadSumsHeader(SectionType type) const;
+  /// A chunk of sums.
+  Result<std::string> ReadSumsChunk(const File& file, SectionType type, std::size_t chunk) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
                                                               const TraceTable& table,
                                                               std::uint32_t group) const;

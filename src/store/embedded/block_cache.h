@@ -27,6 +27,7 @@ class BlockCache {
   static constexpr std::uint32_t kServicesPart = UINT32_MAX - 1;
   static constexpr std::uint32_t kRollupPart = UINT32_MAX - 2;
   static constexpr std::uint32_t kReasonsPart = UINT32_MAX - 3;
+  static constexpr std::uint32_t kCallsPart = UINT32_MAX - 4;
 
   /// `user`: who reads through it, "questions" or "merges".
   BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)

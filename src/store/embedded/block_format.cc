@@ -38,6 +38,7 @@ enum Field : std::uint64_t {
   kJudgedField = 18,
   kSkeletonsField = 19,
   kPagesField = 20,
+  kCallsSummedField = 21,
   kLeftOutField = 24,
 };
 
@@ -170,6 +171,9 @@ Result<void> TakeField(std::uint64_t tag, std::string_view bytes, std::uint64_t 
       for (model::TraceId& first : meta.page_ids) FLUORO_CHECK_OK(take_id(first));
       break;
     }
+    case kCallsSummedField:
+      meta.calls_summed = true;
+      break;
     case kLeftOutField: {
       FLUORO_TRY(const auto bounds, TakeNumbers(bytes));
       FLUORO_TRY(meta.left_out, LsnRanges::FromBounds(bounds));
@@ -331,6 +335,7 @@ std::string EncodeFooter(const BlockMeta& meta) {
     for (const model::TraceId& first : meta.page_ids) in.PutRaw(first.bytes.data(), 16);
     put(kPagesField);
   }
+  if (meta.calls_summed) put(kCallsSummedField);
   if (!meta.left_out.empty()) {
     for (const std::uint64_t bound : meta.left_out.Bounds()) in.PutVarint(bound);
     put(kLeftOutField);

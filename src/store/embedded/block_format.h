@@ -53,6 +53,8 @@ enum class SectionType : std::uint8_t {
   kIdPage = 13,       ///< ids of the trace table in order: likewise
   kZones = 14,        ///< what a row group holds at all (row_group_index.h)
   kFilter = 15,       ///< of one of its columns: which texts; column: place among the zones'
+  kCalls =
+      16,  ///< sums of calls by minute: column 0 the header, the others chunks (call_section.h)
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 
@@ -91,7 +93,9 @@ struct BlockMeta {
   model::TraceId id_max;
   /// When tail policies judged its traces, but for those that wait for younger pieces; 0: never.
   std::int64_t judged_ns = 0;
-  std::uint64_t skeletons = 0;            ///< in all its sections of that type
+  std::uint64_t skeletons = 0;  ///< in all its sections of that type
+  /// The calls of its traces are in its sections of type kCalls; if it has none there are none.
+  bool calls_summed = false;
   std::vector<std::uint64_t> replaces;    ///< blocks merged into this one, and into those
   std::vector<std::uint64_t> row_groups;  ///< rows of each
   std::vector<Section> sections;

@@ -10,14 +10,10 @@ Result<std::shared_ptr<const RollupTable>> Block::Rollup() const {
   const BlockCache::Key key{.block = meta_.id, .part = BlockCache::kRollupPart};
   if (auto known = cache_.Get(key)) return std::static_pointer_cast<const RollupTable>(known);
   const auto load = [&]() -> Result<std::shared_ptr<const RollupTable>> {
-    FLUORO_TRY(const auto file, OpenFile());
-    for (const Section& section : meta_.sections) {
-      if (section.type != SectionType::kRollup || section.column != 0) continue;
-      FLUORO_TRY(const std::string bytes, ReadSection(*file, section));
-      FLUORO_TRY(RollupTable table, DecodeRollupTable(bytes));
-      return std::make_shared<const RollupTable>(std::move(table));
-    }
-    return nullptr;  // a merge that found no sums in one of its inputs
+    FLUORO_TRY(const auto bytes, ReadSumsHeader(SectionType::kRollup));
+    if (!bytes) return nullptr;
+    FLUORO_TRY(RollupTable table, DecodeRollupTable(*bytes));
+    return std::make_shared<const RollupTable>(std::move(table));
   };
   auto table = load();
   if (!table) return std::unexpected(Named(std::move(table).error().With("rollup")));
@@ -26,19 +22,40 @@ Result<std::shared_ptr<const RollupTable>> Block::Rollup() const {
   return table;
 }
 
-Result<void> Block::ReadRollup(
+Result<std::optional<std::string>> Block::ReadSumsHeader(SectionType type) const {
+  FLUORO_TRY(const auto file, OpenFile());
+  for (const Section& section : meta_.sections) {
+    if (section.type != type || section.column != 0) continue;
+    FLUORO_TRY(std::string bytes, ReadSection(*file, section));
+    return bytes;
+  }
+  return std::nullopt;
+}
+
+Result<std::string> Block::ReadSumsChunk(const File& file, SectionType type,
+                                         std::size_t chunk) const {
+  const auto section = std::ranges::find_if(meta_.sections, [&](const Section& one) {
+    return one.type == type && one.column == chunk + 1;
+  });
+  if (section == meta_.sections.end())
+    return Fail(ErrorCode::kCorruption, "a chunk of the sums is missing");
+  return ReadSection(file, *section);
+}
+
+Result<void> Block::ReadSums(
+    SectionType type,
     const std::function<Result<void>(std::uint32_t, std::string_view)>& use) const {
   const auto read = [&]() -> Result<void> {
     FLUORO_TRY(const auto file, OpenFile());
     for (const Section& section : meta_.sections) {
-      if (section.type != SectionType::kRollup) continue;
+      if (section.type != type) continue;
       FLUORO_TRY(const std::string bytes, ReadSection(*file, section));
       FLUORO_CHECK_OK(use(section.column, bytes));
     }
     return {};
   };
   auto done = read();
-  if (!done) return std::unexpected(Named(std::move(done).error().With("rollup")));
+  if (!done) return std::unexpected(Named(std::move(done).error().With("sums")));
   return {};
 }
 
@@ -56,12 +73,7 @@ Result<rollup::Rollup> Block::RollupOf(const RollupTable& table,
       if (file == nullptr) {
         FLUORO_TRY(file, OpenFile());
       }
-      const auto section = std::ranges::find_if(meta_.sections, [&](const Section& one) {
-        return one.type == SectionType::kRollup && one.column == chunk + 1;
-      });
-      if (section == meta_.sections.end())
-        return Fail(ErrorCode::kCorruption, "a chunk of the rollup is missing");
-      FLUORO_TRY(const std::string bytes, ReadSection(*file, *section));
+      FLUORO_TRY(const std::string bytes, ReadSumsChunk(*file, SectionType::kRollup, chunk));
       FLUORO_CHECK_OK(AddRollupChunk(bytes, table, chunk, minutes, numbers, rows));
     }
     return {};

@@ -254,9 +254,9 @@ Result<void> BlockWriter::PutTraceTable() {
   return PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_));
 }
 
-Result<void> BlockWriter::PutRollup(std::uint32_t part, std::string_view bytes) {
+Result<void> BlockWriter::PutSums(SectionType type, std::uint32_t part, std::string_view bytes) {
   FLUORO_CHECK_OK(FlushRowGroup());
-  return PutSection(SectionType::kRollup, 0, part, bytes);
+  return PutSection(type, 0, part, bytes);
 }
 
 std::uint32_t BlockWriter::KeptCode(const model::Kept& kept) {

@@ -49,8 +49,11 @@ class BlockWriter {
   Result<void> PutSkeletons(std::string_view chunk, std::size_t skeletons);
   /// The block's traces were judged by tail policies; it may have none left.
   void SetJudged(std::int64_t judged_ns) { meta_.judged_ns = judged_ns; }
-  /// After all rows, a part of the block's rollup: 0 the header, else a chunk (rollup_section.h).
-  Result<void> PutRollup(std::uint32_t part, std::string_view bytes);
+  /// After all rows, a part of the block's rollup or calls: 0 the header, else a chunk
+  /// (rollup_section.h, call_section.h).
+  Result<void> PutSums(SectionType type, std::uint32_t part, std::string_view bytes);
+  /// BlockMeta::calls_summed.
+  void SetCallsSummed() { meta_.calls_summed = true; }
   /// Writes the rest and syncs the file. Without traces the times of arrival are as they were
   /// given.
   Result<BlockMeta> Finish();

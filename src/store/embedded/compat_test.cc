@@ -1,5 +1,6 @@
 // Folders written by earlier versions open, and hold what they held. FLUORO_UPDATE_GOLDEN=1 writes
-// the current version's folder anew, and the corpora of the fuzz targets with it.
+// the current version's folders anew, and the corpora of the fuzz targets with them;
+// FLUORO_UPDATE_GOLDEN=calls those with calls alone.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,7 +10,10 @@
 #include "base/faulty_fs.h"
 #include "base/hex.h"
 #include "model/any_value.h"
+#include "rollup/call_testing.h"
 #include "store/embedded/batch_codec.h"
+#include "store/embedded/block.h"
+#include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/fuse_filter.h"
@@ -134,6 +138,9 @@ std::string Describe(TraceStore& store) {
             std::to_string(trace.bytes) + " " + std::to_string(trace.outcomes) + "\n";
     return true;
   });
+  const auto calls = store.Calls({.period_ns = rollup::kMinuteNs});
+  for (const auto& [series, sums] : rollup::testing::Print(calls->sums))
+    text += "calls " + series + " = " + sums + "\n";
   const auto services = store.Services(1'000);
   for (const std::string& service : *services) {
     text += "service " + service + ":";
@@ -318,6 +325,41 @@ std::map<std::string, std::string> MakeJudgedFolder() {
   return files;
 }
 
+// Blocks with calls: sealed, in pieces, merged, and gone but for their sums.
+std::map<std::string, std::string> MakeCallsFolder() {
+  FaultyFs fs;
+  ManualClock clock(kNow);
+  Metrics metrics;
+  auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
+  Rng rng(2028);
+  const auto append = [&](std::uint64_t trace, std::size_t count) {
+    std::vector<model::Span> spans;
+    for (std::size_t i = 0; i < count; ++i)
+      spans.push_back(rollup::testing::RandomCallSpan(rng, MakeTraceId(trace), 1 + rng.Below(12)));
+    (void)store->Append(MakeBatch(spans), Durability::kSynced);
+  };
+  for (std::uint64_t block = 0; block < 6; ++block) {
+    for (std::uint64_t trace = 0; trace < 8; ++trace) append(block / 2 * 4 + trace, 5);
+    (void)store->SealAll();
+    clock.Advance(kNsPerSecond);
+    if (block == 1) (void)store->DropBefore(clock.UnixNs());
+    if (block == 3) {
+      clock.Advance(20 * kNsPerSecond);
+      (void)store->RunMaintenance();
+    }
+  }
+  append(1, 5);
+  fs.CrashAfter(1);
+  store.reset();
+  fs.Restart(PowerLoss::kDropAll, 1);
+  auto files = fs.Snapshot();
+  std::erase_if(files, [](const auto& file) { return file.first.starts_with("data/tmp/"); });
+  for (auto& [path, content] : files) {
+    if (path.ends_with(".wal")) content = WithFixedSalt(content);
+  }
+  return files;
+}
+
 // What of the format occurs in these files.
 std::set<std::string> SeenIn(const std::map<std::string, std::string>& files) {
   std::set<std::string> seen;
@@ -334,6 +376,7 @@ std::set<std::string> SeenIn(const std::map<std::string, std::string>& files) {
       EXPECT_TRUE(wal) << path << ": " << wal.error().message;
       if (wal) seen.insert(wal->seen.begin(), wal->seen.end());
     }
+    if (path.starts_with("data/rollup/")) seen.insert("rollup");
     if (path.ends_with(".del")) seen.insert("deletions");
     if (path.ends_with(".key")) seen.insert("wrapped key");
   }
@@ -450,11 +493,11 @@ std::vector<std::string> Missing(const std::string& version, const std::set<std:
   const Parts table{"section 3", "section 4", "section 7", "section 8"};
   const Parts judged_table{"section 4", "section 7", "section 8"};
   const Parts pages{"section 12", "section 13", "section 14"};
+  const Parts calls{"section 9", "section 16", "level 0", "level 1", "rollup"};
   const std::map<std::string, std::vector<Parts>> wanted{
-      {"v1", {spans, table}},
-      {"v1-judged", {judged, judged_table}},
-      {"v1.1", {spans, pages}},
-      {"v1.1-judged", {judged, pages}},
+      {"v1", {spans, table}},         {"v1-judged", {judged, judged_table}},
+      {"v1.1", {spans, pages}},       {"v1.1-judged", {judged, pages}},
+      {"v1.1-calls", {calls, pages}},
   };
   const auto of_version = wanted.find(version);
   if (of_version == wanted.end()) return {"what the version has in it"};
@@ -475,25 +518,55 @@ std::map<std::string, std::string> ReadFolder(const std::filesystem::path& versi
   return files;
 }
 
+void WriteFolder(const char* name, const std::map<std::string, std::string>& files) {
+  const std::filesystem::path folder = std::filesystem::path(kCompat) / name;
+  std::filesystem::remove_all(folder);
+  FaultyFs fs;
+  for (const auto& [path, content] : files) WriteFile(folder / path, content);
+  fs.Load(files);
+  ManualClock clock(kNow);
+  Metrics metrics;
+  auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
+  WriteFile(folder / "expected.txt", Describe(*store));
+}
+
+// An input of call_fuzz: the header of a block's calls and their first chunk.
+void WriteCallsCorpus(const std::map<std::string, std::string>& files) {
+  FaultyFs fs;
+  fs.Load(files);
+  Metrics metrics;
+  BlockCache cache(metrics, "test", 1 << 20);
+  for (const auto& [path, content] : files) {
+    std::uint64_t id = 0;
+    const std::filesystem::path file(path);
+    if (!ParseBlockFileName(file.filename().string(), id)) continue;
+    const auto block = Block::Open(fs, cache, path, id);
+    std::string parts[2];
+    const auto take = [&](std::uint32_t part, std::string_view bytes) -> Result<void> {
+      if (part < 2) parts[part] = bytes;
+      return {};
+    };
+    if (!block || !(*block)->ReadSums(SectionType::kCalls, take) || parts[0].empty()) continue;
+    std::string input;
+    ByteWriter(input).PutFixed16(static_cast<std::uint16_t>(parts[0].size()));
+    WriteFile(std::filesystem::path(kCorpus) / "calls" / file.stem(), input + parts[0] + parts[1]);
+  }
+}
+
 TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
   const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
-  if (update != nullptr && std::string_view(update) == "1") {
+  const std::string_view updates = update == nullptr ? "" : update;
+  if (updates == "1") {
     // Those of earlier versions stay as they were written.
-    const auto write = [](const char* name, const std::map<std::string, std::string>& files) {
-      const std::filesystem::path folder = std::filesystem::path(kCompat) / name;
-      std::filesystem::remove_all(folder);
-      FaultyFs fs;
-      for (const auto& [path, content] : files) WriteFile(folder / path, content);
-      fs.Load(files);
-      ManualClock clock(kNow);
-      Metrics metrics;
-      auto store = *OpenEmbeddedStore(fs, clock, metrics, Options());
-      WriteFile(folder / "expected.txt", Describe(*store));
-    };
     const auto files = MakeFolder(nullptr);
-    write("v1.1", files);
-    write("v1.1-judged", MakeJudgedFolder());
+    WriteFolder("v1.1", files);
+    WriteFolder("v1.1-judged", MakeJudgedFolder());
     WriteCorpora(files);
+  }
+  if (updates == "1" || updates == "calls") {
+    const auto files = MakeCallsFolder();
+    WriteFolder("v1.1-calls", files);
+    WriteCallsCorpus(files);
   }
   std::size_t versions = 0;
   for (const auto& version : std::filesystem::directory_iterator(kCompat)) {
@@ -518,7 +591,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
         (*store)->Append(MakeBatch({RandomSpan(rng, MakeTraceId(50), 999)}), Durability::kSynced));
     EXPECT_TRUE((*store)->SealAll());
   }
-  EXPECT_GE(versions, 4U);
+  EXPECT_GE(versions, 5U);
 }
 
 // FLUORO_UPDATE_GOLDEN=encrypted writes the folder anew: its keys and nonces are random, so that it

@@ -29,6 +29,7 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       graph_cache_(metrics, "graphs", options_.memory_bytes / 100 * 2),
       read_budget_(metrics, options_.memory_bytes / 5),
       seal_reader_(graph_cache_),
+      call_reader_(graph_cache_),
       recent_traces_(options_.memory_bytes / 32),
       blocks_(std::make_shared<const BlockList>()),
       folded_(std::make_shared<const BlockList>()),
@@ -36,6 +37,9 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       crowded_out_(metrics.GetCounter("fluoro_store_rollup_other_total",
                                       "Samples of the service graph for which there was no "
                                       "series any more.")),
+      crowded_calls_(metrics.GetCounter("fluoro_store_calls_other_total",
+                                        "Calls of models and tools for which there was no series "
+                                        "any more.")),
       lost_rollups_(metrics.GetCounter("fluoro_store_rollup_lost_total",
                                        "Blocks whose sums could not be kept.")),
       merges_(metrics.GetCounter("fluoro_store_merges_total", "Merges of blocks done.")),

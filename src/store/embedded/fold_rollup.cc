@@ -24,9 +24,12 @@ Result<std::shared_ptr<Block>> EmbeddedStoreImpl::Fold(const Block& block) {
     meta.row_groups.clear();
     meta.sections.clear();
     BlockWriter writer(*file, std::move(meta), keys());
-    FLUORO_CHECK_OK(block.ReadRollup([&writer](std::uint32_t part, std::string_view bytes) {
-      return writer.PutRollup(part, bytes);
-    }));
+    for (const SectionType type : {SectionType::kRollup, SectionType::kCalls}) {
+      const auto put = [&](std::uint32_t part, std::string_view bytes) {
+        return writer.PutSums(type, part, bytes);
+      };
+      FLUORO_CHECK_OK(block.ReadSums(type, put));
+    }
     FLUORO_CHECK_OK(writer.FinishWithoutTraces());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));
     return {};

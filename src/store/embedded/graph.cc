@@ -46,8 +46,6 @@ class GraphRun {
  private:
   static constexpr std::size_t kSeriesMax = 50'000;
   static constexpr std::size_t kReadersMax = 4;
-  static constexpr std::size_t kHeadTracesAtOnce = 1'024;
-  static constexpr int kAttemptsMax = 4;
 
   std::unique_ptr<GraphReader> Borrow() {
     MutexLock lock(store_.graph_mutex_);
@@ -66,54 +64,15 @@ class GraphRun {
   [[nodiscard]] bool IsOver() const {
     return plan_.stop.stop_requested() || store_.clock_.MonotonicNs() > plan_.deadline_ns;
   }
-  static bool Touches(std::int64_t start_ns, std::int64_t end_ns,
-                      std::span<const RollupWindow> windows) {
-    return std::ranges::any_of(windows, [=](const RollupWindow& window) {
-      return start_ns < window.until_ns && end_ns >= window.from_ns;
-    });
-  }
-
-  // Head and list of blocks as they were at one instant, or nearly: a trace is never seen in both
-  // or in neither. What is in the head is taken bit by bit, so that writers need not wait; anew if
-  // rows moved meanwhile.
   void TakeHead() {
-    for (int attempt = 1;; ++attempt) {
-      const bool at_once = attempt == kAttemptsMax;
-      head_.clear();
-      std::vector<TraceTimes> times;
-      MutexLock lock(store_.state_mutex_);
-      result_.damaged = store_.damaged_;
-      blocks_ = store_.blocks_;
-      folded_ = store_.folded_;
-      times = store_.head_.Times();
-      bool moved = false;
-      for (std::size_t i = 0; i < times.size() && !moved; ++i) {
-        if (i % kHeadTracesAtOnce == kHeadTracesAtOnce - 1 && !at_once) {
-          lock.unlock();
-          lock.lock();
-          moved = store_.blocks_ != blocks_;
-          if (moved) break;
-        }
-        if (auto trace = store_.head_.Find(times[i].id)) head_.push_back(std::move(trace));
-      }
-      if (!moved) break;
-    }
-    for (const auto& trace : head_) in_head_.insert(trace->id);
+    Snapshot taken = store_.TakeSnapshot();
+    result_.damaged = std::move(taken.damaged);
+    blocks_ = std::move(taken.blocks);
+    folded_ = std::move(taken.folded);
+    head_ = std::move(taken.head);
+    in_head_ = std::move(taken.in_head);
   }
 
-  static std::int64_t MinuteBefore(std::int64_t ns) {
-    const std::int64_t remainder = ns % rollup::kMinuteNs;
-    const std::int64_t back = remainder < 0 ? remainder + rollup::kMinuteNs : remainder;
-    return ns < INT64_MIN + back ? INT64_MIN : ns - back;
-  }
-  static std::int64_t MinuteAfter(std::int64_t ns) {
-    const std::int64_t before = MinuteBefore(ns);
-    if (before == ns) return ns;
-    return before > INT64_MAX - rollup::kMinuteNs ? INT64_MAX : before + rollup::kMinuteNs;
-  }
-
-  // Whole minutes come from sums, the parts of minutes at both ends from spans; at an end beyond
-  // which nothing was summed the sums are all there is.
   void Plan() {
     tables_.resize(blocks_->size());
     folded_tables_.resize(folded_->size());
@@ -135,26 +94,16 @@ class GraphRun {
     open(*blocks_, tables_);
     open(*folded_, folded_tables_);
     const RollupWindow asked{.from_ns = plan_.from_ns, .until_ns = plan_.until_ns};
-    all_ = {asked};
-    RollupWindow minutes{
-        .from_ns = first_ns >= asked.from_ns ? INT64_MIN : MinuteAfter(asked.from_ns),
-        .until_ns = last_ns < asked.until_ns ? INT64_MAX : MinuteBefore(asked.until_ns)};
-    if (plan_.from_spans || minutes.from_ns >= minutes.until_ns) {
-      minutes = {.from_ns = 0, .until_ns = 0};
-      rest_ = all_;
-    } else {
-      whole_ = {{.from_ns = std::max(minutes.from_ns, asked.from_ns),
-                 .until_ns = std::min(minutes.until_ns, asked.until_ns)}};
-      if (asked.from_ns < minutes.from_ns)
-        rest_.push_back(
-            {.from_ns = asked.from_ns, .until_ns = std::min(minutes.from_ns, asked.until_ns)});
-      if (minutes.until_ns < asked.until_ns)
-        rest_.push_back(
-            {.from_ns = std::max(minutes.until_ns, asked.from_ns), .until_ns = asked.until_ns});
-      for (std::size_t i = 0; i < tables_.size(); ++i) AddSums(*(*blocks_)[i], minutes, tables_[i]);
-      for (std::size_t i = 0; i < folded_tables_.size(); ++i)
-        AddSums(*(*folded_)[i], minutes, folded_tables_[i]);
-    }
+    SumWindows windows =
+        plan_.from_spans ? WindowFromSpans(asked) : SplitWindow(asked, first_ns, last_ns);
+    all_ = std::move(windows.all);
+    whole_ = std::move(windows.whole);
+    rest_ = std::move(windows.rest);
+    if (whole_.empty()) return;
+    for (std::size_t i = 0; i < tables_.size(); ++i)
+      AddSums(*(*blocks_)[i], windows.minutes, tables_[i]);
+    for (std::size_t i = 0; i < folded_tables_.size(); ++i)
+      AddSums(*(*folded_)[i], windows.minutes, folded_tables_[i]);
   }
 
   // Of a block whose sums cannot be read its spans tell.

@@ -98,6 +98,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     BlockWriter writer(*file, std::move(meta), keys());
     for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
     FLUORO_CHECK_OK(WriteSums(traces, writer));
+    FLUORO_CHECK_OK(WriteCalls(traces, writer));
     FLUORO_CHECK_OK(writer.Finish());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));

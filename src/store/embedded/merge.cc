@@ -121,6 +121,7 @@ class Merge {
     }
     if (stop.stop_requested()) return std::nullopt;
     FLUORO_CHECK_OK(MergeRollups(inputs_, writer_));
+    FLUORO_CHECK_OK(MergeCalls(inputs_, writer_));
     FLUORO_TRY(BlockMeta meta, writer_.Finish());
     return meta;
   }

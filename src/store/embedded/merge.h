@@ -73,7 +73,15 @@ RollupSource SourceOf(const std::shared_ptr<Block>& block,
 /// Adds the minutes of all sources, a few at a time. Errors: theirs, those of the encoder.
 Result<void> EncodeSum(std::span<const RollupSource> sources, const rollup::RollupWindow& minutes,
                        RollupEncoder& encoder);
+/// Calls `add` with windows of a few minutes each, in order, that hold all minutes in `minutes` of
+/// which one of these chunks may hold something. Errors: those of `add`.
+Result<void> ForFewMinutesEach(std::span<const RollupTable::Chunk> chunks,
+                               const rollup::RollupWindow& minutes,
+                               const std::function<Result<void>(const rollup::RollupWindow&)>& add);
 /// Puts the sum of the inputs' rollups; none if one of them has none, or a damaged one.
 Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& writer);
+/// Likewise of their calls. An input of which nobody has looked for calls is as one without, if the
+/// keys of its attributes say so.
+Result<void> MergeCalls(std::span<const MergeInput> inputs, BlockWriter& writer);
 
 }  // namespace fluoro::store

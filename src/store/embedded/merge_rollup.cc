@@ -17,40 +17,49 @@ namespace {
 // Minutes in memory at once.
 constexpr std::int64_t kStepNs = 16 * kMinuteNs;
 
-// The first minute from `from_ns` on of which one of the tables may hold something.
-std::optional<std::int64_t> NextMinute(std::span<const RollupSource> sources,
+// The first minute from `from_ns` on of which one of the chunks may hold something.
+std::optional<std::int64_t> NextMinute(std::span<const RollupTable::Chunk> chunks,
                                        std::int64_t from_ns) {
   std::optional<std::int64_t> next;
-  for (const RollupSource& source : sources) {
-    for (const RollupTable::Chunk& chunk : source.table->chunks) {
-      if (chunk.last_minute_ns < from_ns) continue;
-      const std::int64_t first = std::max(chunk.first_minute_ns, from_ns);
-      next = std::min(next.value_or(first), first);
-    }
+  for (const RollupTable::Chunk& chunk : chunks) {
+    if (chunk.last_minute_ns < from_ns) continue;
+    const std::int64_t first = std::max(chunk.first_minute_ns, from_ns);
+    next = std::min(next.value_or(first), first);
   }
   return next;
 }
 
 }  // namespace
 
-Result<void> EncodeSum(std::span<const RollupSource> sources, const RollupWindow& minutes,
-                       RollupEncoder& encoder) {
-  for (const RollupSource& source : sources)
-    encoder.AddExtent(source.table->first_ns, source.table->last_ns);
-  auto next = NextMinute(sources, minutes.from_ns);
+Result<void> ForFewMinutesEach(std::span<const RollupTable::Chunk> chunks,
+                               const RollupWindow& minutes,
+                               const std::function<Result<void>(const RollupWindow&)>& add) {
+  auto next = NextMinute(chunks, minutes.from_ns);
   while (next && *next < minutes.until_ns) {
     const RollupWindow step{
         .from_ns = *next,
         .until_ns = *next > minutes.until_ns - kStepNs ? minutes.until_ns : *next + kStepNs};
+    FLUORO_CHECK_OK(add(step));
+    next = NextMinute(chunks, step.until_ns);
+  }
+  return {};
+}
+
+Result<void> EncodeSum(std::span<const RollupSource> sources, const RollupWindow& minutes,
+                       RollupEncoder& encoder) {
+  std::vector<RollupTable::Chunk> chunks;
+  for (const RollupSource& source : sources) {
+    encoder.AddExtent(source.table->first_ns, source.table->last_ns);
+    chunks.insert(chunks.end(), source.table->chunks.begin(), source.table->chunks.end());
+  }
+  return ForFewMinutesEach(chunks, minutes, [&](const RollupWindow& step) -> Result<void> {
     Rollup sum(kMinuteNs);
     for (const RollupSource& source : sources) {
       FLUORO_TRY(const Rollup part, source.rows(step));
       sum.Merge(part);
     }
-    FLUORO_CHECK_OK(encoder.Add(sum));
-    next = NextMinute(sources, step.until_ns);
-  }
-  return {};
+    return encoder.Add(sum);
+  });
 }
 
 RollupSource SourceOf(const std::shared_ptr<Block>& block,
@@ -63,7 +72,7 @@ RollupSource SourceOf(const std::shared_ptr<Block>& block,
 Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& writer) {
   std::vector<RollupSource> sources;
   RollupEncoder encoder([&writer](std::uint32_t chunk, std::string_view bytes) {
-    return writer.PutRollup(chunk + 1, bytes);
+    return writer.PutSums(SectionType::kRollup, chunk + 1, bytes);
   });
   const auto add = [&]() -> Result<bool> {
     for (const MergeInput& input : inputs) {
@@ -82,7 +91,7 @@ Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& write
   }
   if (!added || !*added) return {};  // the graph of the merged block comes from its spans
   FLUORO_TRY(const std::string header, encoder.Finish());
-  return writer.PutRollup(0, header);
+  return writer.PutSums(SectionType::kRollup, 0, header);
 }
 
 }  // namespace fluoro::store

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/counts_code.h"
 
 namespace fluoro::store {
 namespace {
@@ -17,7 +18,6 @@ using rollup::Series;
 using rollup::SeriesKind;
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint64_t kBucketMax = 1'023;  // above that of the longest duration there is
 // Minutes this far apart do not share a chunk, so that a chunk covers a short time.
 constexpr std::int64_t kChunkGapNs = 60 * kMinuteNs;
 
@@ -30,51 +30,6 @@ constexpr std::uint64_t kSecond = kExtent << 2;
 std::array<std::int64_t*, kFields> FieldsOf(Cell& cell) {
   return {&cell.seen,  &cell.ok,   &cell.error,     &cell.throttle,
           &cell.fault, &cell.real, &cell.from_real, &cell.response_ns};
-}
-
-void PutCounts(const DurationCounts& counts, ByteWriter& out) {
-  const auto buckets = counts.Buckets();
-  const auto milliseconds = counts.Milliseconds();
-  out.PutVarint(std::uint64_t{buckets.size()} << 1 | (counts.overflown() ? 1U : 0U));
-  std::int64_t before = 0;
-  for (const DurationCounts::Bucket& bucket : buckets) {
-    out.PutVarint(static_cast<std::uint64_t>(bucket.index - before));
-    out.PutSigned(bucket.count);
-    before = bucket.index;
-  }
-  if (counts.overflown()) return;
-  out.PutVarint(milliseconds.size());
-  before = 0;
-  for (const DurationCounts::Millisecond& one : milliseconds) {
-    out.PutVarint(static_cast<std::uint64_t>(one.ms - before));
-    out.PutSigned(one.count);
-    before = one.ms;
-  }
-}
-
-Result<DurationCounts> TakeCounts(ByteReader& in) {
-  FLUORO_TRY(const std::uint64_t head, in.TakeCount(2 * kBucketMax + 3));
-  std::vector<DurationCounts::Bucket> buckets(head >> 1);
-  std::uint64_t place = 0;
-  for (DurationCounts::Bucket& bucket : buckets) {
-    FLUORO_TRY(const std::uint64_t step, in.TakeCount(kBucketMax));
-    place += step;
-    if (place > kBucketMax) return Fail(ErrorCode::kCorruption, "rollup: no such bucket");
-    bucket.index = static_cast<std::int16_t>(place);
-    FLUORO_TRY(bucket.count, in.TakeSigned());
-  }
-  if ((head & 1) != 0) return DurationCounts::Of(buckets, {}, true);
-  FLUORO_TRY(const std::uint64_t count, in.TakeCount(DurationCounts::kExactMax));
-  std::vector<DurationCounts::Millisecond> milliseconds(count);
-  std::int64_t before = 0;
-  for (std::size_t i = 0; i < milliseconds.size(); ++i) {
-    FLUORO_TRY(const std::uint64_t step, in.TakeCount(INT64_MAX));
-    if (i > 0 && step == 0) return Fail(ErrorCode::kCorruption, "rollup: milliseconds repeat");
-    before = milliseconds[i].ms = WrapAdd(before, static_cast<std::int64_t>(step));
-    if (before < 0) return Fail(ErrorCode::kCorruption, "rollup: no such millisecond");
-    FLUORO_TRY(milliseconds[i].count, in.TakeSigned());
-  }
-  return DurationCounts::Of(buckets, std::move(milliseconds), false);
 }
 
 void PutCell(const Cell& cell, std::int64_t period_ns, ByteWriter& out) {

@@ -61,11 +61,11 @@ Result<void> EmbeddedStoreImpl::WriteSums(std::span<const TraceRows> traces, Blo
     return {};
   }
   RollupEncoder encoder([&writer](std::uint32_t chunk, std::string_view bytes) {
-    return writer.PutRollup(chunk + 1, bytes);
+    return writer.PutSums(SectionType::kRollup, chunk + 1, bytes);
   });
   FLUORO_CHECK_OK(encoder.Add(*sums));
   FLUORO_TRY(const std::string header, encoder.Finish());
-  return writer.PutRollup(0, header);
+  return writer.PutSums(SectionType::kRollup, 0, header);
 }
 
 // The traces of the newest blocks, as many as are remembered.

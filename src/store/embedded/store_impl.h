@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "store/embedded/block.h"
 #include "store/embedded/block_cache.h"
+#include "store/embedded/call_reader.h"
 #include "store/embedded/disk_space.h"
 #include "store/embedded/embedded_store.h"
 #include "store/embedded/graph_reader.h"
@@ -24,6 +25,7 @@
 #include "store/embedded/held_deletions.h"
 #include "store/embedded/log.h"
 #include "store/embedded/recent_traces.h"
+#include "store/embedded/snapshot.h"
 #include "store/embedded/thinning.h"
 #include "store/embedded/trace_reader.h"
 
@@ -85,6 +87,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   // graph.cc
   Result<GraphResult> Graph(const GraphPlan& plan) override;
 
+  // calls.cc
+  Result<CallsResult> Calls(const CallsPlan& plan) override;
+
   // maintain.cc
   Result<std::uint64_t> Delete(std::span<const model::TraceId> ids) override;
   Result<void> DropBefore(std::int64_t arrival_ns) override;
@@ -108,6 +113,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
  private:
   friend class SearchRun;
+  friend class CallsRun;
   friend class GraphRun;
 
   // LogOwner
@@ -177,6 +183,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> WriteSums(std::span<const TraceRows> traces, BlockWriter& writer);
   void RememberTraces();
 
+  // seal_calls.cc
+  Result<rollup::CallSums> SumCalls(std::span<const TraceRows> traces);
+  Result<void> WriteCalls(std::span<const TraceRows> traces, BlockWriter& writer);
+
   // embedded_store.cc
   /// Errors: kUnavailable: the disk or the merges have to catch up. Waits a little where they
   /// nearly have to.
@@ -211,6 +221,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Result<void> ForgetDropped(const Thinned& thinned);
   void DropLeftBehind(const Thinned& thinned);
   void CountThinned(const Thinned& thinned, std::uint64_t bytes_before, std::uint64_t bytes_after);
+
+  // snapshot.cc
+  Snapshot TakeSnapshot();
 
   // read.cc
   /// With Tables::kIfAtHand.
@@ -251,6 +264,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::uint64_t next_block_id_ = 1;  ///< under maintenance_mutex_
   std::int64_t last_seal_ns_ = 0;    ///< under maintenance_mutex_
   GraphReader seal_reader_;          ///< under maintenance_mutex_
+  CallReader call_reader_;           ///< under maintenance_mutex_
   RecentTraces recent_traces_;       ///< under maintenance_mutex_
   /// Whose .del file lags behind; under maintenance_mutex_.
   std::vector<std::shared_ptr<Block>> unsaved_deletions_;
@@ -300,7 +314,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   bool wanted_ FLUORO_GUARDED_BY(wake_mutex_) = false;
 
   std::unordered_set<std::uint64_t> folded_ids_;  ///< set by Open: these blocks count no more
-  Counter crowded_out_, lost_rollups_;
+  Counter crowded_out_, crowded_calls_, lost_rollups_;
   Counter merges_, merged_spans_, merge_failures_, rewraps_;
   Counter refused_disk_, refused_merges_, delay_seconds_, dropped_early_blocks_;
   Gauge disk_state_gauge_, disk_free_gauge_, merge_debt_gauge_;

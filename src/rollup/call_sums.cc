@@ -1,0 +1,205 @@
+#include "rollup/call_sums.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+namespace fluoro::rollup {
+namespace {
+
+std::int64_t Plus(std::int64_t sum, std::int64_t value, std::int64_t times) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) +
+                                   static_cast<std::uint64_t>(value) *
+                                       static_cast<std::uint64_t>(times));
+}
+
+constexpr std::array kSums = {&CallCell::calls,
+                              &CallCell::failed,
+                              &CallCell::throttled,
+                              &CallCell::timeouts,
+                              &CallCell::retries,
+                              &CallCell::prompt_tokens,
+                              &CallCell::completion_tokens,
+                              &CallCell::cached_tokens,
+                              &CallCell::cache_write_tokens,
+                              &CallCell::reasoning_tokens,
+                              &CallCell::cost_nano_usd,
+                              &CallCell::duration_ns};
+
+std::size_t Mix(std::size_t hash, std::uint64_t value) {
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace
+
+void CallCell::Add(const genai::Call& call, std::int64_t times_added) {
+  const auto add = [times_added](std::int64_t& sum, std::int64_t value) {
+    sum = Plus(sum, value, times_added);
+  };
+  const std::int64_t duration = std::max<std::int64_t>(0, Plus(call.end_ns, call.start_ns, -1));
+  add(calls, 1);
+  add(failed, call.failed ? 1 : 0);
+  add(throttled, call.throttled ? 1 : 0);
+  add(timeouts, call.timeout ? 1 : 0);
+  add(retries, call.retries);
+  add(prompt_tokens, call.prompt_tokens);
+  add(completion_tokens, call.completion_tokens);
+  add(cached_tokens, call.cached_tokens);
+  add(cache_write_tokens, call.cache_write_tokens);
+  add(reasoning_tokens, call.reasoning_tokens);
+  add(cost_nano_usd, call.cost_nano_usd.value_or(0));
+  add(duration_ns, duration);
+  times.Add(duration, times_added);
+}
+
+void CallCell::Merge(const CallCell& other, std::int64_t times_added) {
+  for (const auto sum : kSums) this->*sum = Plus(this->*sum, other.*sum, times_added);
+  times.Merge(other.times, times_added);
+}
+
+bool CallCell::IsZero() const {
+  return std::ranges::all_of(kSums, [this](const auto sum) { return this->*sum == 0; }) &&
+         times.IsZero();
+}
+
+CallSums::CallSums(std::int64_t period_ns, std::uint8_t dimensions, const Limits& limits)
+    : period_ns_(period_ns), dimensions_(dimensions), limits_(limits) {}
+
+std::size_t CallSums::SeriesHash::operator()(const CallSeries& series) const {
+  std::size_t hash = Mix(series.stated ? 1 : 0, series.kind);
+  for (const TextId text :
+       {series.provider, series.model, series.tool, series.tenant, series.route})
+    hash = Mix(hash, text);
+  return hash;
+}
+
+std::size_t CallSums::PlaceHash::operator()(const Place& place) const {
+  return Mix(Mix(0, place.series), static_cast<std::uint64_t>(place.period_ns));
+}
+
+std::int64_t CallSums::StartOf(std::int64_t ns) const {
+  if (period_ns_ == 0) return 0;
+  const std::int64_t remainder = ns % period_ns_;
+  const std::int64_t back = remainder < 0 ? remainder + period_ns_ : remainder;
+  return ns < INT64_MIN + back ? INT64_MIN : ns - back;
+}
+
+TextId CallSums::Text(std::string_view text) {
+  if (const auto at = text_ids_.find(text); at != text_ids_.end()) return at->second;
+  const auto id = static_cast<TextId>(texts_.size());
+  text_ids_.emplace(text, id);
+  texts_.emplace_back(text);
+  return id;
+}
+
+CallSeries CallSums::Reduced(CallSeries series) const {
+  if (series.kind == CallSeries::kOther) return {.kind = CallSeries::kOther};
+  if ((dimensions_ & kByKind) == 0) series.kind = CallSeries::kNoKind;
+  if ((dimensions_ & kByProvider) == 0) series.provider = 0;
+  if ((dimensions_ & kByModel) == 0) series.model = 0;
+  if ((dimensions_ & kByTool) == 0) series.tool = 0;
+  if ((dimensions_ & kByTenant) == 0) series.tenant = 0;
+  if ((dimensions_ & kByRoute) == 0) series.route = 0;
+  return series;
+}
+
+std::uint32_t CallSums::FindSeries(const CallSeries& series) {
+  CallSeries reduced = Reduced(series);
+  const auto no_room = [&] {
+    return std::ranges::any_of(
+        std::array{reduced.provider, reduced.model, reduced.tool, reduced.tenant, reduced.route},
+        [](TextId text) { return text == kNoRoom; });
+  };
+  if (no_room() || (series_.size() >= limits_.series_max && !series_ids_.contains(reduced))) {
+    if (reduced.kind != CallSeries::kOther) ++crowded_out_;
+    reduced = {.kind = CallSeries::kOther};
+  }
+  const auto [at, is_new] =
+      series_ids_.try_emplace(reduced, static_cast<std::uint32_t>(series_.size()));
+  if (is_new) series_.push_back(reduced);
+  return at->second;
+}
+
+// Once there are as many series as there may be, no texts are learnt either.
+TextId CallSums::TextIfRoom(CallDimension dimension, std::string_view text) {
+  if ((dimensions_ & dimension) == 0) return 0;
+  if (series_.size() < limits_.series_max) return Text(text);
+  const auto at = text_ids_.find(text);
+  return at == text_ids_.end() ? kNoRoom : at->second;
+}
+
+std::uint32_t CallSums::Adopt(const CallSums& other, std::uint32_t series) {
+  const CallSeries& theirs = other.series_[series];
+  return FindSeries({.kind = theirs.kind,
+                     .stated = theirs.stated,
+                     .provider = TextIfRoom(kByProvider, other.TextAt(theirs.provider)),
+                     .model = TextIfRoom(kByModel, other.TextAt(theirs.model)),
+                     .tool = TextIfRoom(kByTool, other.TextAt(theirs.tool)),
+                     .tenant = TextIfRoom(kByTenant, other.TextAt(theirs.tenant)),
+                     .route = TextIfRoom(kByRoute, other.TextAt(theirs.route))});
+}
+
+CallCell& CallSums::At(std::int64_t ns, std::uint32_t series) {
+  const std::int64_t period = StartOf(ns);
+  if (const auto at = cells_.find({period, series}); at != cells_.end()) return at->second;
+  std::size_t& in_period = series_in_[period];
+  if (series_[series].kind == CallSeries::kOther) return cells_[{period, series}];
+  if (in_period >= limits_.series_per_period_max || cells_.size() >= limits_.cells_max) {
+    ++crowded_out_;
+    return cells_[{period, FindSeries({.kind = CallSeries::kOther})}];
+  }
+  ++in_period;
+  return cells_[{period, series}];
+}
+
+void CallSums::Add(const genai::Call& call, std::int64_t times) {
+  const std::uint32_t series = FindSeries({.kind = static_cast<std::uint8_t>(call.kind),
+                                           .stated = call.cost_nano_usd.has_value(),
+                                           .provider = TextIfRoom(kByProvider, call.provider),
+                                           .model = TextIfRoom(kByModel, call.model),
+                                           .tool = TextIfRoom(kByTool, call.tool),
+                                           .tenant = TextIfRoom(kByTenant, call.tenant),
+                                           .route = TextIfRoom(kByRoute, call.route)});
+  Widen(call.end_ns, call.end_ns);
+  At(call.end_ns, series).Add(call, times);
+}
+
+void CallSums::Merge(const CallSums& other, std::uint32_t series, std::int64_t ns,
+                     const CallCell& cell, std::int64_t times) {
+  At(ns, Adopt(other, series)).Merge(cell, times);
+}
+
+void CallSums::Merge(const CallSums& other, std::int64_t times) {
+  for (const Row& row : other.Rows()) Merge(other, row.series, row.period_ns, *row.cell, times);
+  crowded_out_ += other.crowded_out_;
+  Widen(other.first_ns_, other.last_ns_);
+}
+
+void CallSums::Widen(std::int64_t first_ns, std::int64_t last_ns) {
+  first_ns_ = std::min(first_ns_, first_ns);
+  last_ns_ = std::max(last_ns_, last_ns);
+}
+
+std::vector<CallSums::Row> CallSums::Rows() const {
+  std::vector<Row> rows;
+  for (const auto& [place, cell] : cells_) {
+    if (!cell.IsZero())
+      rows.push_back({.period_ns = place.period_ns, .series = place.series, .cell = &cell});
+  }
+  std::ranges::sort(rows, [](const Row& a, const Row& b) {
+    return std::tie(a.period_ns, a.series) < std::tie(b.period_ns, b.series);
+  });
+  return rows;
+}
+
+std::size_t CallSums::bytes() const {
+  constexpr std::size_t kNodeBytes = 32;
+  std::size_t bytes = series_.size() * (2 * sizeof(CallSeries) + kNodeBytes);
+  for (const std::string& text : texts_) bytes += 2 * (sizeof(std::string) + text.size());
+  for (const auto& [place, cell] : cells_)
+    bytes += sizeof(place) + sizeof(cell) + cell.times.bytes() + kNodeBytes;
+  return bytes;
+}
+
+}  // namespace fluoro::rollup
