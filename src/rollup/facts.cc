@@ -157,10 +157,9 @@ bool SameNames(const Span& a, const Span& b, bool enters) {
 
 }  // namespace
 
-void Description::Begin(const Head& head) {
+void Description::Begin(std::uint64_t packed_head) {
   used_ = 0;
-  const std::uint64_t packed = head.Packed();
-  std::memcpy(Take(sizeof packed), &packed, sizeof packed);
+  std::memcpy(Take(sizeof packed_head), &packed_head, sizeof packed_head);
 }
 
 void Description::AddText(std::uint8_t key, AttributeType type, std::string_view text) {

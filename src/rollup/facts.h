@@ -62,7 +62,7 @@ class Description {
     std::uint32_t resource = 0;  ///< FactsTable::Resource
 
     /// Equal for heads that mean the same.
-    [[nodiscard]] std::uint64_t Packed() const {
+    [[nodiscard]] constexpr std::uint64_t Packed() const {
       return std::uint64_t{resource} << 32 | std::uint64_t{flags & kFlags} << 16 |
              std::uint64_t{static_cast<std::uint8_t>(kind) & 15U} << 12 |
              std::uint64_t{static_cast<std::uint8_t>(status) & 7U} << 9 |
@@ -70,7 +70,8 @@ class Description {
              ((otel_flags & kOtelFlags) == kOtelFlags ? 1U << 1 : 0U) | (has_parent ? 1U : 0U);
     }
   };
-  void Begin(const Head& head);
+  void Begin(const Head& head) { Begin(head.Packed()); }
+  void Begin(std::uint64_t packed_head);
   void BeginResource() { used_ = 0; }
   /// @param key  number of a key that KeyOf or ResourceKeyOf gave. In order of the attributes.
   void AddText(std::uint8_t key, model::AttributeType type, std::string_view text);

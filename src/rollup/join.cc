@@ -6,6 +6,7 @@ namespace fluoro::rollup {
 namespace {
 
 constexpr std::int32_t kNone = -1;
+constexpr std::int32_t kLater = -2;  // not found yet
 
 std::size_t At(std::int32_t index) { return static_cast<std::size_t>(index); }
 std::int32_t Index(std::size_t index) { return static_cast<std::int32_t>(index); }
@@ -25,10 +26,10 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   if (generation_ != table_.keys().generation()) {
     generation_ = table_.keys().generation();
     marks_.clear();
+    sent_by_.clear();
   }
   ++trace_;
   if (links.empty() && RunPlain(spans, sink)) return true;
-  ++trace_;  // its marks are of no more use
   nodes_.clear();
   inferred_.clear();
   edges_.clear();
@@ -51,106 +52,135 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   return true;
 }
 
-// Into the walk itself: it is asked for each span.
-[[gnu::always_inline]] inline bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans,
-                                                            std::size_t i) {
-  const JoinSpan& span = spans[i];
-  const Facts* facts = &table_.At(span.facts);
-  Plain* const plain = plain_.data();
-  Plain* const parent = span.parent < 0 ? nullptr : plain + span.parent;
-  if (parent != nullptr && !facts->segment && !facts->xray && facts->service != 0 &&
-      parent->facts->service != 0 && parent->facts->service != facts->service) {
-    facts = &table_.At(facts->entered);
-  }
-  if (!facts->plain) return false;
-  Plain& node = plain[i];
-  node = {.trace = trace_, .facts = facts, .measured = MeasuredOf(span, *facts)};
-  if (facts->segment) {
-    node.segment = Index(i);
-    MarkOf(facts->key).inferred = false;
-    if (parent != nullptr) parent->has_callee = true;
-  } else if (parent != nullptr && parent->segment != kNone) {
-    node.segment = parent->segment;
-    std::int64_t& last_end_ns = plain[node.segment].last_end_ns;
-    if (!facts->in_progress) last_end_ns = std::max(last_end_ns, node.measured.end_ns);
-  }
-  return true;
-}
-
 // Most traces: in one walk over the spans and one over what they turned out to be. False, and
 // nothing is added: it takes more.
 bool TraceJoin::RunPlain(std::span<const JoinSpan> spans, SampleSink& sink) {
   if (plain_.size() < spans.size()) plain_.resize(spans.size());
+  if (sent_by_.size() < table_.keys().size()) sent_by_.resize(table_.keys().size() + 64);
+  has_callee_.assign(spans.size(), 0);
+  if (!DescribePlain(spans)) return false;
+  std::size_t count = 0;
+  const auto hand_on = [&] { sink.AddAll(std::span<const SpanSamples>(samples_).first(count)); };
   for (std::size_t i = 0; i < spans.size(); ++i) {
-    if (plain_[i].trace == trace_) continue;
-    const std::int32_t parent = spans[i].parent;
-    const bool is_next = parent < 0 || plain_[At(parent)].trace == trace_;
-    if (is_next ? !DescribePlain(spans, i) : !DescribeWithParents(spans, i)) {
-      walk_.clear();
-      return false;
-    }
+    if (!SampleOf(spans, i, samples_[count]) || ++count < samples_.size()) continue;
+    hand_on();
+    count = 0;
   }
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    const std::int32_t parent = spans[i].parent;
-    EmitPlain(plain_[i], parent < 0 ? nullptr : &plain_[At(parent)], sink);
-  }
+  if (count > 0) hand_on();
   return true;
 }
 
-// Parents before their children, in whatever order they stand. False also if parents go round.
-bool TraceJoin::DescribeWithParents(std::span<const JoinSpan> spans, std::size_t i) {
-  for (std::int32_t parent = spans[i].parent; parent >= 0 && plain_[At(parent)].trace != trace_;
-       parent = spans[i].parent) {
-    if (walk_.size() == spans.size()) return false;
-    walk_.push_back(Index(i));
-    i = At(parent);
+// What each span is takes no more of its parent than which service that belongs to, in whatever
+// order they stand; which segment it lies in takes the parent's first.
+bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans) {
+  Plain* const plain = plain_.data();
+  std::uint8_t* const has_callee = has_callee_.data();
+  std::uint64_t* const sent_by = sent_by_.data();
+  bool has_later = false;  // parents that stand behind their children
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const JoinSpan& span = spans[i];
+    const std::int32_t parent = span.parent;
+    const Facts* facts = &table_.At(span.facts);
+    if (parent >= 0 && !facts->segment && !facts->xray && facts->service != 0) {
+      const TextId above = table_.At(spans[At(parent)].facts).service;
+      if (above != 0 && above != facts->service) facts = &table_.At(facts->entered);
+    }
+    if (!facts->plain) return false;
+    Plain& node = plain[i];
+    node.facts = facts;
+    node.start_ns = span.start_ns;
+    node.end_ns = facts->in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns);
+    node.last_end_ns = INT64_MIN;
+    const bool is_later = parent >= Index(i);
+    has_later = has_later || is_later;
+    if (facts->segment) {
+      node.segment = Index(i);
+      sent_by[facts->key] = trace_;
+      if (parent >= 0) has_callee[parent] = 1;
+    } else {
+      node.segment = parent < 0 ? kNone : is_later ? kLater : plain[parent].segment;
+      if (!has_later) EndInside(node);
+    }
   }
-  if (!DescribePlain(spans, i)) return false;
-  for (; !walk_.empty(); walk_.pop_back()) {
-    if (!DescribePlain(spans, At(walk_.back()))) return false;
+  return !has_later || ResolveLater(spans);
+}
+
+inline void TraceJoin::EndInside(const Plain& node) {
+  if (node.segment < 0 || node.facts->in_progress) return;
+  std::int64_t& last_end_ns = plain_[At(node.segment)].last_end_ns;
+  last_end_ns = std::max(last_end_ns, node.end_ns);
+}
+
+// Of a trace in which some parents stand behind their children. False: parents go round, or it may
+// take too many steps to say that they do not.
+bool TraceJoin::ResolveLater(std::span<const JoinSpan> spans) {
+  std::size_t steps = 64 + 16 * spans.size();
+  const auto count = Index(spans.size());
+  for (std::int32_t i = 0; i < count; ++i) {
+    // A ring's first span is seen again from its parent, by way of spans behind it alone.
+    for (std::int32_t at = spans[At(i)].parent; at >= i; at = spans[At(at)].parent) {
+      if (at == i || --steps == 0) return false;
+    }
+  }
+  for (std::int32_t i = 0; i < count; ++i) {
+    Plain& node = plain_[At(i)];
+    if (node.segment == kLater) {
+      std::int32_t above = spans[At(i)].parent;
+      while (plain_[At(above)].segment == kLater) {
+        above = spans[At(above)].parent;
+        if (--steps == 0) return false;
+      }
+      node.segment = plain_[At(above)].segment;
+    }
+    if (!node.facts->segment) EndInside(node);
   }
   return true;
 }
 
 // As Infer, CallSegments and Emit. All segments here are of services that sent them, and no
-// service is a client.
-void TraceJoin::EmitPlain(const Plain& node, const Plain* parent, SampleSink& sink) {
+// service is a client. False: the span adds nothing.
+inline bool TraceJoin::SampleOf(std::span<const JoinSpan> spans, std::size_t i,
+                                SpanSamples& to) const {
+  const Plain& node = plain_[i];
   const Facts& facts = *node.facts;
-  const bool is_inside = parent != nullptr && parent->segment != kNone;
   if (facts.segment) {
-    sink.Add(
-        NodeSample{.key = facts.key, .measured = node.measured, .last_end_ns = node.last_end_ns});
-    if (!is_inside) {
-      return sink.Add(EdgeSample{
-          .from = facts.client, .to = facts.key, .from_client = true, .measured = node.measured});
+    const std::int32_t parent = spans[i].parent;
+    to.node = {.key = facts.key, .measured = MeasuredIn(node), .last_end_ns = node.last_end_ns};
+    to.has_edge = true;
+    if (parent < 0 || plain_[At(parent)].segment == kNone) {
+      to.edge = {
+          .from = facts.client, .to = facts.key, .from_client = true, .measured = to.node.measured};
+    } else {
+      CallOf(plain_[At(parent)], node, to.edge);
     }
-    EdgeSample edge = CallOf(*parent, node);
-    if (edge.alias != 0 && IsNameOf(edge.alias, edge.to)) edge.alias = 0;
-    return sink.Add(edge);
+    return true;
   }
-  if (node.has_callee || !facts.calls_out) return;
-  const bool inferred = MarkOf(facts.callee).inferred;
-  sink.Add(NodeSample{.key = facts.callee, .inferred = inferred, .measured = node.measured});
-  if (!is_inside) return;
+  if (!facts.calls_out || has_callee_[i] != 0) return false;
+  const bool inferred = sent_by_[facts.callee] != trace_;
+  to.node = {.key = facts.callee, .inferred = inferred, .measured = MeasuredIn(node)};
+  to.has_edge = node.segment != kNone;
+  if (!to.has_edge) return true;
   const bool has_alias = facts.remote && !inferred && !IsNameOf(facts.name, facts.callee);
-  sink.Add(EdgeSample{.from = plain_[At(node.segment)].facts->key,
-                      .to = facts.callee,
-                      .to_inferred = inferred,
-                      .measured = node.measured,
-                      .alias = has_alias ? facts.name : 0});
+  to.edge = {.from = plain_[At(node.segment)].facts->key,
+             .to = facts.callee,
+             .to_inferred = inferred,
+             .measured = to.node.measured,
+             .alias = has_alias ? facts.name : 0};
+  return true;
 }
 
-EdgeSample TraceJoin::CallOf(const Plain& caller, const Plain& callee) const {
+inline void TraceJoin::CallOf(const Plain& caller, const Plain& callee, EdgeSample& to) const {
   const bool link = callee.facts->kind == model::SpanKind::kConsumer ||
                     caller.facts->kind == model::SpanKind::kProducer;
   const bool callers = !link && !caller.facts->segment;
-  const std::int64_t age_ns = callee.measured.start_ns - caller.measured.end_ns;
-  return {.from = plain_[At(caller.segment)].facts->key,
-          .to = callee.facts->key,
-          .link = link,
-          .measured = callers ? caller.measured : callee.measured,
-          .age_ns = link ? std::max<std::int64_t>(0, age_ns) : 0,
-          .alias = callers && caller.facts->remote ? caller.facts->name : 0};
+  const KeyId key = callee.facts->key;
+  const TextId alias = callers && caller.facts->remote ? caller.facts->name : 0;
+  to = {.from = plain_[At(caller.segment)].facts->key,
+        .to = key,
+        .link = link,
+        .measured = MeasuredIn(callers ? caller : callee),
+        .alias = alias != 0 && IsNameOf(alias, key) ? 0 : alias};
+  if (link) to.age_ns = std::max<std::int64_t>(0, callee.start_ns - caller.end_ns);
 }
 
 bool TraceJoin::Describe(std::span<const JoinSpan> spans, bool any) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -63,18 +64,24 @@ class TraceJoin {
 
   /// A span of a trace that needs no synthetic segments.
   struct Plain {
-    std::uint64_t trace = 0;  // of which the rest is
     const Facts* facts = nullptr;
-    Measured measured;
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;               // as Measured has it
     std::int64_t last_end_ns = INT64_MIN;  // of segments
     std::int32_t segment = -1;
-    bool has_callee = false;
   };
   bool RunPlain(std::span<const JoinSpan> spans, SampleSink& sink);
-  bool DescribeWithParents(std::span<const JoinSpan> spans, std::size_t i);
-  bool DescribePlain(std::span<const JoinSpan> spans, std::size_t i);
-  void EmitPlain(const Plain& node, const Plain* parent, SampleSink& sink);
-  [[nodiscard]] EdgeSample CallOf(const Plain& caller, const Plain& callee) const;
+  bool DescribePlain(std::span<const JoinSpan> spans);
+  bool ResolveLater(std::span<const JoinSpan> spans);
+  void EndInside(const Plain& node);
+  bool SampleOf(std::span<const JoinSpan> spans, std::size_t i, SpanSamples& to) const;
+  void CallOf(const Plain& caller, const Plain& callee, EdgeSample& to) const;
+  [[nodiscard]] static Measured MeasuredIn(const Plain& node) {
+    return {.start_ns = node.start_ns,
+            .end_ns = node.end_ns,
+            .outcome = node.facts->outcome,
+            .in_progress = node.facts->in_progress};
+  }
   [[nodiscard]] bool IsNameOf(TextId name, KeyId key) const {
     return name == table_.keys().At(key).name;
   }
@@ -107,6 +114,9 @@ class TraceJoin {
   std::vector<std::uint8_t> visits_;
   std::vector<Mark> marks_;  // by key
   std::vector<Plain> plain_;
+  std::vector<std::uint8_t> has_callee_;  // by span of plain_
+  std::vector<std::uint64_t> sent_by_;    // by key: the last plain trace it sent a segment in
+  std::array<SpanSamples, 64> samples_;   // not handed on yet
 };
 
 }  // namespace fluoro::rollup

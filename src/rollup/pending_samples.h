@@ -36,31 +36,34 @@ struct PendingSample {
 /// All sinks of a rollup share one, or have none. Not thread-safe.
 class PendingSamples {
  public:
-  /// So many are held at most, in about 1.3 MB with room to sort them.
+  /// So many are held at most, in about 0.9 MB with room to sort them.
   static constexpr std::size_t kSamplesMax = std::size_t{16} << 10;
 
   /// @param rollup  outlives it.
   explicit PendingSamples(Rollup& rollup) : rollup_(rollup) {}
-  /// One more sample of this cell: all of it is to be filled at once.
-  PendingSample& Next(std::uint32_t cell) {
-    if (count_ == samples_.size()) MakeRoom();
-    if (cell >= counts_.size()) counts_.resize(2 * std::size_t{cell} + 64);
-    if (counts_[cell]++ == 0) cells_.push_back(cell);
-    return samples_[count_++];
+  PendingSamples(const PendingSamples&) = delete;
+  PendingSamples& operator=(const PendingSamples&) = delete;
+  /// Room for one more sample: all of it is to be filled at once.
+  PendingSample& Next() {
+    if (next_ == end_) [[unlikely]]
+      MakeRoom();
+    return *next_++;
   }
   /// Counts what is held. Before the rollup is read, merged or moved.
   void Settle();
 
  private:
   void MakeRoom();
-  void Count(Cell& cell, std::span<const PendingSample> samples);
+  void Count(Cell& cell, std::span<const std::uint32_t> places);
 
   Rollup& rollup_;
-  std::vector<PendingSample> samples_, sorted_;
-  std::size_t count_ = 0;
-  std::vector<std::uint32_t> counts_;  ///< by cell; then where its samples go
-  std::vector<std::uint32_t> cells_;   ///< in order of appearance
-  std::vector<DurationCounts::Times> times_, second_;
+  std::vector<PendingSample> samples_;
+  std::vector<std::uint32_t> sorted_;  ///< their places, by cell
+  PendingSample* next_ = nullptr;      ///< in samples_
+  PendingSample* end_ = nullptr;
+  std::vector<std::uint32_t> counts_;                  ///< by cell; then where its samples go
+  std::vector<std::uint32_t> cells_;                   ///< in order of appearance
+  std::vector<DurationCounts::Times> times_, second_;  ///< as many as fit of one cell
 };
 
 }  // namespace fluoro::rollup

@@ -37,33 +37,9 @@ std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
 
 }  // namespace
 
-void Cell::AddCounts(const PendingSample& sample) {
-  const std::int64_t times_added = sample.times;
-  seen += times_added;
-  if (times_added > 0) {
-    start_ns = std::min(start_ns, sample.start_ns);
-    end_ns = std::max(end_ns, sample.end_ns);
-  }
-  if (sample.real) real += times_added;
-  if (sample.from_real) from_real += times_added;
-  if (sample.in_progress) return;
-  switch (sample.outcome) {
-    case model::Outcome::kOk:
-      ok += times_added;
-      break;
-    case model::Outcome::kError:
-      error += times_added;
-      break;
-    case model::Outcome::kThrottle:
-      throttle += times_added;
-      break;
-    case model::Outcome::kFault:
-      fault += times_added;
-      break;
-  }
-  if (sample.kind == PendingSample::Kind::kLink) return;
-  response_ns =
-      SaturatingAdd(response_ns, SaturatingProduct(sample.end_ns - sample.start_ns, times_added));
+void Cell::Counts::Saturate(const PendingSample& sample, std::int64_t before) {
+  response_ns_ =
+      SaturatingAdd(before, SaturatingProduct(sample.end_ns - sample.start_ns, sample.times));
 }
 
 void Cell::AddSecond(const PendingSample& sample) {
@@ -72,7 +48,7 @@ void Cell::AddSecond(const PendingSample& sample) {
 }
 
 void Cell::Add(const PendingSample& sample) {
-  AddCounts(sample);
+  Counts(*this).Add(sample);
   if (sample.in_progress) return;
   if (second == nullptr && NeedsSecond(sample)) AddSecond(sample);
   if (sample.kind != PendingSample::Kind::kLink)
@@ -239,6 +215,7 @@ std::size_t Rollup::bytes() const {
 inline bool Rollup::Sink::Wants(const Measured& measured) const {
   if (windows_.empty()) return true;
   const std::int64_t instant_ns = measured.instant_ns();
+  if (windows_.size() == 1) return windows_.front().Holds(instant_ns);
   return std::ranges::any_of(windows_,
                              [instant_ns](const Window& w) { return w.Holds(instant_ns); });
 }
@@ -329,19 +306,16 @@ std::uint32_t Rollup::Sink::AliasCellOf(const Series& theirs, std::int64_t ns) {
 [[gnu::always_inline]] inline void Rollup::Sink::Put(std::uint32_t cell,
                                                      const PendingSample& sample) {
   if (pending_ != nullptr) {
-    pending_->Next(cell) = sample;
+    pending_->Next() = sample;
   } else {
     rollup_.cells_[cell].Add(sample);
   }
 }
 
-void Rollup::Sink::Add(const NodeSample& sample) {
+[[gnu::always_inline]] inline void Rollup::Sink::AddWanted(const NodeSample& sample) {
   const Measured& measured = sample.measured;
-  if (!Wants(measured)) return;
-  Follow();
-  const std::int64_t instant_ns = measured.instant_ns();
-  rollup_.Widen(instant_ns, instant_ns);
-  const std::uint32_t cell = NearCellOf({.kind = SeriesKind::kNode, .to = sample.key}, instant_ns);
+  const std::uint32_t cell =
+      NearCellOf({.kind = SeriesKind::kNode, .to = sample.key}, measured.instant_ns());
   Put(cell, {.start_ns = measured.start_ns,
              .end_ns = measured.end_ns,
              .other_ns = sample.total_ns(),
@@ -353,17 +327,14 @@ void Rollup::Sink::Add(const NodeSample& sample) {
              .real = !sample.inferred});
 }
 
-void Rollup::Sink::Add(const EdgeSample& sample) {
+[[gnu::always_inline]] inline void Rollup::Sink::AddWanted(const EdgeSample& sample) {
   const Measured& measured = sample.measured;
-  if (!Wants(measured)) return;
-  Follow();
   Series series{.kind = SeriesKind::kEdge,
                 .client = sample.from_client,
                 .link = sample.link,
                 .from = sample.from,
                 .to = sample.to};
   const std::int64_t instant_ns = measured.instant_ns();
-  rollup_.Widen(instant_ns, instant_ns);
   const std::uint32_t cell = NearCellOf(series, instant_ns);
   Put(cell, {.start_ns = measured.start_ns,
              .end_ns = measured.end_ns,
@@ -379,6 +350,40 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
   series.kind = SeriesKind::kAlias;
   series.alias = sample.alias;
   rollup_.cells_[AliasCellOf(series, instant_ns)].seen += sign_;
+}
+
+void Rollup::Sink::Add(const NodeSample& sample) {
+  const Measured& measured = sample.measured;
+  if (!Wants(measured)) return;
+  Follow();
+  rollup_.Widen(measured.instant_ns(), measured.instant_ns());
+  AddWanted(sample);
+}
+
+void Rollup::Sink::Add(const EdgeSample& sample) {
+  const Measured& measured = sample.measured;
+  if (!Wants(measured)) return;
+  Follow();
+  rollup_.Widen(measured.instant_ns(), measured.instant_ns());
+  AddWanted(sample);
+}
+
+void Rollup::Sink::AddAll(std::span<const SpanSamples> samples) {
+  Follow();
+  std::int64_t first_ns = INT64_MAX;
+  std::int64_t last_ns = INT64_MIN;
+  const auto add = [&](const auto& sample) {
+    if (!Wants(sample.measured)) return;
+    const std::int64_t instant_ns = sample.measured.instant_ns();
+    first_ns = std::min(first_ns, instant_ns);
+    last_ns = std::max(last_ns, instant_ns);
+    AddWanted(sample);
+  };
+  for (const SpanSamples& sample : samples) {
+    add(sample.node);
+    if (sample.has_edge) add(sample.edge);
+  }
+  rollup_.Widen(first_ns, last_ns);
 }
 
 }  // namespace fluoro::rollup

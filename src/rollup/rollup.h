@@ -2,6 +2,7 @@
 // graph of a window is made from.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -56,8 +57,8 @@ struct Cell {
   [[nodiscard]] std::size_t bytes() const;
 
   // What Add does, in parts.
-  /// Everything but the histograms.
-  void AddCounts(const PendingSample& sample);
+  /// Everything but the histograms, of samples that were taken together.
+  class Counts;
   /// Whether the sample, which is not in progress, belongs into `second`, null or not.
   [[nodiscard]] static bool NeedsSecond(const PendingSample& sample) {
     return sample.kind == PendingSample::Kind::kLink ||
@@ -66,6 +67,54 @@ struct Cell {
   }
   /// Makes `second`, for a sample that needs it.
   void AddSecond(const PendingSample& sample);
+};
+
+/// Counts of a cell while samples are added to it one behind the other.
+class Cell::Counts {
+ public:
+  explicit Counts(Cell& cell) : cell_(cell), response_ns_(cell.response_ns) {}
+  Counts(const Counts&) = delete;
+  Counts& operator=(const Counts&) = delete;
+  /// The cell has all of it once this is gone.
+  ~Counts() {
+    cell_.seen += seen_;
+    cell_.real += real_;
+    cell_.from_real += from_real_;
+    cell_.ok += ended_[static_cast<std::size_t>(model::Outcome::kOk)];
+    cell_.error += ended_[static_cast<std::size_t>(model::Outcome::kError)];
+    cell_.throttle += ended_[static_cast<std::size_t>(model::Outcome::kThrottle)];
+    cell_.fault += ended_[static_cast<std::size_t>(model::Outcome::kFault)];
+    cell_.response_ns = response_ns_;
+    cell_.start_ns = std::min(cell_.start_ns, start_ns_);
+    cell_.end_ns = std::max(cell_.end_ns, end_ns_);
+  }
+  void Add(const PendingSample& sample) {
+    const std::int64_t times = sample.times;
+    seen_ += times;
+    if (times > 0) {
+      start_ns_ = std::min(start_ns_, sample.start_ns);
+      end_ns_ = std::max(end_ns_, sample.end_ns);
+    }
+    real_ += sample.real ? times : 0;
+    from_real_ += sample.from_real ? times : 0;
+    if (sample.in_progress) return;
+    ended_[static_cast<std::size_t>(sample.outcome)] += times;
+    if (sample.kind == PendingSample::Kind::kLink) return;
+    const std::int64_t before = response_ns_;
+    std::int64_t added = 0;
+    if (__builtin_mul_overflow(sample.end_ns - sample.start_ns, times, &added) ||
+        __builtin_add_overflow(before, added, &response_ns_)) [[unlikely]]
+      Saturate(sample, before);
+  }
+
+ private:
+  void Saturate(const PendingSample& sample, std::int64_t before);
+
+  Cell& cell_;
+  std::int64_t seen_ = 0, real_ = 0, from_real_ = 0;
+  std::array<std::int64_t, 4> ended_{};  // by outcome
+  std::int64_t response_ns_;
+  std::int64_t start_ns_ = INT64_MAX, end_ns_ = INT64_MIN;
 };
 
 struct RollupLimits {
@@ -98,6 +147,7 @@ class Rollup {
     Sink(Rollup& rollup, const KeyTable& keys) : rollup_(rollup), keys_(keys) {}
     void Add(const NodeSample& sample) override;
     void Add(const EdgeSample& sample) override;
+    void AddAll(std::span<const SpanSamples> samples) override;
     void set_sign(std::int64_t sign) { sign_ = sign; }
     /// Borrowed; empty: all time.
     void set_windows(std::span<const Window> windows) { windows_ = windows; }
@@ -106,6 +156,8 @@ class Rollup {
 
    private:
     [[nodiscard]] bool Wants(const Measured& measured) const;
+    void AddWanted(const NodeSample& sample);
+    void AddWanted(const EdgeSample& sample);
     KeyId Key(KeyId id);
     TextId Text(TextId id);
     void Follow();

@@ -6,6 +6,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -102,11 +103,25 @@ struct EdgeSample {
   TextId alias = 0;         ///< another name under which the caller knows the callee; 0: none
 };
 
+/// What one span of a trace adds.
+struct SpanSamples {
+  NodeSample node;
+  bool has_edge = false;
+  EdgeSample edge;
+};
+
 class SampleSink {
  public:
   virtual ~SampleSink() = default;
   virtual void Add(const NodeSample& sample) = 0;
   virtual void Add(const EdgeSample& sample) = 0;
+  /// The same, one by one in order: of each the node, then the edge.
+  virtual void AddAll(std::span<const SpanSamples> samples) {
+    for (const SpanSamples& sample : samples) {
+      Add(sample.node);
+      if (sample.has_edge) Add(sample.edge);
+    }
+  }
 };
 
 /// The samples of one assembled trace; their keys are numbered in `keys`. Pure.

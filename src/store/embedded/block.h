@@ -299,4 +299,22 @@ class Block {
 
 using BlockList = std::vector<std::shared_ptr<Block>>;
 
+/// Block::OnlyGroupOf of one trace of a block after the other: the next is mostly in the same.
+class GroupFinder {
+ public:
+  std::optional<std::uint32_t> Find(const Block& block, const TraceEntry& entry) {
+    if (entry.first_row < rows_.first || entry.first_row + entry.rows > rows_.second) {
+      const auto other = block.OnlyGroupOf(entry);
+      if (!other) return std::nullopt;
+      group_ = *other;
+      rows_ = block.RowsIn(group_);
+    }
+    return group_;
+  }
+
+ private:
+  std::uint32_t group_ = 0;  ///< found last, and its rows
+  std::pair<std::uint64_t, std::uint64_t> rows_ = {};
+};
+
 }  // namespace fluoro::store

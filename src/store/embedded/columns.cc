@@ -291,6 +291,15 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
   return DecodeBelow(in, values.size(), 0, limit, values);
 }
 
+Result<std::optional<std::uint64_t>> TakeConstantInt(ByteReader& in) {
+  ByteReader ahead = in;
+  FLUORO_TRY(const std::uint8_t kind, ahead.TakeU8());
+  if (kind != kConstant) return std::nullopt;
+  FLUORO_TRY(const std::uint64_t value, ahead.TakeVarint());
+  in = ahead;
+  return value;
+}
+
 Result<void> SkipInts(ByteReader& in, std::size_t count) {
   return DecodeBelow(in, count, count, UINT64_MAX, {});
 }

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
 Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
                             std::span<std::uint64_t> values);
 
+/// The value that all have, if they are stored as one; then the reader stands behind it. Errors:
+/// kCorruption.
+Result<std::optional<std::uint64_t>> TakeConstantInt(ByteReader& in);
 /// Passes over `count` values. Errors: kCorruption, kUnsupported.
 Result<void> SkipInts(ByteReader& in, std::size_t count);
 /// Whether one of `count` values is `wanted`; compares them as they are packed where it can, and

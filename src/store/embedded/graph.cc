@@ -131,10 +131,10 @@ class GraphRun {
     if (named_.insert(what).second) result_.damaged.push_back(std::move(what));
   }
 
-  // Whether all of a trace stands in this entry of a block.
+  // Whether all of a trace that stands in one row group stands in this entry of a block.
   [[nodiscard]] bool IsAlone(const Block& block, const TraceTable& table, std::size_t place) const {
     const TraceEntry& entry = table.traces[place];
-    if (!block.OnlyGroupOf(entry) || table.IsPart(place)) return false;
+    if (table.IsPart(place)) return false;
     const std::uint64_t hash = TraceFilter::Hash(entry.id);
     return std::ranges::none_of(*blocks_, [&](const std::shared_ptr<Block>& other) {
       return other.get() != &block && other->MayContain(entry.id, hash);
@@ -172,18 +172,20 @@ class GraphRun {
     };
     std::vector<bool> wanted((*table)->traces.size());
     std::vector<bool> groups(meta.row_groups.size());
+    GroupFinder finder;
     for (std::uint32_t place = 0; place < wanted.size(); ++place) {
       const TraceEntry& entry = (*table)->traces[place];
       const bool touches = Touches(entry.start_ns, entry.end_ns, windows);
       if ((summed && !touches) || is_deleted(entry.id) || in_head_.contains(entry.id)) continue;
-      if (!IsAlone(*block, **table, place)) {
+      const auto group = finder.Find(*block, entry);
+      if (!group || !IsAlone(*block, **table, place)) {
         // What a piece changes may lie in the time of another.
         joined_.insert(entry.id);
         continue;
       }
       if (!touches) continue;
       wanted[place] = true;
-      groups[*block->OnlyGroupOf(entry)] = true;
+      groups[*group] = true;
     }
     Rollup::Sink& sink = summed ? rest_sink_ : all_sink_;
     // Asked just before the trace's samples are added.

@@ -18,6 +18,8 @@ std::uint64_t Mix(std::uint64_t hash, std::uint64_t word) {
   return hash ^ (hash >> 29);
 }
 
+constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
+
 std::unexpected<Error> Bad(std::string what) {
   return Fail(ErrorCode::kCorruption, "row group: " + std::move(what));
 }
@@ -38,26 +40,29 @@ Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const Trac
   FLUORO_CHECK_OK(ReadCounts(column, traces));
   FLUORO_TRY(const bool covered, ReadAttributes(column));
   if (!covered) return false;
-  constexpr std::uint64_t kU32 = std::uint64_t{1} << 32;
   FLUORO_CHECK_OK(Ints(column, RowColumn::kStarts, UINT64_MAX, starts_));
   FLUORO_CHECK_OK(Ints(column, RowColumn::kDurations, UINT64_MAX, durations_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kKinds, 6, kinds_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kStatuses, 3, statuses_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kSources, 5, sources_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kFlags, kU32, flags_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kOtelFlags, kU32, otel_flags_));
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kResources, resources_count_, resources_));
-  FLUORO_CHECK_OK(ReadNames(column));
+  FLUORO_CHECK_OK(ReadHeads(column));
   if (links_count_ > 0) FLUORO_CHECK_OK(ReadLinks(column, traces));
   if (ids == Ids::kWanted || !links_.empty()) FLUORO_CHECK_OK(ReadIds(column));
   spans_.resize(count_);
-  FLUORO_CHECK_OK(ReadParents(column, traces, ids));
+  FLUORO_CHECK_OK(ReadParents(column, traces));
+  if (ids == Ids::kWanted) {
+    FLUORO_CHECK_OK(Ints(column, RowColumn::kFlags, kU32, flags_));
+    FLUORO_CHECK_OK(ReadParentIds(column, traces));
+  }
   Follow();
   NumberForms();
   for (Attributes& attributes : attributes_) NumberTexts(attributes);
   NumberResources();
   LayOutKeys();
-  FillSpans(traces);
+  FillTimes(traces);
+  if (shapes_.size() == 1 && shapes_.front().has_key) {
+    FillFacts<true>();
+  } else {
+    FillFacts<false>();
+  }
+  FLUORO_CHECK_OK(FillNamed(column));
   return true;
 }
 
@@ -127,10 +132,43 @@ Result<void> GraphColumns::Ints(const ColumnReader& column, RowColumn id, std::u
   return limit == UINT64_MAX ? DecodeInts(in, to) : DecodeIntsBelow(in, limit, to);
 }
 
-Result<void> GraphColumns::ReadNames(const ColumnReader& column) {
-  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kNames));
-  FLUORO_TRY(names_, DecodeCodedTexts(in, count_));
-  return {};
+// The heads of the rows' keys, column by column; one that says the same of all rows takes no walk.
+Result<void> GraphColumns::ReadHeads(const ColumnReader& column) {
+  using SpanHead = rollup::Description::Head;
+  static_assert(SpanHead{}.Packed() == 0, "heads are put together from parts");
+  common_key_ = 0;
+  keys_.assign(count_, 0);
+  column_.resize(count_);
+  const auto add = [&](RowColumn id, std::uint64_t limit, const auto& part) -> Result<void> {
+    FLUORO_TRY(ByteReader in, Open(column, id));
+    FLUORO_TRY(const auto constant, TakeConstantInt(in));
+    if (constant) {
+      if (*constant >= limit && count_ > 0) return Bad("a value is above its limit");
+      common_key_ |= count_ > 0 ? part(*constant).Packed() : 0;
+      return {};
+    }
+    FLUORO_CHECK_OK(DecodeIntsBelow(in, limit, column_));
+    for (std::size_t row = 0; row < count_; ++row) keys_[row] |= part(column_[row]).Packed();
+    return {};
+  };
+  FLUORO_CHECK_OK(add(RowColumn::kKinds, 6, [](std::uint64_t value) {
+    return SpanHead{.kind = static_cast<model::SpanKind>(value)};
+  }));
+  FLUORO_CHECK_OK(add(RowColumn::kStatuses, 3, [](std::uint64_t value) {
+    return SpanHead{.status = static_cast<model::StatusCode>(value)};
+  }));
+  FLUORO_CHECK_OK(add(RowColumn::kSources, 5, [](std::uint64_t value) {
+    return SpanHead{.source = static_cast<model::SpanSource>(value)};
+  }));
+  FLUORO_CHECK_OK(add(RowColumn::kFlags, kU32, [](std::uint64_t value) {
+    return SpanHead{.flags = static_cast<std::uint32_t>(value)};
+  }));
+  FLUORO_CHECK_OK(add(RowColumn::kOtelFlags, kU32, [](std::uint64_t value) {
+    return SpanHead{.otel_flags = static_cast<std::uint32_t>(value)};
+  }));
+  return add(RowColumn::kResources, resources_count_, [](std::uint64_t value) {
+    return SpanHead{.resource = static_cast<std::uint32_t>(value)};
+  });
 }
 
 Result<bool> GraphColumns::ReadAttributes(const ColumnReader& column) {
@@ -227,32 +265,44 @@ Result<void> GraphColumns::ReadIds(const ColumnReader& column) {
   return {};
 }
 
-Result<void> GraphColumns::ReadParents(const ColumnReader& column, std::span<const TraceRun> traces,
-                                       Ids ids) {
+Result<void> GraphColumns::ReadParents(const ColumnReader& column,
+                                       std::span<const TraceRun> traces) {
   FLUORO_CHECK_OK(Ints(column, RowColumn::kParents, UINT64_MAX, parents_));
-  const bool with_ids = ids == Ids::kWanted;
-  std::optional<ByteReader> sent;
-  if (with_ids) {
-    FLUORO_TRY(sent, Open(column, RowColumn::kParentIds));
-    parent_ids_.assign(count_, 0);
+  std::size_t row = 0;
+  for (const TraceRun& trace : traces) {
+    const std::uint64_t* const parents = parents_.data() + row;
+    rollup::JoinSpan* const spans = spans_.data() + row;
+    for (std::uint32_t i = 0; i < trace.rows; ++i) {
+      if (parents[i] < 2) {
+        spans[i].parent = parents[i] == 0 ? rollup::kNoParent : rollup::kAbsentParent;
+        continue;
+      }
+      const std::int64_t at = WrapAdd(i, UnZigZag(parents[i] - 2));
+      if (static_cast<std::uint64_t>(at) >= trace.rows)
+        return Bad("a parent lies outside its trace");
+      spans[i].parent = at == i ? rollup::kNoParent : static_cast<std::int32_t>(at);
+    }
+    row += trace.rows;
   }
+  return {};
+}
+
+// After ids and parents.
+Result<void> GraphColumns::ReadParentIds(const ColumnReader& column,
+                                         std::span<const TraceRun> traces) {
+  FLUORO_TRY(ByteReader sent, Open(column, RowColumn::kParentIds));
+  parent_ids_.assign(count_, 0);
   std::size_t row = 0;
   for (const TraceRun& trace : traces) {
     const std::size_t first = row;
     for (std::int64_t i = 0; i < trace.rows; ++i, ++row) {
-      std::int32_t& parent = spans_[row].parent;
-      parent = rollup::kNoParent;
       if (parents_[row] == 0) continue;
       if (parents_[row] == 1) {
-        parent = rollup::kAbsentParent;
-        if (!with_ids) continue;
-        FLUORO_TRY(parent_ids_[row], sent->TakeFixed64());
+        FLUORO_TRY(parent_ids_[row], sent.TakeFixed64());
         continue;
       }
       const std::int64_t at = WrapAdd(i, UnZigZag(parents_[row] - 2));
-      if (at < 0 || at >= trace.rows) return Bad("a parent lies outside its trace");
-      if (at != i) parent = static_cast<std::int32_t>(at);
-      if (with_ids) parent_ids_[row] = ids_[first + static_cast<std::size_t>(at)];
+      parent_ids_[row] = ids_[first + static_cast<std::size_t>(at)];
     }
   }
   return {};
@@ -300,7 +350,6 @@ void GraphColumns::NumberResources() {
 
 // Numbers of the table mean nothing any more once it was cleared.
 void GraphColumns::Follow() {
-  name_numbers_.assign(names_.entries.size(), 0);
   if (generation_ == table_.keys().generation()) return;
   generation_ = table_.keys().generation();
   slots_.clear();
@@ -363,7 +412,11 @@ void GraphColumns::LayOutKeys() {
   };
   for (Attributes& attributes : attributes_) {
     std::uint64_t all = 0;
-    for (const std::uint64_t code : attributes.codes) all |= code;
+    if (model::IsText(attributes.type)) {
+      all = attributes.texts.entries.size();
+    } else {
+      for (const std::uint64_t code : attributes.codes) all |= code;
+    }
     attributes.code_bits = width(all);
   }
   const unsigned shape_shift = 32 + width(resources_count_);
@@ -381,59 +434,85 @@ void GraphColumns::LayOutKeys() {
   }
 }
 
+void GraphColumns::FillTimes(std::span<const TraceRun> traces) {
+  std::size_t row = 0;
+  for (const TraceRun& trace : traces) {
+    const std::int64_t trace_start_ns = trace.start_ns;
+    for (const std::size_t end = row + trace.rows; row < end; ++row) {
+      rollup::JoinSpan& span = spans_[row];
+      span.start_ns = WrapAdd(trace_start_ns, static_cast<std::int64_t>(starts_[row]));
+      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations_[row]));
+    }
+  }
+}
+
 // One loop over the rows of all columns: what it needs of them is held in locals.
-void GraphColumns::FillSpans(std::span<const TraceRun> traces) {
+template <bool kHasOneShape>
+void GraphColumns::FillFacts() {
   cursors_.clear();
   for (const Attributes& attributes : attributes_) cursors_.push_back(attributes.codes.data());
-  const std::uint64_t* const starts = starts_.data();
-  const std::uint64_t* const durations = durations_.data();
-  const std::uint64_t* const kinds = kinds_.data();
-  const std::uint64_t* const statuses = statuses_.data();
-  const std::uint64_t* const sources = sources_.data();
+  named_.clear();
+  if (kHasOneShape) {
+    common_key_ |= shapes_.front().key;
+    for (const Place& place : shapes_.front().places) {
+      const std::uint64_t* const codes = attributes_[place.column].codes.data();
+      for (std::size_t row = 0; row < count_; ++row) keys_[row] |= codes[row] << place.shift;
+    }
+  }
+  const std::uint64_t* const keys = keys_.data();
+  const std::uint64_t common_key = common_key_;
   const std::uint64_t* const parents = parents_.data();
-  const std::uint64_t* const flags = flags_.data();
-  const std::uint64_t* const otel_flags = otel_flags_.data();
-  const std::uint64_t* const resources = resources_.data();
   const std::uint64_t* const shape_codes = span_owner_.shapes.data();
   const Shape* const shapes = shapes_.data();
   const std::uint64_t** const cursors = cursors_.data();
   Near* const nears = near_.data();
   rollup::JoinSpan* const spans = spans_.data();
-  std::size_t row = 0;
-  for (const TraceRun& trace : traces) {
-    const std::int64_t trace_start_ns = trace.start_ns;
-    for (const std::size_t end = row + trace.rows; row < end; ++row) {
-      rollup::Description::Head head{.kind = static_cast<model::SpanKind>(kinds[row]),
-                                     .status = static_cast<model::StatusCode>(statuses[row]),
-                                     .source = static_cast<model::SpanSource>(sources[row]),
-                                     .has_parent = parents[row] != 0,
-                                     .flags = static_cast<std::uint32_t>(flags[row]),
-                                     .otel_flags = static_cast<std::uint32_t>(otel_flags[row]),
-                                     .resource = static_cast<std::uint32_t>(resources[row])};
+  const auto resource_mask =
+      static_cast<std::uint32_t>((std::uint64_t{1} << std::bit_width(resources_count_)) - 1);
+  for (std::size_t row = 0; row < count_; ++row) {
+    const std::uint64_t head = keys[row] | common_key |
+                               rollup::Description::Head{.has_parent = parents[row] != 0}.Packed();
+    std::uint64_t key = head;
+    bool has_key = true;
+    if (!kHasOneShape) {
       const Shape& shape = shapes[shape_codes[row]];
-      std::uint64_t key = head.Packed() | shape.key;
+      has_key = shape.has_key;
+      key |= shape.key;
       for (const Place& place : shape.places) key |= *cursors[place.column]++ << (place.shift & 63);
-      Near& near = nears[key * 0x9e3779b97f4a7c15ULL >> (64 - kNearBits)];
-      rollup::FactsTable::Found found = near.found;
-      if (!shape.has_key || !near.used || near.key != key) {
-        head.resource = resource_numbers_[head.resource];
-        found = FindWords(head, row);
-        if (shape.has_key) near = {.key = key, .found = found, .used = true};
-      }
-      rollup::JoinSpan& span = spans[row];
-      span.start_ns = WrapAdd(trace_start_ns, static_cast<std::int64_t>(starts[row]));
-      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations[row]));
-      span.facts = found.by_name ? FindNamed(found.id, names_.CodeOf(row)) : found.id;
     }
+    Near& near = nears[key * 0x9e3779b97f4a7c15ULL >> (64 - kNearBits)];
+    rollup::FactsTable::Found found = near.found;
+    if (!has_key || !near.used || near.key != key) [[unlikely]] {
+      if (kHasOneShape) {
+        for (const Place& place : shapes[0].places)
+          cursors[place.column] = attributes_[place.column].codes.data() + row + 1;
+      }
+      const std::uint32_t resource = static_cast<std::uint32_t>(head >> 32) & resource_mask;
+      found =
+          FindWords(std::uint64_t{resource_numbers_[resource]} << 32 | (head & (kU32 - 1)), row);
+      if (has_key) near = {.key = key, .found = found, .used = true};
+    }
+    spans[row].facts = found.id;
+    if (found.by_name) named_.push_back({static_cast<std::uint32_t>(row), found.id});
   }
 }
 
+// Facts that also follow from the names, which few do.
+Result<void> GraphColumns::FillNamed(const ColumnReader& column) {
+  if (named_.empty()) return {};
+  FLUORO_TRY(ByteReader in, Open(column, RowColumn::kNames));
+  FLUORO_TRY(names_, DecodeCodedTexts(in, count_));
+  name_numbers_.assign(names_.entries.size(), 0);
+  for (const Named& named : named_)
+    spans_[named.row].facts = FindNamed(named.description, names_.CodeOf(named.row));
+  return {};
+}
+
 // By words, of which the values are the last ones taken of the row's columns.
-rollup::FactsTable::Found GraphColumns::FindWords(const rollup::Description::Head& head,
-                                                  std::size_t row) {
+rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t packed_head, std::size_t row) {
   const std::uint64_t shape = span_owner_.shapes[row];
   const std::vector<std::uint32_t>& columns = span_owner_.columns[shape];
-  tuple_.assign({head.Packed(), span_owner_.forms[shape]});
+  tuple_.assign({packed_head, span_owner_.forms[shape]});
   for (const std::uint32_t place : columns) {
     const Attributes& attributes = attributes_[place];
     const std::uint64_t code = cursors_[place][-1];
@@ -451,7 +530,7 @@ rollup::FactsTable::Found GraphColumns::FindWords(const rollup::Description::Hea
       return slot.found;
     }
   }
-  description_.Begin(head);
+  description_.Begin(packed_head);
   for (const std::uint32_t place : columns) AddValue(attributes_[place], cursors_[place][-1]);
   const rollup::FactsTable::Found found = table_.Find(description_);
   slots_[at] = {.hash = hash,

@@ -94,7 +94,9 @@ class GraphColumns {
   Result<bool> ReadAttributes(const ColumnReader& column);
   Result<bool> ReadShapes(const ColumnReader& column, AttributeOwner owner, std::size_t owners);
   Result<void> ReadValues(const ColumnReader& column);
-  Result<void> ReadParents(const ColumnReader& column, std::span<const TraceRun> traces, Ids ids);
+  Result<void> ReadHeads(const ColumnReader& column);
+  Result<void> ReadParents(const ColumnReader& column, std::span<const TraceRun> traces);
+  Result<void> ReadParentIds(const ColumnReader& column, std::span<const TraceRun> traces);
   Result<void> ReadLinks(const ColumnReader& column, std::span<const TraceRun> traces);
   Result<void> ReadIds(const ColumnReader& column);
   void Follow();
@@ -103,10 +105,12 @@ class GraphColumns {
   void NumberTexts(Attributes& attributes);
   void NumberResources();
   void AddValue(const Attributes& attributes, std::uint64_t code);
-  void FillSpans(std::span<const TraceRun> traces);
-  rollup::FactsTable::Found FindWords(const rollup::Description::Head& head, std::size_t row);
+  void FillTimes(std::span<const TraceRun> traces);
+  template <bool kHasOneShape>
+  void FillFacts();
+  rollup::FactsTable::Found FindWords(std::uint64_t packed_head, std::size_t row);
+  Result<void> FillNamed(const ColumnReader& column);
   rollup::FactsId FindNamed(std::uint32_t description, std::size_t name);
-  Result<void> ReadNames(const ColumnReader& column);
   void GrowSlots();
   void GrowNames();
 
@@ -118,8 +122,16 @@ class GraphColumns {
   std::vector<rollup::JoinSpan> spans_;
   std::vector<rollup::TraceRowLink> links_;
   std::vector<std::uint64_t> ids_, parent_ids_, flags_;
-  std::vector<std::uint64_t> starts_, durations_, kinds_, statuses_, sources_, otel_flags_,
-      resources_, parents_;
+  std::vector<std::uint64_t> starts_, durations_, parents_;
+  std::vector<std::uint64_t> keys_;    ///< by row, as far as columns differ from row to row
+  std::uint64_t common_key_ = 0;       ///< what all keys have
+  std::vector<std::uint64_t> column_;  ///< that is read
+  // A row of which the name matters, and its description.
+  struct Named {
+    std::uint32_t row = 0;
+    std::uint32_t description = 0;
+  };
+  std::vector<Named> named_;
   CodedTexts names_;
   std::vector<Attributes> attributes_;
   std::vector<std::uint32_t> attribute_of_;  // by column of the directory: place + 1; 0: not read

@@ -79,20 +79,9 @@ class SearchRun {
     std::map<std::uint32_t, Sifted> sifted = {};  // by row group
     std::uint32_t last_group = UINT32_MAX;        // looked for in it, and what was found
     Sifted* last = nullptr;
-    std::uint32_t group = 0;  // asked for last, and its rows
-    std::pair<std::uint64_t, std::uint64_t> group_rows = {};
+    GroupFinder groups = {};
 
-    // The next entry is mostly in the same.
-    std::uint32_t OnlyGroupOf(const TraceEntry& entry) {
-      if (entry.first_row < group_rows.first || entry.first_row + entry.rows > group_rows.second) {
-        const auto other = block->OnlyGroupOf(entry);
-        if (!other) return kNoGroup;
-        group = *other;
-        group_rows = block->RowsIn(group);
-      }
-      return group;
-    }
-    // Likewise.
+    // The next is mostly in the same.
     Sifted* Find(std::uint32_t of_group) {
       if (of_group == last_group) return last;
       const auto at = sifted.find(of_group);
@@ -190,7 +179,9 @@ class SearchRun {
         break;
       }
       if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.IsDeleted(entry.id)) continue;
-      item.group = sieve_.passes_all() ? kNoGroup : stream.OnlyGroupOf(entry);
+      item.group = sieve_.passes_all()
+                       ? kNoGroup
+                       : stream.groups.Find(*stream.block, entry).value_or(kNoGroup);
       item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
       if (item.group != kNoGroup) {
         Sifted* known = stream.Find(item.group);
