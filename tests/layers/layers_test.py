@@ -13,14 +13,15 @@ import sys
 LAYERS = {
     "base": 0,
     "crypto": 1, "model": 1, "net": 1,
-    "codec": 2, "propagation": 2, "sampling": 2, "genai": 2, "rollup": 2,
-    "query": 3,
-    "store": 4,
-    "analysis": 5, "control": 5, "auth": 5,
-    "ingest": 6,
-    "api": 7, "relay": 7,
-    "cli": 8,
-    "app": 9,
+    "codec": 2, "propagation": 2, "sampling": 2, "genai": 2,
+    "rollup": 3,
+    "query": 4,
+    "store": 5,
+    "analysis": 6, "control": 6, "auth": 6,
+    "ingest": 7,
+    "api": 8, "relay": 8,
+    "cli": 9,
+    "app": 10,
 }
 SIDEWAYS = {("codec", "codec"), ("api", "api")}
 NET_USERS = {"ingest", "api", "relay", "cli", "app"}
