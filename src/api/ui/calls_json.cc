@@ -113,15 +113,6 @@ std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
   return out;
 }
 
-void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns) {
-  out.Key(key);
-  if (ns == INT64_MIN || ns == INT64_MAX) {
-    out.Null();
-  } else {
-    out.Int(ns);
-  }
-}
-
 void WriteGroup(JsonWriter& out, const CallsRequest& request, const CallSums& sums,
                 const CallSeries& group) {
   const std::array<rollup::TextId, kDimensions.size()> texts = {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "api/ui/request.h"
 #include "base/json.h"
 
 namespace fluoro::api::ui {
@@ -26,15 +27,6 @@ void WriteStatistics(JsonWriter& out, const analysis::Statistics& statistics) {
   out.Key("p50_ns").Int(statistics.histogram.QuantileNs(0.50));
   out.Key("p95_ns").Int(statistics.histogram.QuantileNs(0.95));
   out.Key("p99_ns").Int(statistics.histogram.QuantileNs(0.99));
-}
-
-void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns) {
-  out.Key(key);
-  if (ns == INT64_MIN || ns == INT64_MAX) {
-    out.Null();
-  } else {
-    out.Int(ns);
-  }
 }
 
 }  // namespace

@@ -123,6 +123,15 @@ std::string PrintToken(const query::Cursor& cursor) {
   return std::to_string(cursor.start_ns) + "." + cursor.trace_id.ToHex();
 }
 
+void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns) {
+  out.Key(key);
+  if (ns == INT64_MIN || ns == INT64_MAX) {
+    out.Null();
+  } else {
+    out.Int(ns);
+  }
+}
+
 net::HttpResponse ErrorAnswer(const Error& error) {
   int status = 500;
   switch (error.code) {

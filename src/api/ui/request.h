@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "net/http.h"
 #include "query/plan.h"
 
@@ -45,6 +46,9 @@ Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monot
 
 /// "<start ns>.<32 hex>": where a search goes on.
 std::string PrintToken(const query::Cursor& cursor);
+
+/// One end of the window asked about, in nanoseconds since the Unix epoch; null where it is open.
+void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns);
 
 /// {"error":{"code","message"}} with the status that fits the code.
 net::HttpResponse ErrorAnswer(const Error& error);

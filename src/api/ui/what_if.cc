@@ -32,15 +32,6 @@ void WriteCount(JsonWriter& out, std::string_view name, const sampling::WhatIfCo
   out.Key("spans").Uint(count.spans).Key("bytes").Uint(count.bytes).EndObject();
 }
 
-void WriteTime(JsonWriter& out, std::string_view name, std::int64_t ns, std::int64_t open) {
-  out.Key(name);
-  if (ns == open) {
-    out.Null();
-  } else {
-    out.Int(ns);
-  }
-}
-
 }  // namespace
 
 Result<std::string> WhatIfJson(store::TraceStore& store, std::string_view body,
@@ -79,8 +70,8 @@ Result<std::string> WhatIfJson(store::TraceStore& store, std::string_view body,
 
   JsonWriter out;
   out.BeginObject();
-  WriteTime(out, "from", request.from_ns, INT64_MIN);
-  WriteTime(out, "to", request.until_ns, INT64_MAX);
+  WriteTime(out, "from", request.from_ns);
+  WriteTime(out, "to", request.until_ns);
   out.Key("complete").Bool(found.complete && thinned + seen < kWhatIfTracesMax);
   out.Key("scanned_share").Double(found.scanned_share);
   out.Key("thinned_before").Uint(thinned);
