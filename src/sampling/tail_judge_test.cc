@@ -38,7 +38,8 @@ TailFacts RandomFacts(Rng& rng) {
   TailFacts facts = Facts(rng.Below(20), static_cast<std::int16_t>(rng.Below(300)),
                           rng.Chance(0.99) ? rng.Below(5) : rng.Below(10'000),
                           static_cast<std::int64_t>(rng.Below(3'000)));
-  facts.outcomes = rng.Chance(0.03) ? static_cast<std::uint8_t>(1U << rng.Below(4)) : std::uint8_t{0};
+  facts.outcomes =
+      rng.Chance(0.03) ? static_cast<std::uint8_t>(1U << rng.Below(4)) : std::uint8_t{0};
   facts.filters = rng.Next();
   return facts;
 }

@@ -30,7 +30,8 @@ TEST(WhatIf, AddsUpWhatEachPolicyWouldKeep) {
     one.facts.route = rng.Below(5);
     one.facts.shape = rng.Chance(0.99) ? 1 : rng.Next();
     one.facts.duration_bucket = static_cast<std::int16_t>(rng.Below(200));
-    one.facts.outcomes = rng.Chance(0.05) ? static_cast<std::uint8_t>(1U << rng.Below(4)) : std::uint8_t{0};
+    one.facts.outcomes =
+        rng.Chance(0.05) ? static_cast<std::uint8_t>(1U << rng.Below(4)) : std::uint8_t{0};
     one.spans = 1 + rng.Below(9);
     one.bytes = one.spans * 40;
     traffic.Add(one.facts);
