@@ -106,6 +106,7 @@ std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
     if (!stated) to.unstated.Merge(*row.cell);
   }
   std::vector<Row> out;
+  out.reserve(rows.size());
   for (auto& [key, row] : rows) out.push_back(std::move(row));
   std::ranges::stable_sort(out, [](const Row& a, const Row& b) {
     return std::tuple(a.time_ns, -a.all.calls) < std::tuple(b.time_ns, -b.all.calls);
@@ -119,13 +120,12 @@ void WriteGroup(JsonWriter& out, const CallsRequest& request, const CallSums& su
       0, group.provider, group.model, group.tool, group.tenant, group.route};
   for (std::size_t i = 0; i < kDimensions.size(); ++i) {
     if ((request.dimensions & kDimensions[i].bit) == 0) continue;
+    const bool is_kind = kDimensions[i].bit == rollup::kByKind;
     out.Key(kDimensions[i].name);
-    if (group.kind == CallSeries::kOther) {
+    if (group.kind == CallSeries::kOther || (!is_kind && texts[i] == 0)) {
       out.Null();
-    } else if (kDimensions[i].bit == rollup::kByKind) {
+    } else if (is_kind) {
       out.String(genai::StepKindName(static_cast<genai::StepKind>(group.kind)));
-    } else if (texts[i] == 0) {
-      out.Null();
     } else {
       out.String(sums.TextAt(texts[i]));
     }
@@ -187,7 +187,7 @@ Result<CallsRequest> ParseCallsRequest(std::string_view body) {
         FLUORO_TRY(request.dimensions, TakeDimensions(value));
         has_dimensions = true;
       } else if (key == "step_minutes") {
-        constexpr std::int64_t kMinutesMax = 400 * 24 * 60;
+        constexpr std::int64_t kMinutesMax = std::int64_t{400} * 24 * 60;
         std::int64_t minutes = 0;
         if (value.get(minutes) != simdjson::SUCCESS || minutes < 0 || minutes > kMinutesMax)
           return Wrong(key, "0 to 576000");

@@ -22,7 +22,7 @@ class HttpConnection {
                    std::string_view body);
 
  private:
-  Result<void> Write(std::string_view head, std::string_view body) const;
+  [[nodiscard]] Result<void> Write(std::string_view head, std::string_view body) const;
   Result<int> ReadAnswer();
 
   std::string address_;

@@ -50,7 +50,7 @@ class ServerProcess {
   enum class ColdBy : std::uint8_t { kDropCaches, kAdvice };
   /// On a stopped server's folder: its files leave the system's page cache, by
   /// /proc/sys/vm/drop_caches where that is allowed, else by POSIX_FADV_DONTNEED.
-  ColdBy MakeCold() const;
+  [[nodiscard]] ColdBy MakeCold() const;
 
   /// Bytes of its blocks, and of everything in its folder.
   [[nodiscard]] std::uint64_t BlockBytes() const;

@@ -207,6 +207,7 @@ void PrintTrial(std::string_view name, const Trial& trial, double bytes, bool js
 
 Result<void> FindSegments(const ServerProcess& server, Datagrams& datagrams, std::uint64_t count) {
   std::vector<Sample::Trace> traces;
+  traces.reserve(kFoundTraces);
   for (std::uint64_t i = 0; i < kFoundTraces; ++i)
     traces.push_back(
         {.id = datagrams.TraceIdOf(datagrams.rng().Below(count)), .spans = 1, .request_id = {}});
