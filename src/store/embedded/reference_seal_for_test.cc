@@ -6,15 +6,10 @@
 
 #include "store/embedded/reference_cursor_for_test.h"
 #include "store/embedded/reference_reader_for_test.h"
+#include "store/embedded/reference_values_for_test.h"
 
 namespace fluoro::store::reference {
 namespace {
-
-std::string Little(std::uint64_t value, int bytes) {
-  std::string text;
-  for (int i = 0; i < bytes; ++i) text.push_back(static_cast<char>(value >> (8 * i)));
-  return text;
-}
 
 const unsigned char* Unsigned(const std::string& text) {
   return reinterpret_cast<const unsigned char*>(text.data());

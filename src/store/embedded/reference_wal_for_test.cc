@@ -4,16 +4,12 @@
 #include <bit>
 #include <cstring>
 
-#include "model/any_value.h"
 #include "store/embedded/reference_cursor_for_test.h"
 #include "store/embedded/reference_reader_for_test.h"
+#include "store/embedded/reference_values_for_test.h"
 
 namespace fluoro::store::reference {
 namespace {
-
-std::unexpected<Error> Wrong(const std::string& what) {
-  return Fail(ErrorCode::kCorruption, "reference reader: " + what);
-}
 
 /// Columns of a batch: docs/formats/wal.md, "Body of a batch".
 class Batch {
@@ -219,7 +215,6 @@ class BatchReader {
     Batch::Ref text;
   };
 
-  static bool IsText(std::uint64_t type) { return type == 1 || type >= 5; }
   static std::uint64_t End(Batch::Ref ref) { return std::uint64_t{ref.begin} + ref.length; }
   static bool Fits(Batch::Ref ref, std::uint64_t count) { return End(ref) <= count; }
 
@@ -271,28 +266,11 @@ class BatchReader {
   }
 
   model::AttributeValue Value(const Cell& cell) {
-    switch (cell.type) {
-      case 0:
-        return {};
-      case 1:
-        return {Text(cell.text)};
-      case 2:
-        return {cell.number != 0};
-      case 3:
-        return {static_cast<std::int64_t>(cell.number)};
-      case 4:
-        return {std::bit_cast<double>(cell.number)};
-      case 5:
-        return {model::AttributeValue::Bytes{Text(cell.text)}};
-      default:
-        break;
-    }
-    auto value = model::DecodeAnyValue(Text(cell.text));
-    if (cell.type > 7 || !value) {
-      failed_ = true;
-      return {};
-    }
-    return *std::move(value);
+    Cursor check("");
+    const std::string text = IsText(cell.type) ? Text(cell.text) : std::string();
+    model::AttributeValue value = ValueOf(cell.type, cell.number, text, check);
+    failed_ = failed_ || check.failed();
+    return value;
   }
 
   Cursor in_;
