@@ -7,14 +7,12 @@
 #include <thread>
 
 #include "base/base64.h"
-#include "base/faulty_fs.h"
 #include "store/embedded/block.h"
-#include "store/embedded/embedded_store.h"
 #include "store/embedded/file_cipher.h"
 #include "store/embedded/held_deletions.h"
 #include "store/embedded/lsn_ranges.h"
+#include "store/embedded/store_fixture_for_test.h"
 #include "store/embedded/wal_format.h"
-#include "store/testing.h"
 
 namespace fluoro::store {
 namespace {
@@ -35,11 +33,9 @@ std::shared_ptr<crypto::Keyring> Keys(std::string_view names, std::uint8_t more 
 
 using Disk = std::map<std::string, std::string>;
 
-class AtRestTest : public ::testing::Test {
+class AtRestTest : public StoreFixture {
  protected:
-  AtRestTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
+  AtRestTest() : StoreFixture(1'700'010'000'000'000'000, 5) {
     options_.wal_allocate_bytes = 512;
     options_.retention_ns = 3'600 * kNsPerSecond;
     options_.merge.fan_in = 2;
@@ -47,22 +43,19 @@ class AtRestTest : public ::testing::Test {
   }
   std::unique_ptr<EmbeddedStore> Open(std::shared_ptr<crypto::Keyring> keys) {
     options_.keys = std::move(keys);
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    EXPECT_TRUE(opened) << opened.error().message;
-    return opened ? *std::move(opened) : nullptr;
+    return OpenStore();
   }
   // Spans whose texts and ids are told again from those of the format.
   model::SpanBatch Spans(std::uint64_t trace, std::size_t count) {
-    std::vector<model::Span> spans;
+    std::vector<model::Span> spans = RandomSpans(IdOf(trace), count);
     for (std::size_t i = 0; i < count; ++i) {
-      auto span = RandomSpan(rng_, IdOf(trace), ++number_);
+      model::Span& span = spans[i];
       span.flags = 0;
       span.name = "legible-operation";
       auto resource = std::make_shared<model::Resource>(*span.resource);
       resource->attributes[0].value = {std::string("legible-service")};
       span.resource = std::move(resource);
       span.attributes.push_back({"legible.key", {"legible value " + std::to_string(i)}, {}});
-      spans.push_back(std::move(span));
     }
     return MakeBatch(spans);
   }
@@ -123,13 +116,6 @@ class AtRestTest : public ::testing::Test {
     for (const std::uint64_t trace : {1U, 2U, 3U, 5U, 6U}) all = all && Count(store, trace) == 6;
     return all && Count(store, 4) == 0;
   }
-
-  FaultyFs fs_;
-  ManualClock clock_{1'700'010'000'000'000'000};
-  Metrics metrics_;
-  EmbeddedOptions options_;
-  Rng rng_{5};
-  std::uint64_t number_ = 0;
 };
 
 TEST(FileCipher, OpensAPieceOnlyAsWhatItIsWhereItIs) {

@@ -229,6 +229,14 @@ class Block {
   Result<void> CheckSum(const Section& section, std::string_view stored) const;
   [[nodiscard]] bool Has(SectionType type) const;
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
+  struct SumsKind;
+  static const SumsKind kRollupSums, kCallSums;
+  /// Null: there are none, or a merge found none in one of its inputs.
+  template <class Sums>
+  Result<std::shared_ptr<const MinuteTable<Sums>>> ReadTable(const SumsKind& kind) const;
+  template <class Sums>
+  Result<void> AddMinutes(const SumsKind& kind, const MinuteTable<Sums>& table,
+                          const rollup::RollupWindow& minutes, Sums& to) const;
   /// The header of sums; nullopt: a merge found none in one of its inputs.
   Result<std::optional<std::string>> ReadSumsHeader(SectionType type) const;
   /// A chunk of sums.

@@ -1,16 +1,11 @@
 // Sums of calls inside blocks: as bytes, and through seals, merges, retention, crashes and damage.
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <map>
 
-#include "base/clock.h"
-#include "base/memory_fs.h"
-#include "base/metrics.h"
 #include "rollup/call_testing.h"
-#include "store/embedded/block_writer.h"
 #include "store/embedded/call_section.h"
-#include "store/embedded/embedded_store.h"
-#include "store/testing.h"
+#include "store/embedded/sums_store_for_test.h"
 
 namespace fluoro::store {
 namespace {
@@ -18,27 +13,12 @@ namespace {
 using rollup::CallSums;
 using rollup::kMinuteNs;
 using rollup::RollupWindow;
-using testing::MakeBatch;
+using testing::DecodeSums;
+using testing::EncodedSums;
+using testing::EncodeSums;
 using testing::MakeTraceId;
 
 using Printed = std::map<std::string, std::string>;
-
-struct Encoded {
-  std::string header;
-  std::vector<std::string> chunks;
-};
-
-Encoded Encode(const CallSums& sums) {
-  Encoded out;
-  CallEncoder encoder([&](std::uint32_t chunk, std::string_view bytes) -> Result<void> {
-    EXPECT_EQ(chunk, out.chunks.size());
-    out.chunks.emplace_back(bytes);
-    return {};
-  });
-  EXPECT_TRUE(encoder.Add(sums));
-  out.header = *encoder.Finish();
-  return out;
-}
 
 CallSums RandomSums(Rng& rng, std::uint64_t minutes, int calls) {
   CallSums sums(kMinuteNs);
@@ -64,30 +44,51 @@ TEST(CallSection, GivesBackWhatWasEncoded) {
   Rng rng(5);
   for (int i = 0; i < 20; ++i) {
     const CallSums sums = RandomSums(rng, rng.Chance(0.4) ? 10'000 : 3, 3'000);
-    const Encoded encoded = Encode(sums);
-    const auto table = DecodeCallTable(encoded.header);
+    const EncodedSums encoded = EncodeSums(sums);
+    const auto table = DecodeMinuteTable<CallSums>(encoded.header);
     ASSERT_TRUE(table) << table.error().message;
     ASSERT_EQ(table->chunks.size(), encoded.chunks.size());
     EXPECT_EQ(table->first_ns, sums.first_ns());
+    EXPECT_EQ(table->last_ns, sums.last_ns());
     CallSums total(0);
     total.Merge(sums);
     EXPECT_EQ(rollup::testing::Print(table->total), rollup::testing::Print(total));
-    CallSums back(kMinuteNs);
-    CallSums part(kMinuteNs);
+    for (const MinuteChunk& chunk : table->chunks) EXPECT_LE(chunk.rows, kMinuteChunkRowsMax);
+    EXPECT_EQ(rollup::testing::Print(DecodeSums(encoded, *table)), rollup::testing::Print(sums));
     const RollupWindow window{.from_ns = kMinuteNs, .until_ns = 2 * kMinuteNs};
-    for (std::size_t chunk = 0; chunk < encoded.chunks.size(); ++chunk) {
-      EXPECT_LE(table->chunks[chunk].rows, kCallChunkRowsMax);
-      ASSERT_TRUE(AddCallChunk(encoded.chunks[chunk], *table, chunk, {}, back));
-      ASSERT_TRUE(AddCallChunk(encoded.chunks[chunk], *table, chunk, window, part));
+    CallSums wanted(kMinuteNs);
+    for (const CallSums::Row& row : sums.Rows()) {
+      if (row.period_ns == kMinuteNs) wanted.Merge(sums, row.series, row.period_ns, *row.cell);
     }
-    EXPECT_EQ(rollup::testing::Print(back), rollup::testing::Print(sums));
-    for (const CallSums::Row& row : part.Rows()) EXPECT_EQ(row.period_ns, kMinuteNs);
+    EXPECT_EQ(rollup::testing::Print(DecodeSums(encoded, *table, window)),
+              rollup::testing::Print(wanted));
   }
+}
+
+// Beyond as many as a reader takes: the rest is summed as other, and what was written is readable.
+TEST(CallSection, SeriesWithoutEndAreSummedAsOther) {
+  CallSums sums(kMinuteNs, rollup::kByAllDimensions,
+                {.series_per_period_max = SIZE_MAX, .cells_max = SIZE_MAX, .series_max = SIZE_MAX});
+  for (std::size_t i = 0; i < kMinuteSeriesMax + 10; ++i) {
+    const std::string tenant = std::to_string(i);
+    sums.Add({.provider = {},
+              .model = {},
+              .tool = {},
+              .tenant = tenant,
+              .route = {},
+              .cost_nano_usd = std::nullopt});
+  }
+  const auto table = DecodeMinuteTable<CallSums>(EncodeSums(sums).header);
+  ASSERT_TRUE(table) << table.error().message;
+  std::size_t calls = 0;
+  for (const CallSums::Row& row : table->total.Rows())
+    calls += static_cast<std::size_t>(row.cell->calls);
+  EXPECT_EQ(calls, kMinuteSeriesMax + 10);
 }
 
 TEST(CallSection, DamageIsRefusedOrHarmless) {
   Rng rng(6);
-  const Encoded encoded = Encode(RandomSums(rng, 3, 200));
+  const EncodedSums encoded = EncodeSums(RandomSums(rng, 3, 200));
   for (int i = 0; i < 3'000; ++i) {
     std::string header = encoded.header;
     std::string chunk = encoded.chunks.front();
@@ -97,41 +98,22 @@ TEST(CallSection, DamageIsRefusedOrHarmless) {
     } else {
       damaged[rng.Below(damaged.size())] ^= static_cast<char>(1U << rng.Below(8));
     }
-    const auto table = DecodeCallTable(header);
+    const auto table = DecodeMinuteTable<CallSums>(header);
     if (!table || table->chunks.empty()) continue;
     CallSums to(kMinuteNs);
-    (void)AddCallChunk(chunk, *table, 0, {}, to);
+    std::vector<std::uint32_t> numbers;
+    (void)AddMinuteChunk(chunk, *table, 0, {}, numbers, to);
     (void)to.Rows();
   }
 }
 
-constexpr std::int64_t kNow = 1'700'000'000'000'000'000;
-
-class CallsStoreTest : public ::testing::Test {
+class CallsStoreTest : public testing::SumsStoreTest {
  protected:
-  CallsStoreTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
-    options_.wal_allocate_bytes = 4096;
-    options_.merge.fan_in = 1'000;
-    options_.merge.window_ns[0] = options_.merge.window_ns[1] = 365LL * 86'400 * kNsPerSecond;
-    Open();
-  }
-  void Open() {
-    store_.reset();
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    store_ = *std::move(opened);
-  }
-  void Append(const std::vector<model::Span>& spans) {
-    ASSERT_TRUE(store_->Append(MakeBatch(spans), Durability::kSynced));
-    model_.Append(spans);
-  }
   void Append(std::uint64_t trace, std::uint64_t spans) {
     std::vector<model::Span> made;
     for (; spans > 0; --spans)
       made.push_back(rollup::testing::RandomCallSpan(rng_, MakeTraceId(trace), 1 + rng_.Below(12)));
-    Append(made);
+    AppendSpans(made);
   }
   [[nodiscard]] Printed Naive(const CallsPlan& plan = {}) const {
     CallSums naive(plan.period_ns, plan.dimensions);
@@ -151,21 +133,8 @@ class CallsStoreTest : public ::testing::Test {
              .damaged = result->damaged};
     return rollup::testing::Print(result->sums);
   }
-  std::shared_ptr<Block> OpenBlock(const std::string& path, std::uint64_t id) {
-    auto opened = Block::Open(fs_, cache_, path, id);
-    EXPECT_TRUE(opened);
-    return *opened;
-  }
 
-  MemoryFs fs_;
-  ManualClock clock_{kNow};
-  Metrics metrics_;
-  BlockCache cache_{metrics_, "test", 1 << 20};
-  EmbeddedOptions options_;
-  Rng rng_{17};
-  testing::StoreModel model_;
   CallsResult last_;
-  std::unique_ptr<EmbeddedStore> store_;
 };
 
 TEST_F(CallsStoreTest, WholeMinutesComeFromSumsWithoutReadingSpans) {
@@ -218,9 +187,9 @@ TEST_F(CallsStoreTest, BlocksWithoutCallsHaveNoSection) {
   std::vector<model::Span> spans;
   for (std::uint64_t i = 0; i < 30; ++i)
     spans.push_back(rollup::testing::RandomGraphSpan(rng_, MakeTraceId(i), 1));
-  Append(spans);
+  AppendSpans(spans);
   ASSERT_TRUE(store_->SealAll());
-  const auto block = OpenBlock("data/blocks/" + BlockFileName(1), 1);
+  const auto block = OpenBlock(1);
   EXPECT_TRUE(block->meta().calls_summed);
   EXPECT_FALSE(block->MayHoldCalls());
   EXPECT_TRUE(Stored().empty());
@@ -241,12 +210,12 @@ TEST_F(CallsStoreTest, ALaterPieceThatNamesTheTenantMovesEarlierCalls) {
   model::Span call = span(2, 1);
   call.attributes.push_back(
       {"gen_ai.operation.name", {std::string("chat")}, model::AttributeRole::kPlain});
-  Append({call});
+  AppendSpans({call});
   ASSERT_TRUE(store_->SealAll());
   EXPECT_EQ(Stored(), Naive());
   model::Span root = span(1, 0);
   root.attributes.push_back({"tenant.id", {std::string("acme")}, model::AttributeRole::kPlain});
-  Append({root});
+  AppendSpans({root});
   for (int step = 0; step < 2; ++step) {
     const Printed calls = Stored();
     EXPECT_EQ(calls, Naive());
@@ -271,7 +240,7 @@ TEST_F(CallsStoreTest, SeriesBeyondTheLimitAreOtherAndCounted) {
         {"tenant.id", {"t" + std::to_string(i)}, model::AttributeRole::kPlain});
     spans.push_back(span);
   }
-  Append(spans);
+  AppendSpans(spans);
   ASSERT_TRUE(store_->SealAll());
   const auto calls = store_->Calls({.dimensions = rollup::kByTenant});
   ASSERT_TRUE(calls);
@@ -296,27 +265,38 @@ TEST_P(DamagedCallsTest, AreNamedAndTheSpansOfTheirBlockTell) {
     for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
     ASSERT_TRUE(store_->SealAll());
   }
-  const std::string path = "data/blocks/" + BlockFileName(2);
-  bool damaged = false;
-  for (const Section& section : OpenBlock(path, 2)->meta().sections) {
-    if (section.type != SectionType::kCalls || section.column != GetParam()) continue;
-    const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite);
-    std::string byte = *(*file)->ReadAt(section.offset + section.stored / 2, 1);
-    byte[0] = static_cast<char>(byte[0] ^ 4);
-    ASSERT_TRUE((*file)->WriteAt(section.offset + section.stored / 2, byte));
-    damaged = true;
-  }
-  ASSERT_TRUE(damaged);
+  Damage(2, SectionType::kCalls, GetParam());
   Open();
   const CallsPlan minutes{.period_ns = kMinuteNs};
   EXPECT_EQ(Stored(minutes), Naive(minutes));
   EXPECT_EQ(last_.damaged.size(), 1U);
   EXPECT_FALSE(VerifyFolder(fs_, "data")->ok());
   // A merge does not carry it on.
-  options_.merge.fan_in = 3;
-  Open();
-  ASSERT_TRUE(store_->RunMaintenance());
+  MergeBlocks(3);
   EXPECT_EQ(Stored(minutes), Naive(minutes));
+  EXPECT_TRUE(last_.damaged.empty());
+}
+
+// By then it has written a chunk of the sum, to which no header comes any more.
+TEST_F(CallsStoreTest, DamageThatAMergeMeetsLateIsNotCarriedOnEither) {
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t hour = 0; hour < 8; hour += 2) {
+      std::vector<model::Span> spans;
+      for (std::uint64_t i = 1; i <= 12; ++i) {
+        model::Span& span =
+            spans.emplace_back(rollup::testing::RandomCallSpan(rng_, MakeTraceId(hour), ++number_));
+        span.parent_id = {};
+        span.end_ns += static_cast<std::int64_t>(hour) * 60 * kMinuteNs;
+      }
+      AppendSpans(spans);
+    }
+    ASSERT_TRUE(store_->SealAll());
+  }
+  Damage(3, SectionType::kCalls, 3);
+  MergeBlocks(3);
+  EXPECT_EQ(fs_.List("data/blocks")->size(), 1U);
+  EXPECT_TRUE(VerifyFolder(fs_, "data")->ok());
+  EXPECT_EQ(Stored(), Naive());
   EXPECT_TRUE(last_.damaged.empty());
 }
 

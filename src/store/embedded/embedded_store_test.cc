@@ -10,10 +10,9 @@
 #include <thread>
 #include <utility>
 
-#include "base/faulty_fs.h"
 #include "base/memory_fs.h"
 #include "store/embedded/block.h"
-#include "store/testing.h"
+#include "store/embedded/store_fixture_for_test.h"
 #include "store/trace_store_contract.h"
 
 namespace fluoro::store {
@@ -68,35 +67,18 @@ class EmbeddedHarness final : public StoreHarness {
   std::unique_ptr<EmbeddedStore> store_;
 };
 
-class EmbeddedStoreTest : public ::testing::Test {
+class EmbeddedStoreTest : public StoreFixture {
  protected:
-  EmbeddedStoreTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
-    options_.wal_allocate_bytes = 4096;
-  }
-  std::unique_ptr<EmbeddedStore> Open() {
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    EXPECT_TRUE(opened) << opened.error().message;
-    return opened ? *std::move(opened) : nullptr;
-  }
+  EmbeddedStoreTest() : StoreFixture(kNow, 99) {}
+  std::unique_ptr<EmbeddedStore> Open() { return OpenStore(); }
   std::vector<model::Span> Spans(std::uint64_t trace, std::size_t count) {
-    std::vector<model::Span> spans;
-    for (std::size_t i = 0; i < count; ++i)
-      spans.push_back(RandomSpan(rng_, MakeTraceId(trace), ++number_));
-    return spans;
+    return RandomSpans(MakeTraceId(trace), count);
   }
   static std::size_t Count(TraceStore& store, std::uint64_t trace) {
     const auto found = store.ReadTrace(MakeTraceId(trace));
     EXPECT_TRUE(found);
     return !found || !*found ? 0 : (*found)->spans.size();
   }
-  FaultyFs fs_;
-  ManualClock clock_{kNow};
-  Metrics metrics_;
-  EmbeddedOptions options_;
-  Rng rng_{99};
-  std::uint64_t number_ = 0;
 };
 
 TEST_F(EmbeddedStoreTest, SealsTracesThatAreIdleOrOld) {

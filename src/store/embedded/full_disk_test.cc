@@ -1,10 +1,8 @@
 // A disk that fills up, and merges that do not keep up.
 #include <gtest/gtest.h>
 
-#include "base/faulty_fs.h"
 #include "store/embedded/disk_space.h"
-#include "store/embedded/embedded_store.h"
-#include "store/testing.h"
+#include "store/embedded/store_fixture_for_test.h"
 
 namespace fluoro::store {
 namespace {
@@ -40,11 +38,9 @@ TEST(DiskSpace, IsLowAndFullBelowItsLimitsAndEnoughAnEighthAbove) {
   EXPECT_EQ(judge(1'000 * kGiB, kGiB / 2, DiskState::kEnough), DiskState::kFull);
 }
 
-class FullDiskTest : public ::testing::Test {
+class FullDiskTest : public StoreFixture {
  protected:
-  FullDiskTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
+  FullDiskTest() : StoreFixture(1'700'000'000'000'000'000, 3) {
     options_.wal_allocate_bytes = 0;
     options_.wal_file_bytes = 2'000;
     options_.merge.window_ns[0] = options_.merge.window_ns[1] = 100'000 * kHour;
@@ -57,15 +53,8 @@ class FullDiskTest : public ::testing::Test {
     ASSERT_TRUE(file);
     ASSERT_TRUE((*file)->WriteAt(0, std::string(1'000'000, 'b')));
   }
-  void Open() {
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    store_ = *std::move(opened);
-  }
   Result<void> Append(std::uint64_t trace) {
-    std::vector<model::Span> spans;
-    for (int i = 0; i < 150; ++i) spans.push_back(RandomSpan(rng_, MakeTraceId(trace), ++number_));
-    return store_->Append(MakeBatch(spans), Durability::kSynced);
+    return store_->Append(MakeBatch(RandomSpans(MakeTraceId(trace), 150)), Durability::kSynced);
   }
   // Hourly, in blocks of their own.
   void AppendHourly(std::uint64_t traces) {
@@ -88,14 +77,6 @@ class FullDiskTest : public ::testing::Test {
     return metrics_.GetCounter("fluoro_store_append_refused_total", "", {{"reason", reason}})
         .value();
   }
-
-  FaultyFs fs_;
-  ManualClock clock_{1'700'000'000'000'000'000};
-  Metrics metrics_;
-  EmbeddedOptions options_;
-  Rng rng_{3};
-  std::uint64_t number_ = 0;
-  std::unique_ptr<EmbeddedStore> store_;
 };
 
 TEST_F(FullDiskTest, WhenItIsLowTheOldestBlocksGoAndTheCurrentTwoHoursStay) {

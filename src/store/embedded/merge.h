@@ -75,7 +75,7 @@ Result<void> EncodeSum(std::span<const RollupSource> sources, const rollup::Roll
                        RollupEncoder& encoder);
 /// Calls `add` with windows of a few minutes each, in order, that hold all minutes in `minutes` of
 /// which one of these chunks may hold something. Errors: those of `add`.
-Result<void> ForFewMinutesEach(std::span<const RollupTable::Chunk> chunks,
+Result<void> ForFewMinutesEach(std::span<const MinuteChunk> chunks,
                                const rollup::RollupWindow& minutes,
                                const std::function<Result<void>(const rollup::RollupWindow&)>& add);
 /// Puts the sum of the inputs' rollups; none if one of them has none, or a damaged one.

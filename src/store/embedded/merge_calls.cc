@@ -29,7 +29,7 @@ Result<bool> MayHoldCalls(const Block& block) {
 
 Result<void> MergeCalls(std::span<const MergeInput> inputs, BlockWriter& writer) {
   std::vector<Source> sources;
-  std::vector<CallTable::Chunk> chunks;
+  std::vector<MinuteChunk> chunks;
   CallEncoder encoder([&writer](std::uint32_t chunk, std::string_view bytes) {
     return writer.PutSums(SectionType::kCalls, chunk + 1, bytes);
   });

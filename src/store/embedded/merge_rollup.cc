@@ -18,10 +18,9 @@ namespace {
 constexpr std::int64_t kStepNs = 16 * kMinuteNs;
 
 // The first minute from `from_ns` on of which one of the chunks may hold something.
-std::optional<std::int64_t> NextMinute(std::span<const RollupTable::Chunk> chunks,
-                                       std::int64_t from_ns) {
+std::optional<std::int64_t> NextMinute(std::span<const MinuteChunk> chunks, std::int64_t from_ns) {
   std::optional<std::int64_t> next;
-  for (const RollupTable::Chunk& chunk : chunks) {
+  for (const MinuteChunk& chunk : chunks) {
     if (chunk.last_minute_ns < from_ns) continue;
     const std::int64_t first = std::max(chunk.first_minute_ns, from_ns);
     next = std::min(next.value_or(first), first);
@@ -31,8 +30,7 @@ std::optional<std::int64_t> NextMinute(std::span<const RollupTable::Chunk> chunk
 
 }  // namespace
 
-Result<void> ForFewMinutesEach(std::span<const RollupTable::Chunk> chunks,
-                               const RollupWindow& minutes,
+Result<void> ForFewMinutesEach(std::span<const MinuteChunk> chunks, const RollupWindow& minutes,
                                const std::function<Result<void>(const RollupWindow&)>& add) {
   auto next = NextMinute(chunks, minutes.from_ns);
   while (next && *next < minutes.until_ns) {
@@ -47,7 +45,7 @@ Result<void> ForFewMinutesEach(std::span<const RollupTable::Chunk> chunks,
 
 Result<void> EncodeSum(std::span<const RollupSource> sources, const RollupWindow& minutes,
                        RollupEncoder& encoder) {
-  std::vector<RollupTable::Chunk> chunks;
+  std::vector<MinuteChunk> chunks;
   for (const RollupSource& source : sources) {
     encoder.AddExtent(source.table->first_ns, source.table->last_ns);
     chunks.insert(chunks.end(), source.table->chunks.begin(), source.table->chunks.end());

@@ -1,13 +1,9 @@
 // Sums by minute inside blocks: where they come from, and what is left when they are damaged.
 #include <gtest/gtest.h>
 
-#include "base/faulty_fs.h"
 #include "rollup/testing.h"
-#include "store/embedded/block.h"
-#include "store/embedded/block_writer.h"
-#include "store/embedded/embedded_store.h"
 #include "store/embedded/rollup_section.h"
-#include "store/testing.h"
+#include "store/embedded/sums_store_for_test.h"
 
 namespace fluoro::store {
 namespace {
@@ -15,10 +11,10 @@ namespace {
 using rollup::kMinuteNs;
 using rollup::Rollup;
 using rollup::RollupWindow;
-using testing::MakeBatch;
+using testing::DecodeSums;
+using testing::EncodedSums;
+using testing::EncodeSums;
 using testing::MakeTraceId;
-
-constexpr std::int64_t kNow = 1'700'000'100'000'000'000;
 
 Rollup RandomRollup(Rng& rng, std::int64_t minutes) {
   Rollup rollup(kMinuteNs);
@@ -34,28 +30,12 @@ Rollup RandomRollup(Rng& rng, std::int64_t minutes) {
   return rollup;
 }
 
-struct Encoded {
-  std::string header;
-  std::vector<std::string> chunks;
-};
-Encoded Encode(const Rollup& rollup) {
-  Encoded encoded;
-  RollupEncoder encoder([&](std::uint32_t chunk, std::string_view bytes) -> Result<void> {
-    EXPECT_EQ(chunk, encoded.chunks.size());
-    encoded.chunks.emplace_back(bytes);
-    return {};
-  });
-  EXPECT_TRUE(encoder.Add(rollup));
-  encoded.header = *encoder.Finish();
-  return encoded;
-}
-
 TEST(RollupSection, GivesBackWhatWentIn) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     Rng rng(seed);
     const Rollup rollup = RandomRollup(rng, rng.Chance(0.3) ? 10'000 : 3);
-    const Encoded encoded = Encode(rollup);
-    const auto table = DecodeRollupTable(encoded.header);
+    const EncodedSums encoded = EncodeSums(rollup);
+    const auto table = DecodeMinuteTable<Rollup>(encoded.header);
     ASSERT_TRUE(table) << table.error().message;
     EXPECT_EQ(table->first_ns, rollup.first_ns());
     EXPECT_EQ(table->last_ns, rollup.last_ns());
@@ -65,55 +45,54 @@ TEST(RollupSection, GivesBackWhatWentIn) {
     ASSERT_EQ(table->chunks.size(), encoded.chunks.size());
     const RollupWindow window{.from_ns = rollup::testing::TraceShape().from_ns + kMinuteNs};
     for (const RollupWindow& minutes : {RollupWindow{}, window}) {
-      Rollup back(kMinuteNs);
-      std::vector<std::uint32_t> numbers;
-      for (std::size_t i = 0; i < encoded.chunks.size(); ++i)
-        ASSERT_TRUE(AddRollupChunk(encoded.chunks[i], *table, i, minutes, numbers, back));
       Rollup wanted(kMinuteNs);
       wanted.Merge(rollup, minutes);
-      ASSERT_EQ(rollup::testing::Print(back), rollup::testing::Print(wanted)) << "seed " << seed;
+      ASSERT_EQ(rollup::testing::Print(DecodeSums(encoded, *table, minutes)),
+                rollup::testing::Print(wanted))
+          << "seed " << seed;
     }
   }
 }
 
 TEST(RollupSection, RefusesEveryCut) {
   Rng rng(5);
-  const Encoded encoded = Encode(RandomRollup(rng, 3));
+  const EncodedSums encoded = EncodeSums(RandomRollup(rng, 3));
   for (std::size_t bytes = 0; bytes < encoded.header.size(); ++bytes)
-    EXPECT_FALSE(DecodeRollupTable(std::string_view(encoded.header).substr(0, bytes)));
-  const auto table = DecodeRollupTable(encoded.header);
+    EXPECT_FALSE(DecodeMinuteTable<Rollup>(std::string_view(encoded.header).substr(0, bytes)));
+  const auto table = DecodeMinuteTable<Rollup>(encoded.header);
   for (std::size_t bytes = 0; bytes < encoded.chunks[0].size(); ++bytes) {
     Rollup to(kMinuteNs);
     std::vector<std::uint32_t> numbers;
-    EXPECT_FALSE(AddRollupChunk(std::string_view(encoded.chunks[0]).substr(0, bytes), *table, 0, {},
+    EXPECT_FALSE(AddMinuteChunk(std::string_view(encoded.chunks[0]).substr(0, bytes), *table, 0, {},
                                 numbers, to));
   }
 }
 
-class RollupStoreTest : public ::testing::Test {
+// Beyond as many as a reader takes: the rest is summed as other, and what was written is readable.
+TEST(RollupSection, SeriesWithoutEndAreSummedAsOther) {
+  Rollup rollup(kMinuteNs, {.series_per_period_max = SIZE_MAX});
+  for (std::size_t i = 0; i < kMinuteSeriesMax + 10; ++i) {
+    const rollup::KeyId key = rollup.keys().Find(
+        model::ServiceKey{.name = std::to_string(i), .type = {}, .account_id = {}});
+    rollup.At(0, rollup.FindSeries({.to = key})).seen = 1;
+  }
+  const auto table = DecodeMinuteTable<Rollup>(EncodeSums(rollup).header);
+  ASSERT_TRUE(table) << table.error().message;
+  std::size_t seen = 0;
+  for (const Rollup::Row& row : table->total.Rows())
+    seen += static_cast<std::size_t>(row.cell->seen);
+  EXPECT_EQ(seen, kMinuteSeriesMax + 10);
+}
+
+class RollupStoreTest : public testing::SumsStoreTest {
  protected:
-  RollupStoreTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
-    options_.wal_allocate_bytes = 4096;
-    options_.merge.fan_in = 1'000;
-    options_.merge.window_ns[0] = options_.merge.window_ns[1] = 365LL * 86'400 * kNsPerSecond;
-    Open();
-  }
-  void Open() {
-    store_.reset();
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    store_ = *std::move(opened);
-  }
   void Append(std::uint64_t trace, std::uint64_t spans) {
     std::vector<model::Span> made;
     for (; spans > 0; --spans) {
       made.push_back(
           rollup::testing::RandomGraphSpan(rng_, MakeTraceId(trace), 1 + rng_.Below(12)));
     }
-    ASSERT_TRUE(store_->Append(MakeBatch(made), Durability::kSynced));
-    model_.Append(made);
+    AppendSpans(made);
   }
   [[nodiscard]] std::map<std::string, std::string> Naive(const RollupWindow& window = {}) const {
     Rollup naive(0);
@@ -132,30 +111,6 @@ class RollupStoreTest : public ::testing::Test {
     EXPECT_TRUE(result);
     return rollup::testing::Print(result->rollup, {.extent = false});
   }
-  /// Turns a bit of the n-th part of a block's rollup.
-  void Damage(std::uint64_t block, std::uint32_t part) {
-    BlockCache cache(metrics_, "test", 1 << 20);
-    const std::string path = "data/blocks/" + BlockFileName(block);
-    const auto opened = Block::Open(fs_, cache, path, block);
-    ASSERT_TRUE(opened);
-    for (const Section& section : (*opened)->meta().sections) {
-      if (section.type != SectionType::kRollup || section.column != part) continue;
-      const auto file = fs_.Open(path, Fs::OpenMode::kReadWrite);
-      std::string byte = *(*file)->ReadAt(section.offset + section.stored / 2, 1);
-      byte[0] = static_cast<char>(byte[0] ^ 4);
-      ASSERT_TRUE((*file)->WriteAt(section.offset + section.stored / 2, byte));
-      return;
-    }
-    FAIL() << "no such part";
-  }
-
-  FaultyFs fs_;
-  ManualClock clock_{kNow};
-  Metrics metrics_;
-  EmbeddedOptions options_;
-  Rng rng_{17};
-  testing::StoreModel model_;
-  std::unique_ptr<EmbeddedStore> store_;
 };
 
 TEST_F(RollupStoreTest, WholeMinutesComeFromSumsWithoutReadingSpans) {
@@ -195,9 +150,7 @@ TEST_F(RollupStoreTest, DeletedTracesStayCountedAndMergesKeepThem) {
   }
   ASSERT_TRUE(store_->Delete(std::vector{MakeTraceId(3), MakeTraceId(4)}));
   EXPECT_EQ(Print(store_->Graph({})), Naive());
-  options_.merge.fan_in = 3;
-  Open();
-  ASSERT_TRUE(store_->RunMaintenance());
+  MergeBlocks(3);
   const auto merged = store_->Graph({});
   EXPECT_EQ(merged->summed_blocks, 1U);
   EXPECT_EQ(Print(merged), Naive());
@@ -262,7 +215,7 @@ TEST_F(RollupStoreTest, WhatAStartSeesOfADropIsNotUndoneByALaterPowerLoss) {
 TEST_F(RollupStoreTest, ABlockThatIsThereBesideItsSumsCountsOnce) {
   for (std::uint64_t i = 0; i < 10; ++i) Append(i, 3);
   ASSERT_TRUE(store_->SealAll());
-  const std::string path = "data/blocks/" + BlockFileName(1);
+  const std::string path = PathOf(1);
   const std::string content = *ReadFile(fs_, path);
   ASSERT_TRUE(store_->DropBefore(INT64_MAX));
   store_.reset();
@@ -286,9 +239,7 @@ TEST_F(RollupStoreTest, SumsOfBlocksWithoutTracesAreKept) {
     ASSERT_TRUE(store_->SealAll());
   }
   for (std::uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(store_->Delete(std::vector{MakeTraceId(i)}));
-  options_.merge.fan_in = 3;
-  Open();
-  ASSERT_TRUE(store_->RunMaintenance());
+  MergeBlocks(3);
   EXPECT_EQ(store_->GetUsage().spans, 0U);
   EXPECT_EQ(Print(store_->Graph({})), Naive());
   Open();
@@ -305,7 +256,7 @@ TEST_P(DamagedRollupTest, IsNamedAndTheSpansOfItsBlockTell) {
     ASSERT_TRUE(store_->SealAll());
   }
   for (const std::uint64_t block : {2U, 3U}) {
-    Damage(block, GetParam());
+    Damage(block, SectionType::kRollup, GetParam());
     Open();
     for (const std::int64_t period_ns : {std::int64_t{0}, kMinuteNs}) {
       if (period_ns == 0 && GetParam() > 0) continue;  // the total needs no chunk
@@ -321,9 +272,7 @@ TEST_P(DamagedRollupTest, IsNamedAndTheSpansOfItsBlockTell) {
     EXPECT_FALSE(report->ok());
   }
   // A merge does not carry it on.
-  options_.merge.fan_in = 3;
-  Open();
-  ASSERT_TRUE(store_->RunMaintenance());
+  MergeBlocks(3);
   const auto graph = store_->Graph({.period_ns = kMinuteNs});
   EXPECT_TRUE(graph->damaged.empty());
   Rollup total(0);

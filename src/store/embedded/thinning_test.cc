@@ -6,10 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "base/faulty_fs.h"
-#include "store/embedded/embedded_store.h"
 #include "store/embedded/merge.h"
-#include "store/testing.h"
+#include "store/embedded/store_fixture_for_test.h"
 
 namespace fluoro::store {
 namespace {
@@ -31,24 +29,15 @@ std::shared_ptr<const query::TailFilters> Policies(double rest = kFraction) {
 }
 
 // From how many spans on row groups are copied.
-class ThinningTest : public ::testing::TestWithParam<std::uint64_t> {
+class ThinningTest : public StoreFixture, public ::testing::WithParamInterface<std::uint64_t> {
  protected:
-  ThinningTest() {
-    options_.folder = "data";
-    options_.background_thread = false;
-    options_.wal_allocate_bytes = 4'096;
+  ThinningTest() : StoreFixture(kNow, 7) {
     options_.merge.window_ns[0] = 10 * kNsPerSecond;
     options_.merge.window_ns[1] = 40 * kNsPerSecond;
     options_.merge.copy_spans = GetParam();
     options_.live_window_ns = 60 * kNsPerSecond;
     options_.tail_policies = Policies();
     Open();
-  }
-  void Open() {
-    store_.reset();
-    auto opened = OpenEmbeddedStore(fs_, clock_, metrics_, options_);
-    ASSERT_TRUE(opened) << opened.error().message;
-    store_ = *std::move(opened);
   }
   void Append(std::uint64_t trace, std::size_t count, bool fault = false) {
     std::vector<model::Span> spans;
@@ -105,13 +94,6 @@ class ThinningTest : public ::testing::TestWithParam<std::uint64_t> {
     return from;
   }
 
-  FaultyFs fs_;
-  ManualClock clock_{kNow};
-  Metrics metrics_;
-  EmbeddedOptions options_;
-  Rng rng_{7};
-  std::uint64_t number_ = 0;
-  std::unique_ptr<EmbeddedStore> store_;
   std::map<std::uint64_t, std::vector<model::Span>> sent_;
 };
 

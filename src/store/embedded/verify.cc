@@ -17,17 +17,24 @@ void NoteError(VerifyReport::Item& item, const Error& error) {
   item.is_locked = error.code == ErrorCode::kPermissionDenied;
 }
 
+// Nullopt: it cannot be read, and the item says why.
+std::optional<std::string> ReadInto(Fs& fs, const std::string& path, VerifyReport::Item& item) {
+  auto content = ReadFile(fs, path);
+  if (!content) {
+    item.problem = content.error().message;
+    return std::nullopt;
+  }
+  item.bytes = content->size();
+  return *std::move(content);
+}
+
 // A small file that is decoded whole.
 template <class Decode>
 VerifyReport::Item VerifySmall(Fs& fs, const std::string& path, const std::string& shown,
                                const Decode& decode) {
   VerifyReport::Item item{.file = shown, .problem = {}};
-  const auto content = ReadFile(fs, path);
-  if (!content) {
-    item.problem = content.error().message;
-    return item;
-  }
-  item.bytes = content->size();
+  const auto content = ReadInto(fs, path, item);
+  if (!content) return item;
   if (const auto decoded = decode(*content); !decoded) item.problem = decoded.error().message;
   return item;
 }
@@ -50,15 +57,28 @@ VerifyReport::Item VerifyBlock(Fs& fs, BlockCache& cache, const std::string& pat
   return item;
 }
 
+// Blocks, and what stands beside them.
+void VerifyBlocks(Fs& fs, BlockCache& cache, const std::vector<std::string>& names,
+                  const std::string& folder, const std::string& shown, const crypto::Keyring* keys,
+                  VerifyReport& report) {
+  for (const std::string& name : names) {
+    const std::string path = folder + "/" + name;
+    std::uint64_t id = 0;
+    if (ParseBlockFileName(name, id)) {
+      report.items.push_back(VerifyBlock(fs, cache, path, shown + name, id, keys));
+    } else if (name.ends_with(".del")) {
+      report.items.push_back(VerifySmall(fs, path, shown + name, DecodeDeletions));
+    } else if (name.ends_with(".key")) {
+      report.items.push_back(VerifySmall(fs, path, shown + name, DecodeRewrap));
+    }
+  }
+}
+
 VerifyReport::Item VerifyLogFile(Fs& fs, const std::string& path, const std::string& shown,
                                  const crypto::Keyring* keys) {
   VerifyReport::Item item{.file = shown, .problem = {}};
-  const auto content = ReadFile(fs, path);
-  if (!content) {
-    item.problem = content.error().message;
-    return item;
-  }
-  item.bytes = content->size();
+  const auto content = ReadInto(fs, path, item);
+  if (!content) return item;
   const auto header = DecodeWalHeader(*content);
   if (!header) {
     item.problem = header.error().message;
@@ -125,28 +145,9 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder, const crypto:
   Metrics metrics;
   BlockCache cache(metrics, "questions", 0);
   FLUORO_TRY(const auto blocks, fs.List(layout.blocks));
-  for (const std::string& name : blocks) {
-    const std::string path = layout.blocks + "/" + name;
-    std::uint64_t id = 0;
-    if (ParseBlockFileName(name, id)) {
-      report.items.push_back(VerifyBlock(fs, cache, path, "blocks/" + name, id, keys));
-    } else if (name.ends_with(".del")) {
-      report.items.push_back(VerifySmall(fs, path, "blocks/" + name, DecodeDeletions));
-    } else if (name.ends_with(".key")) {
-      report.items.push_back(VerifySmall(fs, path, "blocks/" + name, DecodeRewrap));
-    }
-  }
-  if (const auto sums = fs.List(layout.rollup)) {
-    for (const std::string& name : *sums) {
-      std::uint64_t id = 0;
-      const std::string path = layout.rollup + "/" + name;
-      if (ParseBlockFileName(name, id)) {
-        report.items.push_back(VerifyBlock(fs, cache, path, "rollup/" + name, id, keys));
-      } else if (name.ends_with(".key")) {
-        report.items.push_back(VerifySmall(fs, path, "rollup/" + name, DecodeRewrap));
-      }
-    }
-  }
+  VerifyBlocks(fs, cache, blocks, layout.blocks, "blocks/", keys, report);
+  if (const auto sums = fs.List(layout.rollup))
+    VerifyBlocks(fs, cache, *sums, layout.rollup, "rollup/", keys, report);
   FLUORO_TRY(const auto files, fs.List(layout.wal));
   for (const std::string& name : files) {
     if (ParseWalFileName(name) == 0) continue;
