@@ -225,6 +225,8 @@ Result<bool> GraphColumns::ReadShapes(const ColumnReader& column, AttributeOwner
       Attributes& attributes = attributes_[place - 1];
       if (attributes.owner != static_cast<std::size_t>(owner))
         return Bad("a shape names a column of another owner");
+      // A key that stands twice: its first value counts, and the loops over rows know but one.
+      if (std::ranges::find(to.columns[shape], place - 1) != to.columns[shape].end()) return false;
       attributes.count += uses[shape];
       if (attributes.count > kRowGroupRowsMax) return Bad("too many attributes");
       to.columns[shape].push_back(place - 1);

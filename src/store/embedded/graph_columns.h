@@ -22,7 +22,8 @@ class GraphColumns {
   explicit GraphColumns(rollup::FactsTable& table) : table_(table) {}
 
   enum class Ids : std::uint8_t { kNone, kWanted };
-  /// False: some attributes stand outside the columns (overflow), nothing can be said by columns.
+  /// False: some attributes stand outside the columns (overflow), or a key that facts are read from
+  /// stands twice in a span; nothing can be said by columns.
   /// @param column  borrowed for the call. Errors: kCorruption, kUnsupported, those of `column`.
   Result<bool> Read(const ColumnReader& column, std::span<const TraceRun> traces, Ids ids);
 

@@ -132,6 +132,25 @@ TEST_F(RollupStoreTest, WholeMinutesComeFromSumsWithoutReadingSpans) {
   EXPECT_EQ(spans->summed_blocks, 0U);
 }
 
+TEST_F(RollupStoreTest, OfAKeyThatStandsTwiceTheFirstValueCountsWhereverItIsRead) {
+  std::vector<model::Span> spans;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    model::Span& span =
+        spans.emplace_back(rollup::testing::RandomGraphSpan(rng_, MakeTraceId(i % 4), i));
+    span.kind = model::SpanKind::kClient;
+    span.source = model::SpanSource::kOtlp;
+    span.attributes.clear();
+    for (const std::string place : {"first-", "second-"}) {
+      span.attributes.push_back({"peer.service", {place + std::to_string(i % 3)}, {}});
+    }
+  }
+  AppendSpans(spans);
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  ASSERT_TRUE(store_->SealAll());
+  EXPECT_EQ(Print(store_->Graph({})), Naive());
+  EXPECT_EQ(Print(store_->Graph({.from_spans = true})), Naive());
+}
+
 TEST_F(RollupStoreTest, PiecesOfTracesAddUpOverBlocksAndAfterAStart) {
   for (int round = 0; round < 6; ++round) {
     for (int i = 0; i < 10; ++i) Append(rng_.Below(8), 2);
