@@ -19,7 +19,6 @@ void Head::Widen(Slot& slot, const Row& row) {
   if (slot.rows.empty()) {
     slot.start_ns = batch.start_ns[row.row];
     slot.end_ns = batch.end_ns[row.row];
-    slot.first_arrival_ns = row.batch->commit.arrival_ns;
   }
   slot.start_ns = std::min(slot.start_ns, batch.start_ns[row.row]);
   slot.end_ns = std::max(slot.end_ns, batch.end_ns[row.row]);
@@ -34,6 +33,7 @@ void Head::Widen(Slot& slot, const Row& row) {
        i > 0 && slot.rows[i - 1].batch->commit.lsn > slot.rows[i].batch->commit.lsn; --i) {
     std::swap(slot.rows[i - 1], slot.rows[i]);
   }
+  slot.first_arrival_ns = slot.rows.front().batch->commit.arrival_ns;
 }
 
 std::uint64_t Head::Add(const Commit& commit, const Skip& skip) {
