@@ -180,6 +180,35 @@ TEST(CallFinder, TellsHowACallEnded) {
   EXPECT_THAT(CallsOf({Chat(1, 0, 1, 1).InProgressSince(0)}), IsEmpty());
 }
 
+TEST(CallFinder, TellsEachNumberAndNameOfACall) {
+  CallFinder finder;
+  finder.Add(Chat(1, 0, 1'000, 200)
+                 .Between(5, 80)
+                 .Set("gen_ai.provider.name", "openai")
+                 .Set("gen_ai.response.model", "gpt-2026")
+                 .Set("gen_ai.usage.cache_read.input_tokens", 300)
+                 .Set("gen_ai.usage.cache_creation.input_tokens", 40)
+                 .Set("gen_ai.usage.reasoning.output_tokens", 50)
+                 .Set("http.request.resend_count", 6));
+  int calls = 0;
+  finder.Finish([&calls](const Call& call) {
+    ++calls;
+    EXPECT_EQ(call.kind, StepKind::kLlm);
+    EXPECT_EQ(call.provider, "openai");
+    EXPECT_EQ(call.model, "gpt-2026");
+    EXPECT_EQ(call.tool, "");
+    EXPECT_EQ(call.start_ns, 5'000'000);
+    EXPECT_EQ(call.end_ns, 80'000'000);
+    EXPECT_EQ(call.prompt_tokens, 1'000);
+    EXPECT_EQ(call.completion_tokens, 200);
+    EXPECT_EQ(call.cached_tokens, 300);
+    EXPECT_EQ(call.cache_write_tokens, 40);
+    EXPECT_EQ(call.reasoning_tokens, 50);
+    EXPECT_EQ(call.retries, 6);
+  });
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(CallFinder, StatedCostsAreWholeNanodollars) {
   EXPECT_EQ(OnlyCall({Chat(1, 0, 1, 1).Set("gen_ai.usage.cost", 0.0098112)}).cost_nano_usd,
             9'811'200);

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <string>
+
 #include "rollup/call_testing.h"
 
 namespace fluoro::rollup {
@@ -27,6 +32,115 @@ std::int64_t CallsIn(const CallSums& sums) {
   std::int64_t calls = 0;
   for (const CallSums::Row& row : sums.Rows()) calls += row.cell->calls;
   return calls;
+}
+
+// Every number of a call by name, so that none can stand for another.
+using Numbers = std::map<std::string, std::int64_t>;
+Numbers NumbersOf(const genai::Call& call) {
+  return {{"calls", 1},
+          {"failed", call.failed ? 1 : 0},
+          {"throttled", call.throttled ? 1 : 0},
+          {"timeouts", call.timeout ? 1 : 0},
+          {"retries", call.retries},
+          {"prompt", call.prompt_tokens},
+          {"completion", call.completion_tokens},
+          {"cached", call.cached_tokens},
+          {"cache_write", call.cache_write_tokens},
+          {"reasoning", call.reasoning_tokens},
+          {"cost", call.cost_nano_usd.value_or(0)},
+          {"duration", std::max<std::int64_t>(0, call.end_ns - call.start_ns)}};
+}
+Numbers NumbersOf(const CallCell& cell) {
+  return {{"calls", cell.calls},
+          {"failed", cell.failed},
+          {"throttled", cell.throttled},
+          {"timeouts", cell.timeouts},
+          {"retries", cell.retries},
+          {"prompt", cell.prompt_tokens},
+          {"completion", cell.completion_tokens},
+          {"cached", cell.cached_tokens},
+          {"cache_write", cell.cache_write_tokens},
+          {"reasoning", cell.reasoning_tokens},
+          {"cost", cell.cost_nano_usd},
+          {"duration", cell.duration_ns}};
+}
+
+std::string SeriesName(std::int64_t minute, const std::string& kind, bool stated,
+                       std::initializer_list<std::string_view> texts) {
+  std::string name = std::to_string(minute) + " " + kind + (stated ? " stated" : "");
+  for (const std::string_view text : texts) name.append("|").append(text);
+  return name;
+}
+
+// Texts of calls live as long as the list of them.
+genai::Call RandomCall(Rng& rng) {
+  static const std::vector<std::string> kTexts = {"", "a", "b"};
+  const auto text = [&rng] { return std::string_view(kTexts[rng.Below(kTexts.size())]); };
+  const auto number = [&rng] { return static_cast<std::int64_t>(rng.Below(1'000)); };
+  genai::Call call{.kind = static_cast<genai::StepKind>(rng.Below(3)),
+                   .provider = text(),
+                   .model = text(),
+                   .tool = text(),
+                   .tenant = text(),
+                   .route = text(),
+                   .failed = rng.Chance(0.5),
+                   .throttled = rng.Chance(0.4),
+                   .timeout = rng.Chance(0.3),
+                   .retries = number(),
+                   .prompt_tokens = number(),
+                   .completion_tokens = number(),
+                   .cached_tokens = number(),
+                   .cache_write_tokens = number(),
+                   .reasoning_tokens = number(),
+                   .cost_nano_usd = std::nullopt};
+  if (rng.Chance(0.5)) call.cost_nano_usd = number();
+  call.end_ns = (static_cast<std::int64_t>(rng.Below(4)) - 2) * kMinuteNs + number();
+  call.start_ns = call.end_ns - number() + 200;
+  return call;
+}
+
+TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
+  Rng rng(7);
+  for (const std::uint8_t dimensions :
+       {kByAllDimensions, std::uint8_t{kByKind}, std::uint8_t{kByProvider}, std::uint8_t{kByModel},
+        std::uint8_t{kByTool}, std::uint8_t{kByTenant}, std::uint8_t{kByRoute}, std::uint8_t{0}}) {
+    const auto has = [dimensions](CallDimension one) { return (dimensions & one) != 0; };
+    CallSums direct(kMinuteNs, dimensions);
+    CallSums all(kMinuteNs);
+    std::map<std::string, Numbers> wanted;
+    for (int i = 0; i < 600; ++i) {
+      const genai::Call call = RandomCall(rng);
+      direct.Add(call);
+      all.Add(call);
+      const std::int64_t minute =
+          call.end_ns < 0 ? -((-call.end_ns + kMinuteNs - 1) / kMinuteNs) : call.end_ns / kMinuteNs;
+      const std::string name =
+          SeriesName(minute, has(kByKind) ? std::to_string(static_cast<int>(call.kind)) : "any",
+                     call.cost_nano_usd.has_value(),
+                     {has(kByProvider) ? call.provider : "", has(kByModel) ? call.model : "",
+                      has(kByTool) ? call.tool : "", has(kByTenant) ? call.tenant : "",
+                      has(kByRoute) ? call.route : ""});
+      for (const auto& [what, number] : NumbersOf(call)) wanted[name][what] += number;
+    }
+    CallSums merged(kMinuteNs, dimensions);
+    merged.Merge(all);
+    for (const CallSums* const sums : {&direct, &merged}) {
+      std::map<std::string, Numbers> got;
+      for (const CallSums::Row& row : sums->Rows()) {
+        const CallSeries& series = sums->series()[row.series];
+        const std::string kind =
+            series.kind == CallSeries::kNoKind ? "any" : std::to_string(series.kind);
+        got[SeriesName(
+            row.period_ns / kMinuteNs, kind, series.stated,
+            {sums->TextAt(series.provider), sums->TextAt(series.model), sums->TextAt(series.tool),
+             sums->TextAt(series.tenant), sums->TextAt(series.route)})] = NumbersOf(*row.cell);
+        std::int64_t timed = 0;
+        for (const auto& bucket : row.cell->times.Buckets()) timed += bucket.count;
+        EXPECT_EQ(timed, row.cell->calls);
+      }
+      EXPECT_EQ(got, wanted) << static_cast<int>(dimensions);
+    }
+  }
 }
 
 TEST(CallSums, AddAndTakeAwayCancelOutInAnyOrder) {
