@@ -12,6 +12,7 @@ namespace fluoro::crash {
 namespace {
 
 constexpr std::uint64_t kRuns = 2'500;
+constexpr std::uint64_t kNewRuns = 150;
 // Runs that failed once.
 constexpr std::uint64_t kRegressions[] = {34, 451, 77'000'001'907, 20'261'200'000'000'036,
                                           20'261'200'000'000'528};
@@ -32,20 +33,46 @@ class RandomPowerLoss : public ::testing::Test {
     return Joined(wrong);
   }
 
-  static void Say(std::uint64_t runs, const RandomRunCounts& counts) {
+  struct Seeds {
+    std::uint64_t first = 0, last = 0;
+  };
+  static void Say(const Seeds& seeds, const RandomRunCounts& counts) {
     std::printf(
         "power losses: %llu, ends of the process alone: %llu, in %llu runs (nothing kept %llu, "
         "some %llu, torn %llu, reordered %llu, "
         "all kept %llu), of them %llu during recovery, up to %llu in a row; seeds %llu to %llu\n"
         "  between them: %llu appends, %llu seals, %llu maintenances, %llu merges, %llu deletions, "
         "%llu retentions, %llu reopenings, %llu traces thinned; %llu checks found %llu spans\n",
-        U(counts.losses), U(counts.process_ends), U(runs), U(counts.losses_of_kind[0]),
-        U(counts.losses_of_kind[1]), U(counts.losses_of_kind[2]), U(counts.losses_of_kind[3]),
-        U(counts.losses_of_kind[4]), U(counts.in_recovery), U(counts.most_in_a_row), U(CaseSeed(1)),
-        U(CaseSeed(runs)), U(counts.appends), U(counts.seals), U(counts.maintenances),
-        U(counts.merges), U(counts.deletes), U(counts.retentions), U(counts.reopens),
-        U(counts.thinned), U(counts.checks), U(counts.wanted_spans));
+        U(counts.losses), U(counts.process_ends), U(seeds.last - seeds.first + 1),
+        U(counts.losses_of_kind[0]), U(counts.losses_of_kind[1]), U(counts.losses_of_kind[2]),
+        U(counts.losses_of_kind[3]), U(counts.losses_of_kind[4]), U(counts.in_recovery),
+        U(counts.most_in_a_row), U(seeds.first), U(seeds.last), U(counts.appends), U(counts.seals),
+        U(counts.maintenances), U(counts.merges), U(counts.deletes), U(counts.retentions),
+        U(counts.reopens), U(counts.thinned), U(counts.checks), U(counts.wanted_spans));
   }
+
+  // What is wrong after the run of that seed.
+  static std::string WrongOf(std::uint64_t seed, bool fail_calls, RandomRunCounts& counts,
+                             bool tell = false) {
+    auto wrong = RunRandomWorkload({.seed = seed, .fail_calls = fail_calls, .tell = tell}, counts);
+    return fail_calls ? WithoutHoles(std::move(wrong)) : Joined(wrong);
+  }
+
+  static void ExpectNothingLost(const Seeds& seeds, bool fail_calls, RandomRunCounts& counts) {
+    std::uint64_t failed = 0;
+    for (std::uint64_t seed = seeds.first; seed <= seeds.last && failed < 5; ++seed) {
+      const std::string wrong = WrongOf(seed, fail_calls, counts);
+      EXPECT_EQ(wrong, "") << Repeat("FLUORO_CASE=" + std::to_string(seed),
+                                     fail_calls ? kFailingTest : kTest);
+      failed += wrong.empty() ? 0U : 1U;
+    }
+    Say(seeds, counts);
+  }
+
+  // Those that FLUORO_CASE is for.
+  static constexpr const char* kTest = "RandomPowerLoss.NothingAcknowledgedIsLost";
+  static constexpr const char* kFailingTest =
+      "RandomPowerLoss.NothingAcknowledgedIsLostOnADiskThatFailsCalls";
 
   static unsigned long long U(std::uint64_t value) { return value; }
 };
@@ -53,24 +80,28 @@ class RandomPowerLoss : public ::testing::Test {
 TEST_F(RandomPowerLoss, NothingAcknowledgedIsLost) {
   RandomRunCounts counts;
   if (OnlyCase() != UINT64_MAX) {
-    EXPECT_EQ(Joined(RunRandomWorkload({.seed = OnlyCase(), .tell = true}, counts)), "");
-    return Say(1, counts);
+    EXPECT_EQ(WrongOf(OnlyCase(), false, counts, true), "");
+    return Say({OnlyCase(), OnlyCase()}, counts);
   }
-  for (const std::uint64_t seed : kRegressions)
-    EXPECT_EQ(Joined(RunRandomWorkload({.seed = seed}, counts)), "") << seed;
-  const std::uint64_t runs = Cases(kRuns);
-  std::uint64_t failed = 0;
-  for (std::uint64_t run = 1; run <= runs && failed < 5; ++run) {
-    const auto wrong = RunRandomWorkload({.seed = CaseSeed(run)}, counts);
-    EXPECT_EQ(Joined(wrong), "") << "FLUORO_CASE=" << CaseSeed(run) << " repeats it";
-    failed += wrong.empty() ? 0U : 1U;
-  }
-  Say(runs, counts);
+  for (const std::uint64_t seed : kRegressions) EXPECT_EQ(WrongOf(seed, false, counts), "") << seed;
+  ExpectNothingLost({CaseSeed(1), CaseSeed(Cases(kRuns))}, false, counts);
   if (kSanitizerDivisor == 1) {
     EXPECT_GE(counts.losses, 2'000U);
     EXPECT_GE(counts.thinned, 500U);
     EXPECT_GE(counts.most_in_a_row, 5U);
   }
+}
+
+// What fails here is a defect like any other, although it may not fail the next time: the seed
+// does.
+TEST_F(RandomPowerLoss, NothingAcknowledgedIsLostWithNewSeeds) {
+  if (OnlyCase() != UINT64_MAX) return;
+  const std::uint64_t runs = Cases(kNewRuns);
+  RandomRunCounts counts;
+  ExpectNothingLost({NewCaseSeed(1), NewCaseSeed(runs)}, false, counts);
+  RandomRunCounts failing;
+  ExpectNothingLost({NewCaseSeed(runs + 1), NewCaseSeed(2 * runs)}, true, failing);
+  EXPECT_GT(counts.losses + failing.losses, 0U);
 }
 
 TEST_F(RandomPowerLoss, TheSameSeedGivesTheSameRun) {
@@ -91,22 +122,12 @@ TEST_F(RandomPowerLoss, TheSameSeedGivesTheSameRun) {
 TEST_F(RandomPowerLoss, NothingAcknowledgedIsLostOnADiskThatFailsCalls) {
   RandomRunCounts counts;
   if (OnlyCase() != UINT64_MAX) {
-    EXPECT_EQ(
-        Joined(RunRandomWorkload({.seed = OnlyCase(), .fail_calls = true, .tell = true}, counts)),
-        "");
-    return Say(1, counts);
+    EXPECT_EQ(WrongOf(OnlyCase(), true, counts, true), "");
+    return Say({OnlyCase(), OnlyCase()}, counts);
   }
   for (const std::uint64_t seed : kRegressionsOfFailingCalls)
-    EXPECT_EQ(WithoutHoles(RunRandomWorkload({.seed = seed, .fail_calls = true}, counts)), "")
-        << seed;
-  const std::uint64_t runs = Cases(kRuns);
-  std::uint64_t failed = 0;
-  for (std::uint64_t run = 1; run <= runs && failed < 5; ++run) {
-    const auto wrong = RunRandomWorkload({.seed = CaseSeed(run), .fail_calls = true}, counts);
-    EXPECT_EQ(WithoutHoles(wrong), "") << "FLUORO_CASE=" << CaseSeed(run) << " repeats it";
-    failed += WithoutHoles(wrong).empty() ? 0U : 1U;
-  }
-  Say(runs, counts);
+    EXPECT_EQ(WrongOf(seed, true, counts), "") << seed;
+  ExpectNothingLost({CaseSeed(1), CaseSeed(Cases(kRuns))}, true, counts);
   std::printf("  and %llu calls were made to fail\n", U(counts.faults));
 }
 
