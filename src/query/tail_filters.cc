@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "genai/step.h"
 #include "model/attribute_reader.h"
-#include "rollup/counts.h"
+#include "rollup/duration_buckets.h"
 
 namespace fluoro::query {
 namespace {

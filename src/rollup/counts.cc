@@ -1,106 +1,24 @@
 #include "rollup/counts.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
 
-#include "base/clock.h"
+#include "rollup/duration_buckets.h"
 
 namespace fluoro::rollup {
-namespace {
-
-/// @param ns  not below zero.
-template <std::int64_t kUnit>
-std::int64_t RoundedQuotient(std::int64_t ns) {
-  constexpr auto kDivisor = static_cast<std::uint64_t>(kUnit);
-  return static_cast<std::int64_t>((static_cast<std::uint64_t>(ns) + kDivisor / 2) / kDivisor);
-}
-
-std::int64_t WholeMicroseconds(std::int64_t ns) { return RoundedQuotient<kNsPerUs>(ns); }
-
-std::int16_t BucketByFormula(double microseconds) {
-  static const double kLogWidth = std::log(1.04);
-  return static_cast<std::int16_t>(std::floor(std::log(microseconds + 1) / kLogWidth));
-}
-
-// A logarithm for each value is dear. The bucket of the lowest value with the same leading bits is
-// that of the value or the one below, and the bounds say which.
-class BucketTable {
- public:
-  BucketTable() {
-    for (std::size_t i = 0; i < first_of_.size(); ++i)
-      first_of_[i] = BucketByFormula(static_cast<double>(LowestOf(i)));
-    const std::int16_t last = BucketByFormula(static_cast<double>(kMicrosecondsMax));
-    lowest_.resize(static_cast<std::size_t>(last) + 2, INT64_MAX);
-    for (std::int16_t bucket = 0; bucket <= last; ++bucket) {
-      std::int64_t below = -1;  // of a lower bucket
-      std::int64_t inside = kMicrosecondsMax;
-      while (inside - below > 1) {
-        const std::int64_t middle = below + (inside - below) / 2;
-        (BucketByFormula(static_cast<double>(middle)) < bucket ? below : inside) = middle;
-      }
-      lowest_[static_cast<std::size_t>(bucket)] = inside;
-    }
-  }
-
-  [[nodiscard]] std::int16_t Find(std::int64_t microseconds) const {
-    // A place is narrower than a bucket, so that at most one more begins in it.
-    const auto bucket = static_cast<std::size_t>(first_of_[PlaceOf(microseconds)]);
-    return static_cast<std::int16_t>(bucket + (microseconds >= lowest_[bucket + 1] ? 1 : 0));
-  }
-
- private:
-  static constexpr std::int64_t kMicrosecondsMax = INT64_MAX / kNsPerUs + 1;
-  static constexpr unsigned kBits = 5;  // behind the leading one
-
-  static std::size_t PlaceOf(std::int64_t microseconds) {
-    const auto value = static_cast<std::uint64_t>(microseconds);
-    const auto width = static_cast<unsigned>(std::bit_width(value));
-    if (width <= kBits + 1) return value;
-    const unsigned shift = width - kBits - 1;
-    return (std::size_t{shift} << kBits) + (value >> shift);
-  }
-  static std::int64_t LowestOf(std::size_t place) {
-    if (place < std::size_t{2} << kBits) return static_cast<std::int64_t>(place);
-    const std::size_t shift = (place >> kBits) - 1;
-    return static_cast<std::int64_t>(
-        ((std::uint64_t{1} << kBits) + (place & ((std::uint64_t{1} << kBits) - 1))) << shift);
-  }
-
-  std::array<std::int16_t, (55 - kBits) << kBits> first_of_{};
-  std::vector<std::int64_t> lowest_;  ///< by bucket
-};
-
-const BucketTable& Table() {
-  static const BucketTable kTable;
-  return kTable;
-}
-
-std::int64_t WholeMilliseconds(std::int64_t ns) { return RoundedQuotient<kNsPerMs>(ns); }
-
-}  // namespace
-
-std::int16_t BucketOf(std::int64_t ns) { return Table().Find(WholeMicroseconds(ns)); }
 
 void DurationCounts::Add(std::int64_t duration_ns, std::int64_t count) {
   const std::int64_t ns = std::max<std::int64_t>(duration_ns, 0);
   AddBucket(BucketOf(ns), count);
-  if (!overflown_) AddMillisecond(WholeMilliseconds(ns), count);
+  if (!overflown_) AddMillisecond(DurationBuckets::Milliseconds(ns), count);
 }
 
-void DurationCounts::Add(std::span<const Times> times) {
-  const BucketTable& table = Table();
-  for (const Times& one : times) {
-    const std::int64_t ns = std::max<std::int64_t>(one.duration_ns, 0);
-    const std::int16_t bucket = table.Find(WholeMicroseconds(ns));
-    const auto at = static_cast<std::size_t>(bucket - first_);
-    if (at < many_.size()) {
-      many_[at] += one.count;
-    } else {
-      AddBucket(bucket, one.count);
-    }
-    if (!overflown_) AddMillisecond(WholeMilliseconds(ns), one.count);
+void DurationCounts::Add(std::span<const std::uint32_t> buckets,
+                         std::span<const std::uint32_t> milliseconds) {
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    if (buckets[i] != 0) AddBucket(static_cast<std::int16_t>(i), buckets[i]);
+  }
+  for (std::size_t ms = 0; ms < milliseconds.size() && !overflown_; ++ms) {
+    if (milliseconds[ms] != 0) AddMillisecond(static_cast<std::int64_t>(ms), milliseconds[ms]);
   }
 }
 
@@ -187,6 +105,10 @@ std::vector<DurationCounts::Bucket> DurationCounts::Buckets() const {
 }
 
 std::vector<DurationCounts::Millisecond> DurationCounts::Milliseconds() const { return exact_; }
+
+bool DurationCounts::HoldsLess() const {
+  return std::ranges::any_of(exact_, [](const Millisecond& one) { return one.count < 0; });
+}
 
 bool DurationCounts::IsZero() const {
   return exact_.empty() &&

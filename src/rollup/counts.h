@@ -8,23 +8,19 @@
 
 namespace fluoro::rollup {
 
-/// Log buckets of 4 % width over whole microseconds: floor(ln(us + 1) / ln 1.04).
-std::int16_t BucketOf(std::int64_t ns);
-
-/// The counts behind a DurationHistogram: buckets, and whole milliseconds for as long as there are
-/// at most kExactMax distinct ones. Counts may be below zero where something was taken away that
-/// another histogram holds.
+/// The counts behind a DurationHistogram: buckets (DurationBuckets), and whole milliseconds for as
+/// long as there are at most kExactMax distinct ones. Counts may be below zero where something was
+/// taken away that another histogram holds.
 class DurationCounts {
  public:
   static constexpr std::size_t kExactMax = 100;
 
   void Add(std::int64_t duration_ns, std::int64_t count);
-  struct Times {
-    std::int64_t duration_ns = 0;
-    std::int64_t count = 0;
-  };
-  /// The same, one by one in order.
-  void Add(std::span<const Times> times);
+  /// Counts by bucket, and of the same durations by whole millisecond: both from 0 on.
+  /// `milliseconds` may be left out once they are overflown.
+  void Add(std::span<const std::uint32_t> buckets, std::span<const std::uint32_t> milliseconds);
+  /// The millisecond alone, of something whose bucket is added by itself. Not if overflown.
+  void AddMillisecond(std::int64_t ms, std::int64_t count);
   /// Adds `other`, `times` times.
   void Merge(const DurationCounts& other, std::int64_t times = 1);
 
@@ -43,6 +39,9 @@ class DurationCounts {
   [[nodiscard]] std::vector<Millisecond> Milliseconds() const;
   /// Too many distinct milliseconds for a list of them.
   [[nodiscard]] bool overflown() const { return overflown_; }
+  /// Whether of some millisecond more was taken away than added. Otherwise what is added may be
+  /// added in any order.
+  [[nodiscard]] bool HoldsLess() const;
   [[nodiscard]] bool IsZero() const;
   /// What was stored. `milliseconds` is empty if overflown.
   static DurationCounts Of(const std::vector<Bucket>& buckets,
@@ -56,7 +55,6 @@ class DurationCounts {
  private:
   static constexpr std::size_t kFewMax = 16;
   void AddBucket(std::int16_t bucket, std::int64_t count);
-  void AddMillisecond(std::int64_t ms, std::int64_t count);
   void Spread(std::int16_t bucket);
 
   std::vector<Bucket> few_;         ///< ascending, while there are few

@@ -349,6 +349,7 @@ Facts FactsTable::Judge(const Span& span, bool enters) {
   if (facts.calls_out) facts.callee = keys_.Find(model::InferSegment(entity).key);
   facts.remote = entity.name_space == "remote";
   if (facts.remote && !facts.segment) facts.name = keys_.Text(entity.name);
+  facts.enters = facts.segment || facts.xray ? 0 : facts.service;
   facts.plain = !facts.shares_id && !facts.two_documents && !facts.sent_inferred &&
                 !(facts.segment && keys_.IsClient(facts.key)) &&
                 !(facts.calls_out && keys_.IsClient(facts.callee));

@@ -27,6 +27,7 @@ struct Facts {
   KeyId callee = 0;     ///< of the segment inferred for it (calls_out)
   TextId name = 0;      ///< if remote
   TextId service = 0;   ///< service.name; 0: none
+  TextId enters = 0;    ///< the service, if its parent may show that it is entered
   FactsId entered = 0;  ///< the facts if its parent belongs to another service
   model::Outcome outcome = model::Outcome::kOk;
   model::SpanKind kind = model::SpanKind::kUnspecified;

@@ -7,13 +7,18 @@ namespace {
 
 constexpr std::int32_t kNone = -1;
 constexpr std::int32_t kLater = -2;  // not found yet
+static_assert(kNoParent == -1 && kAbsentParent == -2, "both have places in front");
 
 std::size_t At(std::int32_t index) { return static_cast<std::size_t>(index); }
 std::int32_t Index(std::size_t index) { return static_cast<std::int32_t>(index); }
 
+std::int64_t EndOf(const JoinSpan& span, const Facts& facts) {
+  return facts.in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns);
+}
+
 Measured MeasuredOf(const JoinSpan& span, const Facts& facts) {
   return {.start_ns = span.start_ns,
-          .end_ns = facts.in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns),
+          .end_ns = EndOf(span, facts),
           .outcome = facts.outcome,
           .in_progress = facts.in_progress};
 }
@@ -52,135 +57,209 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   return true;
 }
 
-// Most traces: in one walk over the spans and one over what they turned out to be. False, and
+// Most traces: in a few walks over the spans that take the same way for each. What a span is
+// decides which values are taken, not where the walk goes: it differs from span to span. False, and
 // nothing is added: it takes more.
 bool TraceJoin::RunPlain(std::span<const JoinSpan> spans, SampleSink& sink) {
-  if (plain_.size() < spans.size()) plain_.resize(spans.size());
-  if (sent_by_.size() < table_.keys().size()) sent_by_.resize(table_.keys().size() + 64);
-  has_callee_.assign(spans.size(), 0);
+  MakeRoom(spans.size());
   if (!DescribePlain(spans)) return false;
-  std::size_t count = 0;
-  const auto hand_on = [&] { sink.AddAll(std::span<const SpanSamples>(samples_).first(count)); };
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    if (!SampleOf(spans, i, samples_[count]) || ++count < samples_.size()) continue;
-    hand_on();
-    count = 0;
-  }
-  if (count > 0) hand_on();
+  EndSegments(spans);
+  SampleSegments(spans, sink);
+  SampleCalls(spans, sink);
+  HandOn(sink);
   return true;
+}
+
+void TraceJoin::MakeRoom(std::size_t spans) {
+  const std::size_t places = spans + kInFront;
+  if (facts_.size() < places) {
+    facts_.resize(places);
+    services_.resize(places);
+    segments_.resize(places, kNone);
+    last_ends_.resize(places);
+    has_callee_.resize(places);
+    entries_.resize(places);
+    calls_.resize(places);
+    later_.resize(places);
+    left_.resize(places);
+  }
+  // One behind the keys, for spans that are no segments.
+  if (sent_by_.size() <= table_.keys().size()) sent_by_.resize(table_.keys().size() + 64);
 }
 
 // What each span is takes no more of its parent than which service that belongs to, in whatever
 // order they stand; which segment it lies in takes the parent's first.
 bool TraceJoin::DescribePlain(std::span<const JoinSpan> spans) {
-  Plain* const plain = plain_.data();
-  std::uint8_t* const has_callee = has_callee_.data();
+  const std::size_t count = spans.size();
+  const Facts** const facts = facts_.data() + kInFront;
+  TextId* const services = services_.data() + kInFront;
+  std::int32_t* const segments = segments_.data() + kInFront;
+  std::uint8_t* const has_callee = has_callee_.data() + kInFront;
+  for (std::size_t i = 0; i < count; ++i) {
+    facts[i] = &table_.At(spans[i].facts);
+    services[i] = facts[i]->service;
+    segments[i] = kLater;
+    has_callee[i] = 0;
+  }
   std::uint64_t* const sent_by = sent_by_.data();
-  bool has_later = false;  // parents that stand behind their children
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    const JoinSpan& span = spans[i];
-    const std::int32_t parent = span.parent;
-    const Facts* facts = &table_.At(span.facts);
-    if (parent >= 0 && !facts->segment && !facts->xray && facts->service != 0) {
-      const TextId above = table_.At(spans[At(parent)].facts).service;
-      if (above != 0 && above != facts->service) facts = &table_.At(facts->entered);
-    }
-    if (!facts->plain) return false;
-    Plain& node = plain[i];
-    node.facts = facts;
-    node.start_ns = span.start_ns;
-    node.end_ns = facts->in_progress ? span.start_ns : std::max(span.start_ns, span.end_ns);
-    node.last_end_ns = INT64_MIN;
-    const bool is_later = parent >= Index(i);
-    has_later = has_later || is_later;
-    if (facts->segment) {
-      node.segment = Index(i);
-      sent_by[facts->key] = trace_;
-      if (parent >= 0) has_callee[parent] = 1;
-    } else {
-      node.segment = parent < 0 ? kNone : is_later ? kLater : plain[parent].segment;
-      if (!has_later) EndInside(node);
-    }
-  }
-  return !has_later || ResolveLater(spans);
-}
-
-inline void TraceJoin::EndInside(const Plain& node) {
-  if (node.segment < 0 || node.facts->in_progress) return;
-  std::int64_t& last_end_ns = plain_[At(node.segment)].last_end_ns;
-  last_end_ns = std::max(last_end_ns, node.end_ns);
-}
-
-// Of a trace in which some parents stand behind their children. False: parents go round, or it may
-// take too many steps to say that they do not.
-bool TraceJoin::ResolveLater(std::span<const JoinSpan> spans) {
-  std::size_t steps = 64 + 16 * spans.size();
-  const auto count = Index(spans.size());
-  for (std::int32_t i = 0; i < count; ++i) {
-    // A ring's first span is seen again from its parent, by way of spans behind it alone.
-    for (std::int32_t at = spans[At(i)].parent; at >= i; at = spans[At(at)].parent) {
-      if (at == i || --steps == 0) return false;
-    }
-  }
-  for (std::int32_t i = 0; i < count; ++i) {
-    Plain& node = plain_[At(i)];
-    if (node.segment == kLater) {
-      std::int32_t above = spans[At(i)].parent;
-      while (plain_[At(above)].segment == kLater) {
-        above = spans[At(above)].parent;
-        if (--steps == 0) return false;
-      }
-      node.segment = plain_[At(above)].segment;
-    }
-    if (!node.facts->segment) EndInside(node);
-  }
-  return true;
-}
-
-// As Infer, CallSegments and Emit. All segments here are of services that sent them, and no
-// service is a client. False: the span adds nothing.
-inline bool TraceJoin::SampleOf(std::span<const JoinSpan> spans, std::size_t i,
-                                SpanSamples& to) const {
-  const Plain& node = plain_[i];
-  const Facts& facts = *node.facts;
-  if (facts.segment) {
+  const std::size_t nobody = sent_by_.size() - 1;
+  std::uint32_t* const entries = entries_.data();
+  std::uint32_t* const calls = calls_.data();
+  std::uint32_t* const later = later_.data();
+  std::size_t entries_count = 0;
+  std::size_t calls_count = 0;
+  std::size_t later_count = 0;
+  bool are_plain = true;
+  for (std::size_t i = 0; i < count; ++i) {
     const std::int32_t parent = spans[i].parent;
-    to.node = {.key = facts.key, .measured = MeasuredIn(node), .last_end_ns = node.last_end_ns};
-    to.has_edge = true;
-    if (parent < 0 || plain_[At(parent)].segment == kNone) {
-      to.edge = {
-          .from = facts.client, .to = facts.key, .from_client = true, .measured = to.node.measured};
-    } else {
-      CallOf(plain_[At(parent)], node, to.edge);
+    const Facts* own = facts[i];
+    const TextId above = services[parent];
+    const TextId enters = own->enters;
+    if (static_cast<unsigned>(enters != 0) & static_cast<unsigned>(above != 0) &
+        static_cast<unsigned>(enters != above)) {
+      own = &table_.At(own->entered);
+      facts[i] = own;
     }
-    return true;
+    are_plain &= own->plain;
+    const bool is_segment = own->segment;
+    const std::int32_t segment = segments[parent];
+    later[later_count] = static_cast<std::uint32_t>(i);
+    later_count += segment == kLater ? 1U : 0U;
+    segments[i] = is_segment && segment != kLater ? Index(i) : segment;
+    has_callee[is_segment ? parent : kNoParent] = 1;
+    sent_by[is_segment ? own->key : nobody] = trace_;
+    entries[entries_count] = static_cast<std::uint32_t>(i);
+    entries_count += is_segment ? 1U : 0U;
+    calls[calls_count] = static_cast<std::uint32_t>(i);
+    calls_count += !is_segment && own->calls_out ? 1U : 0U;
   }
-  if (!facts.calls_out || has_callee_[i] != 0) return false;
-  const bool inferred = sent_by_[facts.callee] != trace_;
-  to.node = {.key = facts.callee, .inferred = inferred, .measured = MeasuredIn(node)};
-  to.has_edge = node.segment != kNone;
-  if (!to.has_edge) return true;
-  const bool has_alias = facts.remote && !inferred && !IsNameOf(facts.name, facts.callee);
-  to.edge = {.from = plain_[At(node.segment)].facts->key,
-             .to = facts.callee,
-             .to_inferred = inferred,
-             .measured = to.node.measured,
-             .alias = has_alias ? facts.name : 0};
-  return true;
+  entries_count_ = entries_count;
+  calls_count_ = calls_count;
+  later_count_ = later_count;
+  return are_plain && (later_count == 0 || ResolveLater(spans));
 }
 
-inline void TraceJoin::CallOf(const Plain& caller, const Plain& callee, EdgeSample& to) const {
-  const bool link = callee.facts->kind == model::SpanKind::kConsumer ||
-                    caller.facts->kind == model::SpanKind::kProducer;
-  const bool callers = !link && !caller.facts->segment;
-  const KeyId key = callee.facts->key;
-  const TextId alias = callers && caller.facts->remote ? caller.facts->name : 0;
-  to = {.from = plain_[At(caller.segment)].facts->key,
-        .to = key,
-        .link = link,
-        .measured = MeasuredIn(callers ? caller : callee),
-        .alias = alias != 0 && IsNameOf(alias, key) ? 0 : alias};
-  if (link) to.age_ns = std::max<std::int64_t>(0, callee.start_ns - caller.end_ns);
+// Of a trace in which some parents stand behind their children: mostly all do, so that one walk
+// back is enough. False: parents go round, or stand in front and behind by turns too often.
+bool TraceJoin::ResolveLater(std::span<const JoinSpan> spans) {
+  constexpr int kWalksMax = 16;
+  const Facts* const* const facts = facts_.data() + kInFront;
+  std::int32_t* const segments = segments_.data() + kInFront;
+  std::uint32_t* const later = later_.data();
+  std::size_t left = later_count_;
+  for (int walk = 0; walk < kWalksMax; ++walk) {
+    const std::size_t before = left;
+    left = 0;
+    // What is left is kept the other way round: walks go back and forth.
+    for (std::size_t at = before; at > 0; --at) {
+      const std::uint32_t i = later[at - 1];
+      const std::int32_t above = segments[spans[i].parent];
+      const bool is_found = above != kLater;
+      segments[i] = is_found && facts[i]->segment ? Index(i) : above;
+      left_[left] = i;
+      left += is_found ? 0U : 1U;
+    }
+    if (left == 0) return true;
+    if (left == before) return false;
+    std::copy_n(left_.data(), left, later);
+  }
+  return false;
+}
+
+void TraceJoin::EndSegments(std::span<const JoinSpan> spans) {
+  const Facts* const* const facts = facts_.data() + kInFront;
+  const std::int32_t* const segments = segments_.data() + kInFront;
+  std::int64_t* const last_ends = last_ends_.data() + kInFront;
+  std::fill_n(last_ends, spans.size(), INT64_MIN);
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const std::int64_t end_ns = std::max(spans[i].start_ns, spans[i].end_ns);
+    std::int64_t& last_end_ns = last_ends[segments[i]];
+    last_end_ns = std::max(last_end_ns, facts[i]->in_progress ? INT64_MIN : end_ns);
+  }
+}
+
+inline SpanSample& TraceJoin::NextSample(SampleSink& sink) {
+  if (samples_count_ == samples_.size()) HandOn(sink);
+  return samples_[samples_count_++];
+}
+
+void TraceJoin::HandOn(SampleSink& sink) {
+  if (samples_count_ > 0) sink.AddAll(std::span<const SpanSample>(samples_).first(samples_count_));
+  samples_count_ = 0;
+}
+
+// As CallSegments and Emit. All segments here are of services that sent them, and no service is a
+// client.
+void TraceJoin::SampleSegments(std::span<const JoinSpan> spans, SampleSink& sink) {
+  const Facts* const* const facts = facts_.data() + kInFront;
+  const std::int32_t* const segments = segments_.data() + kInFront;
+  for (const std::uint32_t i : std::span(entries_).first(entries_count_)) {
+    const JoinSpan& span = spans[i];
+    const Facts& own = *facts[i];
+    SpanSample sample{.start_ns = span.start_ns,
+                      .end_ns = EndOf(span, own),
+                      .to = own.key,
+                      .from = own.client,
+                      .from_client = true,
+                      .is_edge = true,
+                      .is_node = true,
+                      .in_progress = own.in_progress,
+                      .outcome = own.outcome};
+    sample.other_ns = std::max(last_ends_[i + kInFront], sample.end_ns) - sample.start_ns;
+    const std::int32_t segment = segments[span.parent];
+    if (segment == kNone) {
+      NextSample(sink) = sample;
+      continue;
+    }
+    const Facts& caller = *facts[span.parent];
+    sample.from = facts[segment]->key;
+    sample.from_client = false;
+    const bool is_link =
+        own.kind == model::SpanKind::kConsumer || caller.kind == model::SpanKind::kProducer;
+    sample.is_edge = !is_link && caller.segment;
+    NextSample(sink) = sample;
+    if (sample.is_edge) continue;
+    // The call has a time of its own, or an age.
+    const JoinSpan& call = spans[At(span.parent)];
+    sample.is_node = false;
+    sample.is_edge = true;
+    if (is_link) {
+      sample.link = true;
+      sample.other_ns = std::max<std::int64_t>(0, sample.start_ns - EndOf(call, caller));
+    } else {
+      sample.start_ns = call.start_ns;
+      sample.end_ns = EndOf(call, caller);
+      sample.in_progress = caller.in_progress;
+      sample.outcome = caller.outcome;
+      sample.alias = caller.remote && !IsNameOf(caller.name, own.key) ? caller.name : 0;
+    }
+    NextSample(sink) = sample;
+  }
+}
+
+// As Infer and Emit.
+void TraceJoin::SampleCalls(std::span<const JoinSpan> spans, SampleSink& sink) {
+  const Facts* const* const facts = facts_.data() + kInFront;
+  for (const std::uint32_t i : std::span(calls_).first(calls_count_)) {
+    if (has_callee_[i + kInFront] != 0) continue;
+    const JoinSpan& span = spans[i];
+    const Facts& own = *facts[i];
+    const std::int32_t segment = segments_[i + kInFront];
+    const bool is_inferred = sent_by_[own.callee] != trace_;
+    SpanSample& sample = NextSample(sink);
+    sample = {.start_ns = span.start_ns,
+              .end_ns = EndOf(span, own),
+              .to = own.callee,
+              .is_edge = segment != kNone,
+              .is_node = true,
+              .inferred = is_inferred,
+              .in_progress = own.in_progress,
+              .outcome = own.outcome};
+    sample.other_ns = sample.end_ns - sample.start_ns;
+    if (!sample.is_edge) continue;
+    sample.from = facts[segment]->key;
+    if (own.remote && !is_inferred && !IsNameOf(own.name, own.callee)) sample.alias = own.name;
+  }
 }
 
 bool TraceJoin::Describe(std::span<const JoinSpan> spans, bool any) {

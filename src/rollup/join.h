@@ -62,26 +62,15 @@ class TraceJoin {
     bool client = false;
   };
 
-  /// A span of a trace that needs no synthetic segments.
-  struct Plain {
-    const Facts* facts = nullptr;
-    std::int64_t start_ns = 0;
-    std::int64_t end_ns = 0;               // as Measured has it
-    std::int64_t last_end_ns = INT64_MIN;  // of segments
-    std::int32_t segment = -1;
-  };
   bool RunPlain(std::span<const JoinSpan> spans, SampleSink& sink);
+  void MakeRoom(std::size_t spans);
   bool DescribePlain(std::span<const JoinSpan> spans);
   bool ResolveLater(std::span<const JoinSpan> spans);
-  void EndInside(const Plain& node);
-  bool SampleOf(std::span<const JoinSpan> spans, std::size_t i, SpanSamples& to) const;
-  void CallOf(const Plain& caller, const Plain& callee, EdgeSample& to) const;
-  [[nodiscard]] static Measured MeasuredIn(const Plain& node) {
-    return {.start_ns = node.start_ns,
-            .end_ns = node.end_ns,
-            .outcome = node.facts->outcome,
-            .in_progress = node.facts->in_progress};
-  }
+  void EndSegments(std::span<const JoinSpan> spans);
+  void SampleSegments(std::span<const JoinSpan> spans, SampleSink& sink);
+  void SampleCalls(std::span<const JoinSpan> spans, SampleSink& sink);
+  SpanSample& NextSample(SampleSink& sink);
+  void HandOn(SampleSink& sink);
   [[nodiscard]] bool IsNameOf(TextId name, KeyId key) const {
     return name == table_.keys().At(key).name;
   }
@@ -113,10 +102,24 @@ class TraceJoin {
   std::vector<std::int32_t> walk_;
   std::vector<std::uint8_t> visits_;
   std::vector<Mark> marks_;  // by key
-  std::vector<Plain> plain_;
-  std::vector<std::uint8_t> has_callee_;  // by span of plain_
-  std::vector<std::uint64_t> sent_by_;    // by key: the last plain trace it sent a segment in
-  std::array<SpanSamples, 64> samples_;   // not handed on yet
+  // Of a trace that needs no synthetic segments, by place of its spans + kInFront: parents that are
+  // not in the trace have places, too.
+  static constexpr std::int32_t kInFront = 2;
+  std::vector<const Facts*> facts_;
+  std::vector<TextId> services_;
+  std::vector<std::int32_t> segments_;    // in which each span lies
+  std::vector<std::int64_t> last_ends_;   // of segments, with what is in them
+  std::vector<std::uint8_t> has_callee_;  // a segment is its child
+  std::vector<std::uint32_t> entries_;    // spans that are segments
+  std::vector<std::uint32_t> calls_;      // others that call out
+  std::vector<std::uint32_t> later_;      // whose segments are not found yet
+  std::vector<std::uint32_t> left_;       // of these, while they are walked
+  std::size_t entries_count_ = 0;
+  std::size_t calls_count_ = 0;
+  std::size_t later_count_ = 0;
+  std::vector<std::uint64_t> sent_by_;  // by key: the last plain trace it sent a segment in
+  std::array<SpanSample, 64> samples_;  // not handed on yet
+  std::size_t samples_count_ = 0;
 };
 
 }  // namespace fluoro::rollup

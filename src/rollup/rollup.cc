@@ -37,24 +37,53 @@ std::uint64_t HashOf(std::uint32_t period, std::uint32_t series) {
 
 }  // namespace
 
-void Cell::Counts::Saturate(const PendingSample& sample, std::int64_t before) {
-  response_ns_ =
-      SaturatingAdd(before, SaturatingProduct(sample.end_ns - sample.start_ns, sample.times));
+void Cell::AddSecond(SeriesKind kind) {
+  second = kind == SeriesKind::kNode ? std::make_unique<DurationCounts>(times)
+                                     : std::make_unique<DurationCounts>();
 }
 
-void Cell::AddSecond(const PendingSample& sample) {
-  second = sample.kind == PendingSample::Kind::kNode ? std::make_unique<DurationCounts>(times)
-                                                     : std::make_unique<DurationCounts>();
+void Cell::AddEnded(const std::array<std::int64_t, 4>& outcomes, std::int64_t added_real,
+                    std::int64_t added_from_real) {
+  const auto of = [&](model::Outcome outcome) {
+    return outcomes[static_cast<std::size_t>(outcome)];
+  };
+  seen += outcomes[0] + outcomes[1] + outcomes[2] + outcomes[3];
+  ok += of(model::Outcome::kOk);
+  error += of(model::Outcome::kError);
+  throttle += of(model::Outcome::kThrottle);
+  fault += of(model::Outcome::kFault);
+  real += added_real;
+  from_real += added_from_real;
 }
 
-void Cell::Add(const PendingSample& sample) {
-  Counts(*this).Add(sample);
+void Cell::AddResponse(std::int64_t added_ns) {
+  response_ns = SaturatingAdd(response_ns, added_ns);
+}
+
+void Cell::Add(const CellSample& sample) {
+  const std::int64_t count = sample.times;
+  if (count > 0) {
+    start_ns = std::min(start_ns, sample.start_ns);
+    end_ns = std::max(end_ns, sample.end_ns);
+  }
+  std::array<std::int64_t, 4> outcomes{};
+  if (sample.in_progress) {
+    seen += count;
+  } else {
+    outcomes[static_cast<std::size_t>(sample.outcome)] = count;
+  }
+  AddEnded(outcomes, sample.real ? count : 0, sample.from_real ? count : 0);
   if (sample.in_progress) return;
-  if (second == nullptr && NeedsSecond(sample)) AddSecond(sample);
-  if (sample.kind != PendingSample::Kind::kLink)
-    times.Add(sample.end_ns - sample.start_ns, sample.times);
-  if (second != nullptr && sample.kind != PendingSample::Kind::kCall)
-    second->Add(sample.other_ns, sample.times);
+  const bool is_link = sample.kind == CellSample::Kind::kLink;
+  if (second == nullptr && NeedsSecond(sample))
+    AddSecond(is_link ? SeriesKind::kEdge : SeriesKind::kNode);
+  if (!is_link) {
+    const std::int64_t duration_ns = sample.end_ns - sample.start_ns;
+    AddResponse(SaturatingProduct(duration_ns, count));
+    times.Add(duration_ns, count);
+  }
+  if (second != nullptr && sample.kind != CellSample::Kind::kCall)
+    second->Add(sample.other_ns, count);
 }
 
 void Cell::Merge(const Cell& other, SeriesKind kind, std::int64_t times_added) {
@@ -257,8 +286,7 @@ Rollup::Sink::Known& Rollup::Sink::KnownOf(const Series& theirs) {
 }
 
 // Of a node or an edge.
-[[gnu::always_inline]] inline std::uint32_t Rollup::Sink::NearCellOf(const Series& theirs,
-                                                                     std::int64_t ns) {
+std::uint32_t Rollup::Sink::NearCellOf(const Series& theirs, std::int64_t ns) {
   if (!IsNear(theirs)) return CellOf(theirs, ns);
   if (near_ != nullptr) {
     if (const std::uint32_t known = NearCell(theirs); known != 0) return known - 1;
@@ -302,17 +330,15 @@ std::uint32_t Rollup::Sink::AliasCellOf(const Series& theirs, std::int64_t ns) {
   return cell;
 }
 
-// Inlined with what is put: the sample is made where it is kept.
-[[gnu::always_inline]] inline void Rollup::Sink::Put(std::uint32_t cell,
-                                                     const PendingSample& sample) {
-  if (pending_ != nullptr) {
-    pending_->Next() = sample;
+void Rollup::Sink::Put(std::uint32_t cell, const CellSample& sample) {
+  if (accumulators_ != nullptr) {
+    accumulators_->AddAny(sample, cell);
   } else {
     rollup_.cells_[cell].Add(sample);
   }
 }
 
-[[gnu::always_inline]] inline void Rollup::Sink::AddWanted(const NodeSample& sample) {
+void Rollup::Sink::AddWanted(const NodeSample& sample) {
   const Measured& measured = sample.measured;
   const std::uint32_t cell =
       NearCellOf({.kind = SeriesKind::kNode, .to = sample.key}, measured.instant_ns());
@@ -320,36 +346,38 @@ std::uint32_t Rollup::Sink::AliasCellOf(const Series& theirs, std::int64_t ns) {
              .end_ns = measured.end_ns,
              .other_ns = sample.total_ns(),
              .times = sign_,
-             .cell = cell,
-             .kind = PendingSample::Kind::kNode,
+             .kind = CellSample::Kind::kNode,
              .outcome = measured.outcome,
              .in_progress = measured.in_progress,
              .real = !sample.inferred});
 }
 
-[[gnu::always_inline]] inline void Rollup::Sink::AddWanted(const EdgeSample& sample) {
+void Rollup::Sink::AddWanted(const EdgeSample& sample) {
   const Measured& measured = sample.measured;
-  Series series{.kind = SeriesKind::kEdge,
-                .client = sample.from_client,
-                .link = sample.link,
-                .from = sample.from,
-                .to = sample.to};
+  const Series series{.kind = SeriesKind::kEdge,
+                      .client = sample.from_client,
+                      .link = sample.link,
+                      .from = sample.from,
+                      .to = sample.to};
   const std::int64_t instant_ns = measured.instant_ns();
-  const std::uint32_t cell = NearCellOf(series, instant_ns);
-  Put(cell, {.start_ns = measured.start_ns,
-             .end_ns = measured.end_ns,
-             .other_ns = sample.age_ns,
-             .times = sign_,
-             .cell = cell,
-             .kind = sample.link ? PendingSample::Kind::kLink : PendingSample::Kind::kCall,
-             .outcome = measured.outcome,
-             .in_progress = measured.in_progress,
-             .real = !sample.to_inferred,
-             .from_real = !sample.from_inferred});
-  if (sample.alias == 0) return;
+  Put(NearCellOf(series, instant_ns),
+      {.start_ns = measured.start_ns,
+       .end_ns = measured.end_ns,
+       .other_ns = sample.age_ns,
+       .times = sign_,
+       .kind = sample.link ? CellSample::Kind::kLink : CellSample::Kind::kCall,
+       .outcome = measured.outcome,
+       .in_progress = measured.in_progress,
+       .real = !sample.to_inferred,
+       .from_real = !sample.from_inferred});
+  if (sample.alias != 0) AddAlias(series, sample.alias, instant_ns);
+}
+
+// @param series  of the edge.
+void Rollup::Sink::AddAlias(Series series, TextId alias, std::int64_t ns) {
   series.kind = SeriesKind::kAlias;
-  series.alias = sample.alias;
-  rollup_.cells_[AliasCellOf(series, instant_ns)].seen += sign_;
+  series.alias = alias;
+  rollup_.cells_[AliasCellOf(series, ns)].seen += sign_;
 }
 
 void Rollup::Sink::Add(const NodeSample& sample) {
@@ -368,22 +396,94 @@ void Rollup::Sink::Add(const EdgeSample& sample) {
   AddWanted(sample);
 }
 
-void Rollup::Sink::AddAll(std::span<const SpanSamples> samples) {
+void Rollup::Sink::AddAll(std::span<const SpanSample> samples) {
+  if (samples.empty()) return;
   Follow();
   std::int64_t first_ns = INT64_MAX;
   std::int64_t last_ns = INT64_MIN;
-  const auto add = [&](const auto& sample) {
-    if (!Wants(sample.measured)) return;
-    const std::int64_t instant_ns = sample.measured.instant_ns();
+  for (const SpanSample& sample : samples) {
+    const std::int64_t instant_ns = sample.measured().instant_ns();
     first_ns = std::min(first_ns, instant_ns);
     last_ns = std::max(last_ns, instant_ns);
-    AddWanted(sample);
-  };
-  for (const SpanSamples& sample : samples) {
-    add(sample.node);
-    if (sample.has_edge) add(sample.edge);
   }
-  rollup_.Widen(first_ns, last_ns);
+  const bool are_wanted =
+      windows_.empty() || std::ranges::any_of(windows_, [&](const Window& window) {
+        return window.Holds(first_ns) && window.Holds(last_ns);
+      });
+  if (are_wanted) {
+    rollup_.Widen(first_ns, last_ns);
+    AddSpans<true>(samples);
+  } else {
+    AddSpans<false>(samples);
+  }
+}
+
+template <bool kIsWanted>
+void Rollup::Sink::AddSpans(std::span<const SpanSample> samples) {
+  Accumulators* const accumulators =
+      sign_ > 0 && sign_ <= Accumulators::kTimesMax ? accumulators_ : nullptr;
+  if (accumulators != nullptr) {
+    accumulators->Reserve(2 * samples.size(), sign_);
+    if (near_ == nullptr && rollup_.period_ns_ == 0) near_ = std::make_unique<Near>();
+  }
+  const Near* const near = near_.get();
+  const DurationBuckets& buckets = DurationBuckets::Get();
+  for (const SpanSample& sample : samples) {
+    if (!kIsWanted) {
+      const Measured measured = sample.measured();
+      if (!Wants(measured)) continue;
+      rollup_.Widen(measured.instant_ns(), measured.instant_ns());
+    }
+    const auto duration_ns =
+        static_cast<std::uint64_t>(sample.end_ns) - static_cast<std::uint64_t>(sample.start_ns);
+    if (accumulators != nullptr && !sample.in_progress && !sample.link &&
+        duration_ns <= static_cast<std::uint64_t>(Accumulators::kDurationMaxNs)) [[likely]] {
+      AddEnded(sample, buckets, near, *accumulators);
+      continue;
+    }
+    if (sample.is_node) AddWanted(sample.node());
+    if (sample.is_edge) AddWanted(sample.edge());
+  }
+}
+
+// @param near  null: there may be more than one period.
+[[gnu::always_inline]] inline void Rollup::Sink::AddEnded(const SpanSample& sample,
+                                                          const DurationBuckets& buckets,
+                                                          const Near* near,
+                                                          Accumulators& accumulators) {
+  const std::int64_t duration_ns = sample.end_ns - sample.start_ns;
+  const Accumulators::Ended ended{.start_ns = sample.start_ns,
+                                  .end_ns = sample.end_ns,
+                                  .duration_ns = duration_ns,
+                                  .times = sign_,
+                                  .bucket = static_cast<std::size_t>(buckets.Of(duration_ns)),
+                                  .outcome = sample.outcome};
+  const bool is_near = near != nullptr && (sample.from | sample.to) < kNearKeys;
+  if (sample.is_node) {
+    const std::uint32_t known = is_near ? near->nodes[sample.to] : 0;
+    const std::uint32_t cell =
+        known != 0 ? known - 1
+                   : NearCellOf({.kind = SeriesKind::kNode, .to = sample.to}, sample.end_ns);
+    accumulators.AddNode(cell, ended, !sample.inferred, sample.other_ns);
+  }
+  if (!sample.is_edge) return;
+  const std::uint32_t known =
+      is_near ? near->edges[sample.from_client ? 1 : 0][sample.from][sample.to] : 0;
+  const Series series{.kind = SeriesKind::kEdge,
+                      .client = sample.from_client,
+                      .from = sample.from,
+                      .to = sample.to};
+  const std::uint32_t cell = known != 0 ? known - 1 : NearCellOf(series, sample.end_ns);
+  accumulators.AddCall(cell, ended, !sample.inferred);
+  if (sample.alias == 0) return;
+  if (is_near) {
+    const Near::Alias& alias = near->aliases[sample.from][sample.to];
+    if (alias.cell != 0 && alias.name == sample.alias && !sample.from_client) {
+      rollup_.cells_[alias.cell - 1].seen += sign_;
+      return;
+    }
+  }
+  AddAlias(series, sample.alias, sample.end_ns);
 }
 
 }  // namespace fluoro::rollup

@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rollup/accumulators.h"
 #include "rollup/counts.h"
-#include "rollup/pending_samples.h"
 #include "rollup/sample.h"
 
 namespace fluoro::rollup {
@@ -36,6 +36,20 @@ struct Series {
   bool operator==(const Series&) const = default;
 };
 
+/// What a sample adds to its cell.
+struct CellSample {
+  enum class Kind : std::uint8_t { kNode, kCall, kLink };
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  std::int64_t other_ns = 0;  ///< nodes: with what went on after the answer; links: age
+  std::int64_t times = 1;     ///< it is added
+  Kind kind = Kind::kNode;
+  model::Outcome outcome = model::Outcome::kOk;
+  bool in_progress = false;
+  bool real = false;
+  bool from_real = false;
+};
+
 /// Sums of one series in one period. Everything but the extent can be taken away again, so counts
 /// may be below zero where another part of the sum holds more.
 struct Cell {
@@ -51,70 +65,24 @@ struct Cell {
   /// Nodes: with what went on after the answer, null while that is nothing. Links: ages.
   std::unique_ptr<DurationCounts> second;
 
-  void Add(const PendingSample& sample);
+  void Add(const CellSample& sample);
   void Merge(const Cell& other, SeriesKind kind, std::int64_t times_added = 1);
   [[nodiscard]] bool IsZero() const;
   [[nodiscard]] std::size_t bytes() const;
 
   // What Add does, in parts.
-  /// Everything but the histograms, of samples that were taken together.
-  class Counts;
   /// Whether the sample, which is not in progress, belongs into `second`, null or not.
-  [[nodiscard]] static bool NeedsSecond(const PendingSample& sample) {
-    return sample.kind == PendingSample::Kind::kLink ||
-           (sample.kind == PendingSample::Kind::kNode &&
+  [[nodiscard]] static bool NeedsSecond(const CellSample& sample) {
+    return sample.kind == CellSample::Kind::kLink ||
+           (sample.kind == CellSample::Kind::kNode &&
             sample.other_ns != sample.end_ns - sample.start_ns);
   }
-  /// Makes `second`, for a sample that needs it.
-  void AddSecond(const PendingSample& sample);
-};
-
-/// Counts of a cell while samples are added to it one behind the other.
-class Cell::Counts {
- public:
-  explicit Counts(Cell& cell) : cell_(cell), response_ns_(cell.response_ns) {}
-  Counts(const Counts&) = delete;
-  Counts& operator=(const Counts&) = delete;
-  /// The cell has all of it once this is gone.
-  ~Counts() {
-    cell_.seen += seen_;
-    cell_.real += real_;
-    cell_.from_real += from_real_;
-    cell_.ok += ended_[static_cast<std::size_t>(model::Outcome::kOk)];
-    cell_.error += ended_[static_cast<std::size_t>(model::Outcome::kError)];
-    cell_.throttle += ended_[static_cast<std::size_t>(model::Outcome::kThrottle)];
-    cell_.fault += ended_[static_cast<std::size_t>(model::Outcome::kFault)];
-    cell_.response_ns = response_ns_;
-    cell_.start_ns = std::min(cell_.start_ns, start_ns_);
-    cell_.end_ns = std::max(cell_.end_ns, end_ns_);
-  }
-  void Add(const PendingSample& sample) {
-    const std::int64_t times = sample.times;
-    seen_ += times;
-    if (times > 0) {
-      start_ns_ = std::min(start_ns_, sample.start_ns);
-      end_ns_ = std::max(end_ns_, sample.end_ns);
-    }
-    real_ += sample.real ? times : 0;
-    from_real_ += sample.from_real ? times : 0;
-    if (sample.in_progress) return;
-    ended_[static_cast<std::size_t>(sample.outcome)] += times;
-    if (sample.kind == PendingSample::Kind::kLink) return;
-    const std::int64_t before = response_ns_;
-    std::int64_t added = 0;
-    if (__builtin_mul_overflow(sample.end_ns - sample.start_ns, times, &added) ||
-        __builtin_add_overflow(before, added, &response_ns_)) [[unlikely]]
-      Saturate(sample, before);
-  }
-
- private:
-  void Saturate(const PendingSample& sample, std::int64_t before);
-
-  Cell& cell_;
-  std::int64_t seen_ = 0, real_ = 0, from_real_ = 0;
-  std::array<std::int64_t, 4> ended_{};  // by outcome
-  std::int64_t response_ns_;
-  std::int64_t start_ns_ = INT64_MAX, end_ns_ = INT64_MIN;
+  /// Makes `second`.
+  void AddSecond(SeriesKind kind);
+  /// Samples that have ended, by outcome.
+  void AddEnded(const std::array<std::int64_t, 4>& outcomes, std::int64_t added_real,
+                std::int64_t added_from_real);
+  void AddResponse(std::int64_t added_ns);
 };
 
 struct RollupLimits {
@@ -131,7 +99,7 @@ struct RollupWindow {
 
 /// Not thread-safe.
 class Rollup {
-  friend class PendingSamples;
+  friend class Accumulators;
 
  public:
   using Limits = RollupLimits;
@@ -147,12 +115,12 @@ class Rollup {
     Sink(Rollup& rollup, const KeyTable& keys) : rollup_(rollup), keys_(keys) {}
     void Add(const NodeSample& sample) override;
     void Add(const EdgeSample& sample) override;
-    void AddAll(std::span<const SpanSamples> samples) override;
+    void AddAll(std::span<const SpanSample> samples) override;
     void set_sign(std::int64_t sign) { sign_ = sign; }
     /// Borrowed; empty: all time.
     void set_windows(std::span<const Window> windows) { windows_ = windows; }
     /// Samples go there first. Borrowed; null: straight into the rollup.
-    void set_pending(PendingSamples* pending) { pending_ = pending; }
+    void set_accumulators(Accumulators* accumulators) { accumulators_ = accumulators; }
 
    private:
     [[nodiscard]] bool Wants(const Measured& measured) const;
@@ -165,7 +133,10 @@ class Rollup {
     std::uint32_t CellOf(const Series& theirs, std::int64_t ns);
     std::uint32_t NearCellOf(const Series& theirs, std::int64_t ns);
     std::uint32_t AliasCellOf(const Series& theirs, std::int64_t ns);
-    void Put(std::uint32_t cell, const PendingSample& sample);
+    void Put(std::uint32_t cell, const CellSample& sample);
+    template <bool kIsWanted>
+    void AddSpans(std::span<const SpanSample> samples);
+    void AddAlias(Series series, TextId alias, std::int64_t ns);
 
     Rollup& rollup_;
     const KeyTable& keys_;
@@ -174,7 +145,7 @@ class Rollup {
     std::uint64_t generation_ = 0;
     std::vector<KeyId> key_ids_;    ///< theirs -> ours + 1
     std::vector<TextId> text_ids_;  ///< theirs -> ours + 1
-    PendingSamples* pending_ = nullptr;
+    Accumulators* accumulators_ = nullptr;
     struct Known {
       std::uint64_t keys = 0;  ///< of their series
       std::uint64_t rest = 0;
@@ -199,6 +170,8 @@ class Rollup {
       std::array<std::array<Alias, kNearKeys>, kNearKeys>
           aliases{};  ///< the last name of each edge
     };
+    void AddEnded(const SpanSample& sample, const DurationBuckets& buckets, const Near* near,
+                  Accumulators& accumulators);
     [[nodiscard]] bool IsNear(const Series& theirs) const {
       return (theirs.from | theirs.to) < kNearKeys && !theirs.link && rollup_.period_ns_ == 0;
     }

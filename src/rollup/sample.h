@@ -103,11 +103,42 @@ struct EdgeSample {
   TextId alias = 0;         ///< another name under which the caller knows the callee; 0: none
 };
 
-/// What one span of a trace adds.
-struct SpanSamples {
-  NodeSample node;
-  bool has_edge = false;
-  EdgeSample edge;
+/// What one span of a trace adds: a segment, a call of one, or both, if they have one time and one
+/// outcome.
+struct SpanSample {
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;    ///< as Measured has it
+  std::int64_t other_ns = 0;  ///< segments: NodeSample::total_ns; links: age
+  KeyId to = 0;               ///< whose segment it is, or who is called
+  KeyId from = 0;             ///< edges, as the rest of these
+  TextId alias = 0;
+  bool from_client = false;
+  bool link = false;  ///< then it is no segment
+  bool is_edge = false;
+  bool is_node = false;
+  bool inferred = false;  ///< `to` sent no segment in this trace
+  bool in_progress = false;
+  model::Outcome outcome = model::Outcome::kOk;
+
+  [[nodiscard]] Measured measured() const {
+    return {.start_ns = start_ns, .end_ns = end_ns, .outcome = outcome, .in_progress = in_progress};
+  }
+  [[nodiscard]] NodeSample node() const {
+    return {.key = to,
+            .inferred = inferred,
+            .measured = measured(),
+            .last_end_ns = start_ns + other_ns};
+  }
+  [[nodiscard]] EdgeSample edge() const {
+    return {.from = from,
+            .to = to,
+            .from_client = from_client,
+            .link = link,
+            .to_inferred = inferred,
+            .measured = measured(),
+            .age_ns = link ? other_ns : 0,
+            .alias = alias};
+  }
 };
 
 class SampleSink {
@@ -115,11 +146,11 @@ class SampleSink {
   virtual ~SampleSink() = default;
   virtual void Add(const NodeSample& sample) = 0;
   virtual void Add(const EdgeSample& sample) = 0;
-  /// The same, one by one in order: of each the node, then the edge.
-  virtual void AddAll(std::span<const SpanSamples> samples) {
-    for (const SpanSamples& sample : samples) {
-      Add(sample.node);
-      if (sample.has_edge) Add(sample.edge);
+  /// The same of each.
+  virtual void AddAll(std::span<const SpanSample> samples) {
+    for (const SpanSample& sample : samples) {
+      if (sample.is_node) Add(sample.node());
+      if (sample.is_edge) Add(sample.edge());
     }
   }
 };

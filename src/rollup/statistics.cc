@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "rollup/duration_buckets.h"
 
 namespace fluoro::rollup {
 namespace {
@@ -95,13 +96,11 @@ std::int64_t DurationHistogram::QuantileNs(double q) const {
   // Sums of weights are a little off; the rank must not slip into the next bucket for that.
   const double rank = q * total * (1 - 1e-12);
   double seen = 0;
-  std::int64_t answer = 0;
   for (const auto& [bucket, weight] : buckets_) {
-    answer = ToNs(BucketSeconds(bucket) * 1e9);
     seen += weight;
-    if (seen >= rank) break;
+    if (seen >= rank) return ToNs(BucketSeconds(bucket) * 1e9);
   }
-  return answer;
+  return buckets_.empty() ? 0 : ToNs(BucketSeconds(buckets_.back().first) * 1e9);
 }
 
 void Statistics::Add(model::Outcome outcome, std::int64_t duration_ns, double weight) {

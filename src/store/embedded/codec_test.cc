@@ -76,6 +76,38 @@ TEST(Ints, AreRefusedFromTheLimitOn) {
   }
 }
 
+TEST(Ints, AreAddedToWordsShifted) {
+  for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+    Rng rng(seed);
+    std::vector<std::uint64_t> values(rng.Below(600));
+    const std::uint64_t limit = std::uint64_t{1} << rng.Below(20);
+    const auto shift = static_cast<unsigned>(rng.Below(45));
+    const std::uint64_t factor = rng.Chance(0.1) ? 1'000 : 1;
+    for (auto& value : values) value = rng.Below(limit) / factor * factor;
+    std::string bytes;
+    EncodeInts(values, bytes);
+    const std::size_t end = bytes.size();
+    if (rng.Chance(0.5)) bytes += "behind it";
+    std::vector<std::uint64_t> words(values.size()), wanted(values.size());
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      words[i] = rng.Next();
+      wanted[i] = words[i] | values[i] << shift;
+    }
+    const std::uint64_t greatest = values.empty() ? 0 : *std::ranges::max_element(values);
+    ByteReader in(bytes);
+    ASSERT_TRUE(AddIntsBelow(in, greatest + 1, shift, words)) << "seed " << seed;
+    EXPECT_EQ(words, wanted) << "seed " << seed;
+    ByteReader again(bytes);
+    if (greatest > 0) {
+      EXPECT_FALSE(AddIntsBelow(again, greatest, shift, words)) << "seed " << seed;
+    }
+    ByteReader cut(std::string_view(bytes).substr(0, end - 1));
+    if (values.size() > 1 && bytes[0] != 0) {
+      EXPECT_FALSE(AddIntsBelow(cut, greatest + 1, shift, words)) << "seed " << seed;
+    }
+  }
+}
+
 TEST(Ints, AreFoundAndPassedOverAsTheyArePacked) {
   std::size_t found = 0;
   for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {

@@ -112,6 +112,48 @@ constexpr auto UnpackFunctions(std::index_sequence<kWidths...>) {
 }
 constexpr auto kUnpack = UnpackFunctions(std::make_index_sequence<kWordWidthMax + 1>());
 
+// As UnpackWidth, of values that are added, shifted, to what stands at `to` already. The highest
+// bit of what is returned is set if a value is above `greatest`.
+constexpr unsigned kAddedWidthMax = 16;
+constexpr std::uint64_t kHighestBit = std::uint64_t{1} << 63;
+
+struct Adding {
+  std::uint64_t low = 0;       // of the group; less than half of all words, as `greatest`
+  std::uint64_t greatest = 0;  // allowed
+  unsigned shift = 0;
+};
+
+template <unsigned kWidth, std::size_t... kAt>
+std::uint64_t AddEight(const char* from, const Adding& adding, std::uint64_t* to,
+                       std::index_sequence<kAt...>) {
+  const auto add = [&](std::size_t at) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + at * kWidth / 8, 8);
+    const std::uint64_t value =
+        adding.low + (word >> (at * kWidth % 8) & ((std::uint64_t{1} << kWidth) - 1));
+    to[at] |= value << adding.shift;
+    return adding.greatest - value;
+  };
+  return (add(kAt) | ...);
+}
+
+/// @param from  8 bytes can be read behind the values. @param count  a multiple of 8.
+template <unsigned kWidth>
+std::uint64_t AddWidth(const char* from, std::size_t count, const Adding& given,
+                       std::uint64_t* to) {
+  const Adding adding = given;
+  std::uint64_t excess = 0;
+  for (std::size_t i = 0; i < count; i += 8, from += kWidth)
+    excess |= AddEight<kWidth>(from, adding, to + i, std::make_index_sequence<8>());
+  return excess;
+}
+
+template <std::size_t... kWidths>
+constexpr auto AddFunctions(std::index_sequence<kWidths...>) {
+  return std::array{&AddWidth<kWidths>...};
+}
+constexpr auto kAdd = AddFunctions(std::make_index_sequence<kAddedWidthMax + 1>());
+
 void UnpackWide(const char* from, unsigned width, std::uint64_t low,
                 std::span<std::uint64_t> values) {
   const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
@@ -289,6 +331,36 @@ Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first
 
 Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std::uint64_t> values) {
   return DecodeBelow(in, values.size(), 0, limit, values);
+}
+
+Result<void> AddIntsBelow(ByteReader& in, std::uint64_t limit, unsigned shift,
+                          std::span<std::uint64_t> words) {
+  std::uint64_t whole[kGroup];
+  ByteReader ahead = in;
+  FLUORO_TRY(const std::uint8_t kind, ahead.TakeU8());
+  if (kind != kPacked) {
+    std::vector<std::uint64_t> values(words.size());
+    FLUORO_CHECK_OK(DecodeIntsBelow(in, limit, values));
+    for (std::size_t i = 0; i < words.size(); ++i) words[i] |= values[i] << shift;
+    return {};
+  }
+  in = ahead;
+  for (std::size_t at = 0; at < words.size(); at += kGroup) {
+    const std::size_t count = std::min(kGroup, words.size() - at);
+    std::uint64_t* const to = words.data() + at;
+    FLUORO_TRY(const PackedGroup group, TakeGroup(in, count));
+    if (count == kGroup && group.width <= kAddedWidthMax && in.left() >= 8 && group.low < limit &&
+        limit <= kHighestBit / 2) {
+      const Adding adding{.low = group.low, .greatest = limit - 1, .shift = shift};
+      const std::uint64_t excess = kAdd[group.width](group.bits.data(), count, adding, to);
+      if ((excess & kHighestBit) == 0) continue;
+    }
+    const auto values = std::span(whole).first(count);
+    UnpackBits(group, in.left() >= 8, values);
+    FLUORO_CHECK_OK(CheckBelow(values, limit));
+    for (std::size_t i = 0; i < count; ++i) to[i] |= values[i] << shift;
+  }
+  return {};
 }
 
 Result<std::optional<std::uint64_t>> TakeConstantInt(ByteReader& in) {

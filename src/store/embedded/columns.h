@@ -37,6 +37,10 @@ Result<void> DecodeIntsBelow(ByteReader& in, std::uint64_t limit, std::span<std:
 Result<void> DecodeSomeInts(ByteReader& in, std::size_t count, std::size_t first,
                             std::span<std::uint64_t> values);
 
+/// Adds (by "or") each value, shifted to the left, to the word of its place. Refuses values from
+/// `limit` on; these, shifted, fit into a word. Errors: kCorruption, kUnsupported.
+Result<void> AddIntsBelow(ByteReader& in, std::uint64_t limit, unsigned shift,
+                          std::span<std::uint64_t> words);
 /// The value that all have, if they are stored as one; then the reader stands behind it. Errors:
 /// kCorruption.
 Result<std::optional<std::uint64_t>> TakeConstantInt(ByteReader& in);

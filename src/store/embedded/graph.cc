@@ -23,7 +23,7 @@ class GraphRun {
     result_.rollup = Rollup(plan.period_ns, {.series_per_period_max = kSeriesMax});
     minus_sink_.set_sign(-1);
     for (Rollup::Sink* sink : {&all_sink_, &whole_sink_, &minus_sink_, &rest_sink_})
-      sink->set_pending(&pending_);
+      sink->set_accumulators(&accumulators_);
   }
 
   Result<GraphResult> Run() {
@@ -36,7 +36,7 @@ class GraphRun {
     minus_sink_.set_windows(whole_);
     rest_sink_.set_windows(rest_);
     result_.complete = ReadBlocks() && ReadJoined() && ReadHead();
-    pending_.Settle();
+    accumulators_.Settle();
     result_.assembled_traces = reader_->assembled_traces() - assembled_before;
     result_.spans_read = reader_->spans_read() - spans_before;
     GiveBack();
@@ -322,7 +322,7 @@ class GraphRun {
   std::vector<std::shared_ptr<const RollupTable>> tables_;  ///< by block; null: its spans tell
   std::vector<std::shared_ptr<const RollupTable>> folded_tables_;  ///< of blocks that are gone
   std::vector<RollupWindow> all_, whole_, rest_;  ///< asked: from sums, and from spans
-  rollup::PendingSamples pending_{result_.rollup};
+  rollup::Accumulators accumulators_{result_.rollup};
   Rollup::Sink all_sink_, whole_sink_, minus_sink_, rest_sink_;
   std::vector<GraphReader::Pieces> pieces_;
   std::uint64_t rows_ = 0;

@@ -42,11 +42,12 @@ Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const Trac
   if (!covered) return false;
   FLUORO_CHECK_OK(Ints(column, RowColumn::kStarts, UINT64_MAX, starts_));
   FLUORO_CHECK_OK(Ints(column, RowColumn::kDurations, UINT64_MAX, durations_));
+  FLUORO_CHECK_OK(Ints(column, RowColumn::kParents, UINT64_MAX, parents_));
   FLUORO_CHECK_OK(ReadHeads(column));
   if (links_count_ > 0) FLUORO_CHECK_OK(ReadLinks(column, traces));
   if (ids == Ids::kWanted || !links_.empty()) FLUORO_CHECK_OK(ReadIds(column));
   spans_.resize(count_);
-  FLUORO_CHECK_OK(ReadParents(column, traces));
+  FLUORO_CHECK_OK(FillSpans(traces));
   if (ids == Ids::kWanted) {
     FLUORO_CHECK_OK(Ints(column, RowColumn::kFlags, kU32, flags_));
     FLUORO_CHECK_OK(ReadParentIds(column, traces));
@@ -56,8 +57,8 @@ Result<bool> GraphColumns::Read(const ColumnReader& column, std::span<const Trac
   for (Attributes& attributes : attributes_) NumberTexts(attributes);
   NumberResources();
   LayOutKeys();
-  FillTimes(traces);
-  if (shapes_.size() == 1 && shapes_.front().has_key) {
+  FLUORO_CHECK_OK(ReadCodes());
+  if (are_in_keys_) {
     FillFacts<true>();
   } else {
     FillFacts<false>();
@@ -138,37 +139,42 @@ Result<void> GraphColumns::ReadHeads(const ColumnReader& column) {
   static_assert(SpanHead{}.Packed() == 0, "heads are put together from parts");
   common_key_ = 0;
   keys_.assign(count_, 0);
-  column_.resize(count_);
-  const auto add = [&](RowColumn id, std::uint64_t limit, const auto& part) -> Result<void> {
-    FLUORO_TRY(ByteReader in, Open(column, id));
+  const auto constant_of = [&](ByteReader& in,
+                               std::uint64_t limit) -> Result<std::optional<std::uint64_t>> {
     FLUORO_TRY(const auto constant, TakeConstantInt(in));
-    if (constant) {
-      if (*constant >= limit && count_ > 0) return Bad("a value is above its limit");
-      common_key_ |= count_ > 0 ? part(*constant).Packed() : 0;
-      return {};
-    }
-    FLUORO_CHECK_OK(DecodeIntsBelow(in, limit, column_));
-    for (std::size_t row = 0; row < count_; ++row) keys_[row] |= part(column_[row]).Packed();
+    if (constant && *constant >= limit && count_ > 0) return Bad("a value is above its limit");
+    return count_ > 0 ? constant : constant ? std::optional<std::uint64_t>(0) : std::nullopt;
+  };
+  // @param one  the head of value 1, of which others are multiples.
+  const auto add = [&](RowColumn id, std::uint64_t limit, const SpanHead& one) -> Result<void> {
+    FLUORO_TRY(ByteReader in, Open(column, id));
+    const auto shift = static_cast<unsigned>(std::countr_zero(one.Packed()));
+    FLUORO_TRY(const auto constant, constant_of(in, limit));
+    if (!constant) return AddIntsBelow(in, limit, shift, keys_);
+    common_key_ |= *constant << shift;
     return {};
   };
-  FLUORO_CHECK_OK(add(RowColumn::kKinds, 6, [](std::uint64_t value) {
-    return SpanHead{.kind = static_cast<model::SpanKind>(value)};
-  }));
-  FLUORO_CHECK_OK(add(RowColumn::kStatuses, 3, [](std::uint64_t value) {
-    return SpanHead{.status = static_cast<model::StatusCode>(value)};
-  }));
-  FLUORO_CHECK_OK(add(RowColumn::kSources, 5, [](std::uint64_t value) {
-    return SpanHead{.source = static_cast<model::SpanSource>(value)};
-  }));
-  FLUORO_CHECK_OK(add(RowColumn::kFlags, kU32, [](std::uint64_t value) {
-    return SpanHead{.flags = static_cast<std::uint32_t>(value)};
-  }));
-  FLUORO_CHECK_OK(add(RowColumn::kOtelFlags, kU32, [](std::uint64_t value) {
-    return SpanHead{.otel_flags = static_cast<std::uint32_t>(value)};
-  }));
-  return add(RowColumn::kResources, resources_count_, [](std::uint64_t value) {
-    return SpanHead{.resource = static_cast<std::uint32_t>(value)};
-  });
+  const auto add_flags = [&](RowColumn id, const auto& head_of) -> Result<void> {
+    FLUORO_TRY(ByteReader in, Open(column, id));
+    FLUORO_TRY(const auto constant, constant_of(in, kU32));
+    if (constant) {
+      common_key_ |= head_of(static_cast<std::uint32_t>(*constant)).Packed();
+      return {};
+    }
+    column_.resize(count_);
+    FLUORO_CHECK_OK(DecodeIntsBelow(in, kU32, column_));
+    for (std::size_t row = 0; row < count_; ++row)
+      keys_[row] |= head_of(static_cast<std::uint32_t>(column_[row])).Packed();
+    return {};
+  };
+  FLUORO_CHECK_OK(add(RowColumn::kKinds, 6, {.kind = static_cast<model::SpanKind>(1)}));
+  FLUORO_CHECK_OK(add(RowColumn::kStatuses, 3, {.status = static_cast<model::StatusCode>(1)}));
+  FLUORO_CHECK_OK(add(RowColumn::kSources, 5, {.source = static_cast<model::SpanSource>(1)}));
+  FLUORO_CHECK_OK(
+      add_flags(RowColumn::kFlags, [](std::uint32_t value) { return SpanHead{.flags = value}; }));
+  FLUORO_CHECK_OK(add_flags(RowColumn::kOtelFlags,
+                            [](std::uint32_t value) { return SpanHead{.otel_flags = value}; }));
+  return add(RowColumn::kResources, resources_count_, {.resource = 1});
 }
 
 Result<bool> GraphColumns::ReadAttributes(const ColumnReader& column) {
@@ -245,15 +251,63 @@ Result<void> GraphColumns::ReadValues(const ColumnReader& column) {
     }
     FLUORO_TRY(ByteReader in, Open(column, RowColumn::kAttributes, i));
     if (model::IsText(attributes.type)) {
-      FLUORO_TRY(attributes.texts, DecodeCodedTexts(in, attributes.count));
-      attributes.codes = std::move(attributes.texts.codes);
-      if (!attributes.codes.empty()) continue;
-      attributes.codes.resize(attributes.count);
-      for (std::size_t value = 0; value < attributes.count; ++value)
-        attributes.codes[value] = value;
+      FLUORO_CHECK_OK(ReadTexts(in, attributes));
     } else {
       attributes.codes.resize(attributes.count);
       FLUORO_CHECK_OK(DecodeInts(in, attributes.codes));
+    }
+  }
+  return {};
+}
+
+// The different texts; codes of spans are read when it is known whether they fit into keys.
+Result<void> GraphColumns::ReadTexts(ByteReader in, Attributes& attributes) const {
+  bool is_coded = false;
+  if (TakeTemplatedKind(in)) {
+    FLUORO_TRY(attributes.texts, DecodeCutTexts(in, attributes.count));
+  } else {
+    FLUORO_TRY(TextEntries texts, DecodeTextEntries(in, attributes.count));
+    attributes.texts.bytes = texts.bytes;
+    attributes.texts.entries = std::move(texts.entries);
+    is_coded = texts.is_coded;
+  }
+  if (!is_coded) {
+    attributes.codes.resize(attributes.count);
+    std::iota(attributes.codes.begin(), attributes.codes.end(), 0);
+    return {};
+  }
+  if (attributes.owner == static_cast<std::size_t>(AttributeOwner::kSpan)) {
+    attributes.rest = in;
+    attributes.has_rest = true;
+    return {};
+  }
+  attributes.codes.resize(attributes.count);
+  return DecodeIntsBelow(in, attributes.texts.entries.size(), attributes.codes);
+}
+
+// Where all rows have one shape and a column is of codes, these go straight into the keys.
+Result<void> GraphColumns::ReadCodes() {
+  are_in_keys_ = shapes_.size() == 1 && shapes_.front().has_key &&
+                 std::ranges::all_of(shapes_.front().places, [&](const Place& place) {
+                   return attributes_[place.column].count == count_;
+                 });
+  if (are_in_keys_) {
+    common_key_ |= shapes_.front().key;
+    for (const Place& place : shapes_.front().places)
+      attributes_[place.column].shift_in_key = place.shift;
+  }
+  for (Attributes& attributes : attributes_) {
+    if (attributes.shift_in_key && !attributes.has_rest) {
+      for (std::size_t row = 0; row < count_; ++row)
+        keys_[row] |= attributes.codes[row] << *attributes.shift_in_key;
+    }
+    if (!attributes.has_rest) continue;
+    const std::size_t entries = attributes.texts.entries.size();
+    if (attributes.shift_in_key) {
+      FLUORO_CHECK_OK(AddIntsBelow(attributes.rest, entries, *attributes.shift_in_key, keys_));
+    } else {
+      attributes.codes.resize(attributes.count);
+      FLUORO_CHECK_OK(DecodeIntsBelow(attributes.rest, entries, attributes.codes));
     }
   }
   return {};
@@ -267,25 +321,30 @@ Result<void> GraphColumns::ReadIds(const ColumnReader& column) {
   return {};
 }
 
-Result<void> GraphColumns::ReadParents(const ColumnReader& column,
-                                       std::span<const TraceRun> traces) {
-  FLUORO_CHECK_OK(Ints(column, RowColumn::kParents, UINT64_MAX, parents_));
+// Times and parents.
+Result<void> GraphColumns::FillSpans(std::span<const TraceRun> traces) {
   std::size_t row = 0;
+  bool are_inside = true;
   for (const TraceRun& trace : traces) {
     const std::uint64_t* const parents = parents_.data() + row;
+    const std::uint64_t* const starts = starts_.data() + row;
+    const std::uint64_t* const durations = durations_.data() + row;
     rollup::JoinSpan* const spans = spans_.data() + row;
+    const std::int64_t trace_start_ns = trace.start_ns;
     for (std::uint32_t i = 0; i < trace.rows; ++i) {
-      if (parents[i] < 2) {
-        spans[i].parent = parents[i] == 0 ? rollup::kNoParent : rollup::kAbsentParent;
-        continue;
-      }
-      const std::int64_t at = WrapAdd(i, UnZigZag(parents[i] - 2));
-      if (static_cast<std::uint64_t>(at) >= trace.rows)
-        return Bad("a parent lies outside its trace");
-      spans[i].parent = at == i ? rollup::kNoParent : static_cast<std::int32_t>(at);
+      const std::uint64_t parent = parents[i];
+      const bool is_inside = parent >= 2;
+      const std::int64_t at = WrapAdd(i, UnZigZag(parent - 2));
+      are_inside &= !is_inside || static_cast<std::uint64_t>(at) < trace.rows;
+      const std::int32_t other = parent == 1 ? rollup::kAbsentParent : rollup::kNoParent;
+      rollup::JoinSpan& span = spans[i];
+      span.start_ns = WrapAdd(trace_start_ns, static_cast<std::int64_t>(starts[i]));
+      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations[i]));
+      span.parent = is_inside && at != i ? static_cast<std::int32_t>(at) : other;
     }
     row += trace.rows;
   }
+  if (!are_inside) return Bad("a parent lies outside its trace");
   return {};
 }
 
@@ -436,31 +495,12 @@ void GraphColumns::LayOutKeys() {
   }
 }
 
-void GraphColumns::FillTimes(std::span<const TraceRun> traces) {
-  std::size_t row = 0;
-  for (const TraceRun& trace : traces) {
-    const std::int64_t trace_start_ns = trace.start_ns;
-    for (const std::size_t end = row + trace.rows; row < end; ++row) {
-      rollup::JoinSpan& span = spans_[row];
-      span.start_ns = WrapAdd(trace_start_ns, static_cast<std::int64_t>(starts_[row]));
-      span.end_ns = WrapAdd(span.start_ns, static_cast<std::int64_t>(durations_[row]));
-    }
-  }
-}
-
 // One loop over the rows of all columns: what it needs of them is held in locals.
-template <bool kHasOneShape>
+template <bool kIsInKeys>
 void GraphColumns::FillFacts() {
   cursors_.clear();
   for (const Attributes& attributes : attributes_) cursors_.push_back(attributes.codes.data());
   named_.clear();
-  if (kHasOneShape) {
-    common_key_ |= shapes_.front().key;
-    for (const Place& place : shapes_.front().places) {
-      const std::uint64_t* const codes = attributes_[place.column].codes.data();
-      for (std::size_t row = 0; row < count_; ++row) keys_[row] |= codes[row] << place.shift;
-    }
-  }
   const std::uint64_t* const keys = keys_.data();
   const std::uint64_t common_key = common_key_;
   const std::uint64_t* const parents = parents_.data();
@@ -469,14 +509,12 @@ void GraphColumns::FillFacts() {
   const std::uint64_t** const cursors = cursors_.data();
   Near* const nears = near_.data();
   rollup::JoinSpan* const spans = spans_.data();
-  const auto resource_mask =
-      static_cast<std::uint32_t>((std::uint64_t{1} << std::bit_width(resources_count_)) - 1);
   for (std::size_t row = 0; row < count_; ++row) {
     const std::uint64_t head = keys[row] | common_key |
                                rollup::Description::Head{.has_parent = parents[row] != 0}.Packed();
     std::uint64_t key = head;
     bool has_key = true;
-    if (!kHasOneShape) {
+    if (!kIsInKeys) {
       const Shape& shape = shapes[shape_codes[row]];
       has_key = shape.has_key;
       key |= shape.key;
@@ -485,13 +523,7 @@ void GraphColumns::FillFacts() {
     Near& near = nears[key * 0x9e3779b97f4a7c15ULL >> (64 - kNearBits)];
     rollup::FactsTable::Found found = near.found;
     if (!has_key || !near.used || near.key != key) [[unlikely]] {
-      if (kHasOneShape) {
-        for (const Place& place : shapes[0].places)
-          cursors[place.column] = attributes_[place.column].codes.data() + row + 1;
-      }
-      const std::uint32_t resource = static_cast<std::uint32_t>(head >> 32) & resource_mask;
-      found =
-          FindWords(std::uint64_t{resource_numbers_[resource]} << 32 | (head & (kU32 - 1)), row);
+      found = FindWords(head, row);
       if (has_key) near = {.key = key, .found = found, .used = true};
     }
     spans[row].facts = found.id;
@@ -510,14 +542,25 @@ Result<void> GraphColumns::FillNamed(const ColumnReader& column) {
   return {};
 }
 
-// By words, of which the values are the last ones taken of the row's columns.
-rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t packed_head, std::size_t row) {
+// Of a row's column: the last one that was taken, unless it is in the key.
+std::uint64_t GraphColumns::CodeAt(std::uint32_t place, std::uint64_t key) const {
+  const Attributes& attributes = attributes_[place];
+  if (!attributes.shift_in_key) return cursors_[place][-1];
+  return key >> *attributes.shift_in_key & ((std::uint64_t{1} << attributes.code_bits) - 1);
+}
+
+// @param key  the row's head, with the codes of columns that go straight into keys.
+rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t key, std::size_t row) {
   const std::uint64_t shape = span_owner_.shapes[row];
   const std::vector<std::uint32_t>& columns = span_owner_.columns[shape];
+  const std::uint64_t resource =
+      key >> 32 & ((std::uint64_t{1} << std::bit_width(resources_count_)) - 1);
+  const std::uint64_t packed_head =
+      std::uint64_t{resource_numbers_[resource]} << 32 | (key & (kU32 - 1));
   tuple_.assign({packed_head, span_owner_.forms[shape]});
   for (const std::uint32_t place : columns) {
     const Attributes& attributes = attributes_[place];
-    const std::uint64_t code = cursors_[place][-1];
+    const std::uint64_t code = CodeAt(place, key);
     tuple_.push_back(attributes.words.empty() ? code : attributes.words[code]);
   }
   std::uint64_t hash = 0;
@@ -533,7 +576,7 @@ rollup::FactsTable::Found GraphColumns::FindWords(std::uint64_t packed_head, std
     }
   }
   description_.Begin(packed_head);
-  for (const std::uint32_t place : columns) AddValue(attributes_[place], cursors_[place][-1]);
+  for (const std::uint32_t place : columns) AddValue(attributes_[place], CodeAt(place, key));
   const rollup::FactsTable::Found found = table_.Find(description_);
   slots_[at] = {.hash = hash,
                 .words = static_cast<std::uint32_t>(words_.size()),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -50,9 +51,12 @@ class GraphColumns {
     std::size_t count = 0;  // values
     std::size_t next = 0;
     CodedTexts texts;
-    std::vector<std::uint64_t> codes;  // or the values, if they are numbers
-    std::vector<std::uint32_t> words;  // of texts, by entry: FactsTable::Number
-    unsigned code_bits = 0;            // of the greatest code
+    ByteReader rest{std::string_view()};     // of the column, behind the texts: their codes
+    bool has_rest = false;                   // they are still to be read
+    std::vector<std::uint64_t> codes;        // or the values, if they are numbers
+    std::vector<std::uint32_t> words;        // of texts, by entry: FactsTable::Number
+    unsigned code_bits = 0;                  // of the greatest code
+    std::optional<unsigned> shift_in_key{};  // where the codes are instead, if all rows have one
   };
   struct Owner {
     std::vector<std::uint64_t> shapes;                // by owner
@@ -95,8 +99,10 @@ class GraphColumns {
   Result<bool> ReadAttributes(const ColumnReader& column);
   Result<bool> ReadShapes(const ColumnReader& column, AttributeOwner owner, std::size_t owners);
   Result<void> ReadValues(const ColumnReader& column);
+  Result<void> ReadTexts(ByteReader in, Attributes& attributes) const;
+  Result<void> ReadCodes();
   Result<void> ReadHeads(const ColumnReader& column);
-  Result<void> ReadParents(const ColumnReader& column, std::span<const TraceRun> traces);
+  Result<void> FillSpans(std::span<const TraceRun> traces);
   Result<void> ReadParentIds(const ColumnReader& column, std::span<const TraceRun> traces);
   Result<void> ReadLinks(const ColumnReader& column, std::span<const TraceRun> traces);
   Result<void> ReadIds(const ColumnReader& column);
@@ -106,10 +112,10 @@ class GraphColumns {
   void NumberTexts(Attributes& attributes);
   void NumberResources();
   void AddValue(const Attributes& attributes, std::uint64_t code);
-  void FillTimes(std::span<const TraceRun> traces);
-  template <bool kHasOneShape>
+  template <bool kIsInKeys>
   void FillFacts();
-  rollup::FactsTable::Found FindWords(std::uint64_t packed_head, std::size_t row);
+  rollup::FactsTable::Found FindWords(std::uint64_t key, std::size_t row);
+  std::uint64_t CodeAt(std::uint32_t place, std::uint64_t key) const;
   Result<void> FillNamed(const ColumnReader& column);
   rollup::FactsId FindNamed(std::uint32_t description, std::size_t name);
   void GrowSlots();
@@ -139,6 +145,7 @@ class GraphColumns {
   Owner span_owner_, resource_owner_;
   std::vector<std::uint32_t> resource_numbers_;
   std::vector<Shape> shapes_;
+  bool are_in_keys_ = false;  // the codes of all rows
   std::vector<Near> near_;
   std::vector<const std::uint64_t*> cursors_;  // by attributes_: the next span's code
   std::uint64_t generation_ = 0;
