@@ -127,6 +127,7 @@ struct Parts {
   std::vector<std::uint64_t> codes;  // reasons, by trace
   std::vector<std::uint64_t> by_id;  // places of traces
   std::uint64_t chunks = 0;          // of skeletons
+  Columns rollup, calls;
 };
 
 Result<void> TakeSection(const Section& section, const std::string& content, std::uint64_t traces,
@@ -158,6 +159,9 @@ Result<void> TakeSection(const Section& section, const std::string& content, std
     case 7:
       parts.lsns = content;
       break;
+    case 9:
+      parts.rollup[section.column] = content;
+      break;
     case 10:
       parts.kept = content;
       break;
@@ -173,6 +177,9 @@ Result<void> TakeSection(const Section& section, const std::string& content, std
       break;
     case 15:
       parts.groups[section.row_group].filters[section.column] = content;
+      break;
+    case 16:
+      parts.calls[section.column] = content;
       break;
     default:
       break;  // of a later minor version
@@ -277,6 +284,12 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   FLUORO_CHECK_OK(ReadKept(parts.kept, std::move(parts.codes), block));
   FLUORO_CHECK_OK(CheckIndex(parts, block));
   FLUORO_CHECK_OK(ReadRows(parts, block));
+  if (parts.rollup.contains(0)) {
+    FLUORO_TRY(block.rollup, ReadRollup(parts.rollup));
+  }
+  if (parts.calls.contains(0)) {
+    FLUORO_TRY(block.calls, ReadCalls(parts.calls));
+  }
   return block;
 }
 

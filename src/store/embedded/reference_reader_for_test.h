@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "base/error.h"
 #include "model/span.h"
+#include "store/embedded/reference_sums_for_test.h"
 
 namespace fluoro::store::reference {
 
@@ -64,6 +66,7 @@ struct Block {
   std::map<std::string, std::set<std::pair<std::string, int>>> services;  ///< name and kind
   std::int64_t judged_ns = 0;
   std::vector<Skeleton> skeletons;
+  std::optional<Sums> rollup, calls;  ///< nullopt: there is no header
   std::string filter;
   /// What occurs in the file: "section 3", "codec 1", "ints 2", "texts 0", "attribute 4".
   std::set<std::string> seen;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/memory_fs.h"
+#include "rollup/call_testing.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block.h"
 #include "store/embedded/embedded_store.h"
@@ -64,6 +65,10 @@ model::Span WildSpan(Rng& rng, std::uint64_t number) {
   for (std::uint64_t i = rng.Below(8); i > 0; --i) {
     span.attributes.push_back({"wild." + std::to_string(rng.Below(20)), WildValue(rng),
                                static_cast<model::AttributeRole>(rng.Below(2))});
+  }
+  if (rng.Chance(0.2)) {  // a call of a model, or a span that a service graph is made from
+    const auto call = rollup::testing::RandomCallSpan(rng, span.trace_id, number);
+    span.attributes.insert(span.attributes.end(), call.attributes.begin(), call.attributes.end());
   }
   if (rng.Chance(0.3)) {
     auto resource = std::make_shared<model::Resource>(*span.resource);
@@ -272,7 +277,32 @@ class ReferenceStore {
         services[service].emplace(operation.name, static_cast<int>(operation.kind));
     }
     EXPECT_EQ(slow->services, services);
+    CheckSums(*slow, **fast);
     seen_.insert(slow->seen.begin(), slow->seen.end());
+  }
+
+  static void CheckSums(const reference::Block& slow, const Block& fast) {
+    const auto rollup = fast.Rollup();
+    ASSERT_TRUE(rollup) << rollup.error().message;
+    ASSERT_EQ(slow.rollup.has_value(), *rollup != nullptr);
+    if (slow.rollup) {
+      EXPECT_EQ(slow.rollup->first_ns, (*rollup)->first_ns);
+      EXPECT_EQ(slow.rollup->last_ns, (*rollup)->last_ns);
+      EXPECT_EQ(slow.rollup->total, rollup::testing::Print((*rollup)->total));
+      EXPECT_EQ(slow.rollup->minutes,
+                rollup::testing::Print(*fast.RollupOf(**rollup, {}, rollup::kMinuteNs)));
+    }
+    const auto calls = fast.Calls();
+    ASSERT_TRUE(calls) << calls.error().message;
+    ASSERT_EQ(slow.calls.has_value(), *calls != nullptr);
+    if (slow.calls) {
+      EXPECT_EQ(slow.calls->first_ns, (*calls)->first_ns);
+      EXPECT_EQ(slow.calls->last_ns, (*calls)->last_ns);
+      EXPECT_EQ(slow.calls->total, rollup::testing::Print((*calls)->total));
+      rollup::CallSums minutes(rollup::kMinuteNs);
+      EXPECT_TRUE(fast.AddCalls(**calls, {}, minutes));
+      EXPECT_EQ(slow.calls->minutes, rollup::testing::Print(minutes));
+    }
   }
 
   void CheckLog(const std::string& content) {
@@ -338,7 +368,8 @@ TEST(ReferenceReader, ReadsEveryFileAsTheStoreDoes) {
         "codec 0",     "codec 1",     "ints 0",      "ints 1",      "ints 2",      "texts 0",
         "texts 1",     "attribute 0", "attribute 1", "attribute 2", "attribute 3", "attribute 4",
         "attribute 5", "attribute 6", "attribute 7", "type 1",      "type 2",      "encrypted",
-        "section 10",  "section 11",  "not judged",  "section 14",  "zone 0",      "zone 1"}) {
+        "section 10",  "section 11",  "not judged",  "section 14",  "zone 0",      "zone 1",
+        "section 9",   "section 16"}) {
     EXPECT_TRUE(seen.contains(what)) << what;
   }
 }
