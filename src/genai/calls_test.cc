@@ -113,8 +113,8 @@ TEST(CallFinder, TwoInstrumentationsOfOneCallCountOnce) {
 }
 
 TEST(CallFinder, AnEngineBehindAClientIsItsShadow) {
-  const auto engine = [](std::uint64_t parent) {
-    return OtelSpan(9, SpanKind::kServer, "llm_request")
+  const auto engine = [](std::uint64_t parent, std::uint64_t id = 9) {
+    return OtelSpan(id, SpanKind::kServer, "llm_request")
         .Parent(parent)
         .Between(10, 90)
         .Set("gen_ai.latency.e2e", 0.08)
@@ -124,6 +124,8 @@ TEST(CallFinder, AnEngineBehindAClientIsItsShadow) {
   EXPECT_THAT(CallsOf({Chat(1, 0, 10, 1), engine(1)}), ElementsAre("llm gpt 10+1"));
   EXPECT_THAT(CallsOf({engine(0)}), ElementsAre("llm llama 10+0"));
   EXPECT_THAT(CallsOf({Internal(1, 0, "chat"), engine(1)}), ElementsAre("llm llama 10+0"));
+  // Of another engine it is none.
+  EXPECT_THAT(CallsOf({engine(0, 8), engine(8)}), ElementsAre("llm llama 10+0", "llm llama 10+0"));
 }
 
 TEST(CallFinder, ARoleThatIsStatedDecides) {

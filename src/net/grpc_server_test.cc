@@ -342,7 +342,7 @@ TEST_F(GrpcServerTest, StopFinishesCallsUnderWay) {
   Start();
   std::jthread client([&] { EXPECT_EQ(Echo("x").body, "done"); });
   entered.wait();
-  std::jthread stopping([&] { server_->Stop(60'000'000'000); });
+  std::jthread stopping([&] { server_->Stop(kStopDeadlineNs); });
   leave.count_down();
   client.join();
   stopping.join();
@@ -360,7 +360,7 @@ TEST_F(GrpcServerTest, StopUnderLoadAnswersWhatItHandled) {
     });
   }
   while (answered < 200) std::this_thread::yield();
-  server_->Stop(60'000'000'000);
+  server_->Stop(kStopDeadlineNs);
   clients.clear();
   EXPECT_EQ(answered, calls_);
 }

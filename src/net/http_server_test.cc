@@ -569,7 +569,7 @@ TEST_F(HttpServerTest, StopFinishesWhatIsUnderWayAndClosesTheRest) {
   RawClient busy = Connect();
   busy.Send("GET / HTTP/1.1\r\n\r\n");
   entered.wait();
-  std::jthread stopping([&] { server_->Stop(60'000'000'000); });
+  std::jthread stopping([&] { server_->Stop(kStopDeadlineNs); });
   EXPECT_EQ(idle.ReadAll(), "");
   leave.count_down();
   const std::string answer = busy.ReadAll();
@@ -598,7 +598,7 @@ TEST_F(HttpServerTest, StopUnderLoadAnswersWhatItHandled) {
     });
   }
   while (answered < 200) std::this_thread::yield();
-  server_->Stop(60'000'000'000);
+  server_->Stop(kStopDeadlineNs);
   clients.clear();
   EXPECT_EQ(answered, calls_);
 }

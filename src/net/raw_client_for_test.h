@@ -25,14 +25,18 @@ inline sockaddr_in LoopbackOf(std::string_view address) {
   return target;
 }
 
+/// For a stop that no machine is too slow for.
+inline constexpr std::int64_t kStopDeadlineNs = 600'000'000'000;
+
 class RawClient {
  public:
   explicit RawClient(std::string_view address) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const sockaddr_in target = LoopbackOf(address);
     connected_ =
         ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) == 0;
-    // A server that never answers makes a test fail instead of hang.
-    const timeval limit{.tv_sec = 60, .tv_usec = 0};
+    // A server that never answers makes a test fail instead of hang. The machine itself may stand
+    // still for minutes.
+    const timeval limit{.tv_sec = 600, .tv_usec = 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
 

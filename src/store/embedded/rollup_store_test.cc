@@ -140,8 +140,10 @@ TEST_F(RollupStoreTest, OfAKeyThatStandsTwiceTheFirstValueCountsWhereverItIsRead
     span.kind = model::SpanKind::kClient;
     span.source = model::SpanSource::kOtlp;
     span.attributes.clear();
+    span.parent_id = {};
     for (const std::string place : {"first-", "second-"}) {
-      span.attributes.push_back({"peer.service", {place + std::to_string(i % 3)}, {}});
+      for (const char* const key : {"peer.service", "db.system", "db.name", "server.address"})
+        span.attributes.push_back({key, {place + std::to_string(i % 3)}, {}});
     }
   }
   AppendSpans(spans);
