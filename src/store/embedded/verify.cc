@@ -57,12 +57,12 @@ VerifyReport::Item VerifyBlock(Fs& fs, BlockCache& cache, const std::string& pat
   return item;
 }
 
-// Blocks, and what stands beside them.
+// Blocks, and what stands beside them. `folder`: with its slash.
 void VerifyBlocks(Fs& fs, BlockCache& cache, const std::vector<std::string>& names,
                   const std::string& folder, const std::string& shown, const crypto::Keyring* keys,
                   VerifyReport& report) {
   for (const std::string& name : names) {
-    const std::string path = folder + "/" + name;
+    const std::string path = folder + name;
     std::uint64_t id = 0;
     if (ParseBlockFileName(name, id)) {
       report.items.push_back(VerifyBlock(fs, cache, path, shown + name, id, keys));
@@ -145,9 +145,9 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder, const crypto:
   Metrics metrics;
   BlockCache cache(metrics, "questions", 0);
   FLUORO_TRY(const auto blocks, fs.List(layout.blocks));
-  VerifyBlocks(fs, cache, blocks, layout.blocks, "blocks/", keys, report);
+  VerifyBlocks(fs, cache, blocks, layout.blocks + "/", "blocks/", keys, report);
   if (const auto sums = fs.List(layout.rollup))
-    VerifyBlocks(fs, cache, *sums, layout.rollup, "rollup/", keys, report);
+    VerifyBlocks(fs, cache, *sums, layout.rollup + "/", "rollup/", keys, report);
   FLUORO_TRY(const auto files, fs.List(layout.wal));
   for (const std::string& name : files) {
     if (ParseWalFileName(name) == 0) continue;
