@@ -27,6 +27,8 @@ class File {
   /// Reserves space so that later writes do not change the size. Best effort.
   virtual Result<void> Allocate(std::uint64_t bytes) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> Size() const = 0;
+  /// Bytes that were synced will not be read soon: the system need not keep them in memory. A hint.
+  virtual void Forget(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) {}
 };
 
 /// Held while alive; released by destruction or by the end of the process.

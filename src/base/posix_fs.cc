@@ -57,6 +57,11 @@ class PosixFile final : public File {
     return out;
   }
 
+  void Forget(std::uint64_t offset, std::uint64_t bytes) override {
+    (void)::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                          POSIX_FADV_DONTNEED);
+  }
+
   Result<void> WriteAt(std::uint64_t offset, std::string_view data) override {
     std::size_t done = 0;
     while (done < data.size()) {

@@ -21,6 +21,7 @@
 #include "base/bounded_queue.h"
 #include "base/log.h"
 #include "base/mutex.h"
+#include "base/thread_name.h"
 #include "net/byte_budget.h"
 #include "net/http.h"
 #include "net/inflate.h"

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/thread_name.h"
 #include "net/http_core.h"
 #include "net/inflate.h"
 #include "net/socket.h"

@@ -112,6 +112,4 @@ std::string FormatAddress(const sockaddr_storage& address) {
                                        : fmt::format("{}:{}", host.data(), port.data());
 }
 
-void NameThread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
-
 }  // namespace fluoro::net

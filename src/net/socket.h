@@ -52,7 +52,4 @@ Result<BoundSocket> Bind(std::string_view address, int type);
 /// "127.0.0.1:51234", "[::1]:51234".
 std::string FormatAddress(const sockaddr_storage& address);
 
-/// Names the calling thread for debuggers; at most 15 characters.
-void NameThread(const char* name);
-
 }  // namespace fluoro::net

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/thread_name.h"
 #include "net/socket.h"
 
 namespace fluoro::net {

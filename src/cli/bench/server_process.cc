@@ -1,6 +1,7 @@
 #include "cli/bench/server_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <simdjson.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -149,6 +151,20 @@ ServerProcess::Cost ServerProcess::CostNow() const {
   if (::clock_getcpuclockid(pid_, &clock) == 0 && ::clock_gettime(clock, &used) == 0)
     cost.cpu_seconds = static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
   return cost;
+}
+
+double ServerProcess::ThreadSeconds(std::string_view name) const {
+  double seconds = 0;
+  std::error_code ignored;
+  for (const auto& thread :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_), ignored)) {
+    std::string its_name;
+    std::ifstream(thread.path() / "comm") >> its_name;
+    std::uint64_t ns = 0;
+    if (its_name == name && std::ifstream(thread.path() / "schedstat") >> ns)
+      seconds += static_cast<double>(ns) * 1e-9;
+  }
+  return seconds;
 }
 
 Result<ServerProcess::Cost> ServerProcess::Stop() {

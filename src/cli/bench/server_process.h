@@ -37,6 +37,8 @@ class ServerProcess {
   };
   /// Since the process began.
   [[nodiscard]] Cost CostNow() const;
+  /// CPU of its threads of this name until now; 0 where the system does not say (no schedstat).
+  [[nodiscard]] double ThreadSeconds(std::string_view name) const;
   /// SIGTERM, waits: what was accepted is in blocks afterwards. Returns what the process cost in
   /// all. Errors: kInternal (exit code not 0).
   Result<Cost> Stop();
