@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 want=${1:-test}
 build_packages=(g++-12 cmake ninja-build pkg-config ccache mold make ca-certificates
   libboost1.81-dev libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc protobuf-compiler libssl-dev libsimdjson-dev rapidjson-dev libprotozero-dev
-  libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libre2-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev
+  libzstd-dev liblz4-dev zlib1g-dev libxxhash-dev libjemalloc-dev libre2-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev
   libtomlplusplus-dev prometheus-cpp-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv python3-pip nodejs npm curl git)
 check_packages=(clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19)

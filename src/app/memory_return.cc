@@ -1,21 +1,36 @@
 #include "app/memory_return.h"
 
-#include <malloc.h>
+#ifdef FLUORO_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 #include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
+#include <string>
 
-#include "net/socket.h"
+#include "base/thread_name.h"
+
+#ifdef FLUORO_JEMALLOC
+// Read by jemalloc when it is loaded. Few threads allocate at the same time: more arenas would only
+// keep more of what was freed. Unused pages go back after ten seconds.
+const char* malloc_conf = "narenas:2,muzzy_decay_ms:0,background_thread:true";
+#endif
 
 namespace fluoro::app {
 namespace {
 
-constexpr int kMmapBytes = 1 << 20;
-constexpr int kTrimBytes = 4 << 20;
 constexpr std::chrono::milliseconds kLookEvery{250};
+
+// All pages that hold nothing, of all arenas.
+void GivePagesBack() {
+#ifdef FLUORO_JEMALLOC
+  static const std::string purge = "arena." + std::to_string(MALLCTL_ARENAS_ALL) + ".purge";
+  mallctl(purge.c_str(), nullptr, nullptr, nullptr, 0);
+#endif
+}
 
 }  // namespace
 
@@ -29,10 +44,8 @@ std::optional<std::uint64_t> ResidentBytes() {
 }
 
 MemoryReturn::MemoryReturn(std::uint64_t resident_bytes_max) {
-  mallopt(M_MMAP_THRESHOLD, kMmapBytes);
-  mallopt(M_TRIM_THRESHOLD, kTrimBytes);
   thread_ = std::jthread([resident_bytes_max](const std::stop_token& stop) {
-    net::NameThread("memory");
+    NameThread("memory");
     std::mutex mutex;
     std::condition_variable_any wake;
     std::uint64_t useless = 0;  // what a trim could not get below: not tried again until it grows
@@ -44,7 +57,7 @@ MemoryReturn::MemoryReturn(std::uint64_t resident_bytes_max) {
         continue;
       }
       if (*resident <= useless + resident_bytes_max / 8) continue;
-      malloc_trim(0);
+      GivePagesBack();
       useless = ResidentBytes().value_or(0);
     }
   });

@@ -10,12 +10,13 @@ namespace fluoro::app {
 /// Bytes of the process that are in memory; nullopt where the system does not say (no /proc).
 std::optional<std::uint64_t> ResidentBytes();
 
-/// A large answer is built of small pieces, and the allocator keeps them after they are freed, in
-/// one arena a thread: their sum would be more than the memory promised. While it lives, large
-/// blocks go back at once, and a thread trims the arenas when the process is above its bound.
+/// A large answer is built of small pieces, and the allocator (jemalloc, but for builds with
+/// sanitizers, which bring their own) keeps their pages for a while after they are freed: the sum
+/// could be more than the memory promised. While it lives, a thread gives them back at once when
+/// the process is above its bound.
 class MemoryReturn {
  public:
-  /// `resident_bytes_max`: below this nothing is trimmed.
+  /// `resident_bytes_max`: below this nothing is given back.
   explicit MemoryReturn(std::uint64_t resident_bytes_max);
 
  private:
