@@ -38,6 +38,7 @@ struct BatchBuilder::DocumentCheck {
 
 BatchBuilder::BatchBuilder(const model::Limits& limits, bool unsampled, std::size_t body_bytes)
     : limits_(limits),
+      attributes_max_(limits.attributes_max),
       flags_always_(unsampled ? model::kUnsampled : 0U),
       pools_bytes_max_(kPoolsBytesPerBodyByte * body_bytes + kPoolsBytesAlways),
       value_bytes_max_{},
@@ -115,11 +116,15 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
   const std::string_view text = Clean(raw, limits_.key_bytes_max, scratch);
   const std::uint32_t key = out_.batch.InternKey(text);
   while (key_states_.size() < out_.batch.keys.size()) {
-    key_states_.push_back(
-        {.owner_serial = 0,
-         .cell = 0,
-         .key_class = ClassifyKey(out_.batch.Key(static_cast<std::uint32_t>(key_states_.size()))),
-         .last = {}});
+    const std::string_view name = out_.batch.Key(static_cast<std::uint32_t>(key_states_.size()));
+    const bool is_long = name.size() >= 8;
+    key_states_.push_back({.head = is_long ? WordAt(name.data()) : 0,
+                           .tail = is_long ? WordAt(name.data() + name.size() - 8) : 0,
+                           .text = out_.batch.keys[key_states_.size()],
+                           .owner_serial = 0,
+                           .cell = 0,
+                           .key_class = ClassifyKey(name),
+                           .last = {}});
   }
   if (next_keys_.size() < key_states_.size() + kOwnersCount) {
     next_keys_.resize(key_states_.size() + kOwnersCount);
@@ -158,8 +163,7 @@ AttributeCell* BatchBuilder::CellOf(std::uint32_t key) {
 
 // Cell, whatever the key.
 AttributeCell* BatchBuilder::UnforeseenCell(std::string_view key) {
-  if (plain_count_ >= limits_.attributes_max || view_count_ >= limits_.attributes_max)
-    return CellNearLimit(key);
+  if (plain_count_ >= attributes_max_ || view_count_ >= attributes_max_) return CellNearLimit(key);
   return CellOf(KeyIndex(key));
 }
 
@@ -170,7 +174,7 @@ AttributeCell* BatchBuilder::CellNearLimit(std::string_view key) {
   const auto known = out_.batch.FindKey(text);
   if (known && key_states_[*known].owner_serial == owner_serial_) return CellOf(*known);
   const bool plain = ClassifyKey(text) <= KeyClass::kContent;
-  if ((plain ? plain_count_ : view_count_) >= limits_.attributes_max) {
+  if ((plain ? plain_count_ : view_count_) >= attributes_max_) {
     ++owner_dropped_;
     return nullptr;
   }

@@ -116,6 +116,7 @@ class BatchBuilder {
   /// Puts text into the arena, made valid UTF-8 and cut to `bytes_max`.
   model::TextRef Text(std::string_view raw, std::size_t bytes_max) {
     model::TextRef kept;
+    if (raw.empty()) return kept;
     return KeepPlain(raw, bytes_max, kept) ? kept : CleanText(raw, bytes_max);
   }
   /// The text as Text would keep it; `scratch` holds it where it had to be changed.
@@ -170,6 +171,9 @@ class BatchBuilder {
 
  private:
   struct KeyState {
+    std::uint64_t head = 0;  ///< of the key: its first and last eight bytes, if it has as many
+    std::uint64_t tail = 0;
+    model::TextRef text;             ///< the key
     std::uint32_t owner_serial = 0;  ///< last owner that had this key ...
     std::uint32_t cell = 0;          ///< ... and where
     KeyClass key_class = KeyClass::kPlain;
@@ -193,16 +197,20 @@ class BatchBuilder {
   bool KeepPlain(std::string_view raw, std::size_t bytes_max, model::TextRef& kept) {
     if (raw.size() > bytes_max) return false;
     if (raw.size() - 1 >= kInternedBytesMax) {
-      if (!IsAscii(raw)) return false;
-      kept = Append(raw);
-      return true;
+      model::TextRef forgotten;
+      return KeepNew(raw, forgotten, kept);
     }
     model::TextRef& known = interned_[SlotOf(raw)];
-    if (!IsAt(known, raw)) {
-      if (!IsAscii(raw)) return false;
-      known = Append(raw);
+    if (IsAt(known, raw)) [[likely]] {
+      kept = known;
+      return true;
     }
-    kept = known;
+    return KeepNew(raw, known, kept);
+  }
+  [[gnu::noinline]] bool KeepNew(std::string_view raw, model::TextRef& known,
+                                 model::TextRef& kept) {
+    if (!IsAscii(raw)) return false;
+    kept = known = Append(raw);
     return true;
   }
   /// Whether the text is that one, which was kept as it came.
@@ -213,6 +221,7 @@ class BatchBuilder {
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
+  static std::uint64_t WordAt(const char* bytes);
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
@@ -223,6 +232,7 @@ class BatchBuilder {
   bool IsDocument(std::string_view text);
 
   const model::Limits& limits_;
+  const std::size_t attributes_max_;
   const std::uint32_t flags_always_;
   const std::size_t pools_bytes_max_;
   std::array<std::size_t, kKeyClassesCount> value_bytes_max_;  ///< by KeyClass
@@ -293,10 +303,22 @@ inline std::size_t BatchBuilder::SlotOf(std::string_view text) {
   return (mixed ^ mixed >> 29) * 0x9e3779b97f4a7c15ULL >> 53;  // 11 bits
 }
 
+inline std::uint64_t BatchBuilder::WordAt(const char* bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, 8);
+  return word;
+}
+
 inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
-  const model::SpanBatch& batch = out_.batch;
-  return key < batch.keys.size() && batch.keys[key].bytes == raw.size() &&
-         SameBytes(batch.arena.data() + batch.keys[key].offset, raw.data(), raw.size());
+  if (key >= key_states_.size()) return false;
+  const KeyState& state = key_states_[key];
+  const std::size_t bytes = raw.size();
+  if (state.text.bytes != bytes) return false;
+  const char* const kept = out_.batch.arena.data() + state.text.offset;
+  if (bytes < 8) return SameBytes(kept, raw.data(), bytes);
+  if (WordAt(raw.data()) != state.head || WordAt(raw.data() + bytes - 8) != state.tail)
+    return false;
+  return bytes <= 16 || SameBytes(kept + 8, raw.data() + 8, bytes - 16);
 }
 
 inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view raw) {
@@ -318,11 +340,11 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
 inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {
   const std::uint32_t guess = next_keys_[next_keys_slot_].newest;
   std::vector<model::AttributeCell>& cells = out_.batch.attributes;
-  if (plain_count_ >= limits_.attributes_max || !IsKey(guess, key) ||
-      cells.size() == cells.capacity()) [[unlikely]]
+  if (!IsKey(guess, key)) [[unlikely]]
     return UnforeseenCell(key);
   KeyState& state = key_states_[guess];
-  if (state.owner_serial == owner_serial_ || state.key_class > KeyClass::kContent) [[unlikely]]
+  if (plain_count_ >= attributes_max_ || cells.size() == cells.capacity() ||
+      state.owner_serial == owner_serial_ || state.key_class > KeyClass::kContent) [[unlikely]]
     return UnforeseenCell(key);
   next_keys_slot_ = kOwnersCount + guess;
   state.owner_serial = owner_serial_;

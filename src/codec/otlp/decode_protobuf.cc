@@ -410,7 +410,51 @@ class ProtobufDecoder {
   }
 
   [[gnu::always_inline]] bool KeyValue(std::string_view bytes) {
-    // What every exporter writes: a key, then a value, with lengths of one or two bytes.
+    // What every exporter writes: a key, then a value, with lengths of one byte.
+    const auto at = [data = bytes.data()](std::size_t i) {
+      return static_cast<unsigned char>(data[i]);
+    };
+    if (bytes.size() < 4 || bytes.size() >= 0x80 || at(0) != Bytes(1)) return LongKeyValue(bytes);
+    const std::size_t key_bytes = at(1);
+    const std::size_t behind = 2 + key_bytes;  // the key
+    if (behind + 2 > bytes.size() || at(behind) != Bytes(2) ||
+        behind + 2 + at(behind + 1) != bytes.size())
+      return LongKeyValue(bytes);
+    AttributeCell* const cell = builder_.Cell({bytes.data() + 2, key_bytes});
+    if (cell == nullptr) return true;
+    const char* const value = bytes.data() + behind + 2;
+    const std::size_t value_bytes = at(behind + 1);
+    if (value_bytes >= 2) {
+      const auto tag = static_cast<unsigned char>(value[0]);
+      if (tag == Bytes(kStringField) &&
+          static_cast<unsigned char>(value[1]) + std::size_t{2} == value_bytes) {
+        builder_.SetString(*cell, {value + 2, value_bytes - 2});
+        return true;
+      }
+      if (tag == Varint(kIntField) && WholeVarint({value + 1, value_bytes - 1}, cell->payload)) {
+        cell->type = AttributeType::kInt;
+        return true;
+      }
+    }
+    return AnyValue({value, value_bytes}, *cell);
+  }
+
+  // False: the bytes are not one number of at most nine bytes; then it is not set.
+  static bool WholeVarint(std::string_view bytes, std::uint64_t& number) {
+    const std::size_t last = bytes.size() - 1;
+    if (last > 8 || static_cast<unsigned char>(bytes[last]) >= 0x80) return false;
+    std::uint64_t result = 0;
+    for (std::size_t i = 0; i < last; ++i) {
+      const auto byte = static_cast<unsigned char>(bytes[i]);
+      if (byte < 0x80) return false;
+      result |= std::uint64_t{byte & 0x7fU} << (7 * i);
+    }
+    number = result | std::uint64_t{static_cast<unsigned char>(bytes[last])} << (7 * last);
+    return true;
+  }
+
+  // Likewise with lengths of one or two bytes.
+  bool LongKeyValue(std::string_view bytes) {
     std::string_view rest = bytes;
     std::string_view key;
     std::string_view value;
@@ -418,14 +462,7 @@ class ProtobufDecoder {
       return KeyValueInFull(bytes);
     }
     AttributeCell* const cell = builder_.Cell(key);
-    if (cell == nullptr) return true;
-    std::string_view text;
-    rest = value;
-    if (TakeShort(Bytes(kStringField), rest, text) && rest.empty()) {
-      builder_.SetString(*cell, text);
-      return true;
-    }
-    return AnyValue(value, *cell);
+    return cell == nullptr || AnyValue(value, *cell);
   }
 
   // Takes a field of a one-byte tag and less than 16 KiB off the front.

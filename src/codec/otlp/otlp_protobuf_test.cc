@@ -356,6 +356,40 @@ TEST(OtlpProtobuf, KeepsTheLastOfDuplicateKeys) {
   EXPECT_EQ(decoded->stats.dropped_attributes, 0U);
 }
 
+// A pair as every exporter writes it takes a shorter way through the decoder than one whose value
+// stands before its key.
+TEST(OtlpProtobuf, PairsMeanTheSameInEitherOrder) {
+  const auto expect_same = [](const std::string& key, const Message& value) {
+    const Span usual = DecodeOne(MinimalSpan().Sub(9, Message().Bytes(1, key).Sub(2, value)));
+    const Span turned = DecodeOne(MinimalSpan().Sub(9, Message().Sub(2, value).Bytes(1, key)));
+    ASSERT_EQ(usual.attributes.size(), 1U) << key;
+    EXPECT_EQ(usual.attributes, turned.attributes) << key;
+  };
+  for (std::size_t bytes = 0; bytes <= 300; ++bytes) {
+    expect_same("k", Message().Bytes(1, std::string(bytes, 'v')));
+    if (bytes > 0) expect_same(std::string(bytes, 'k'), Message().Bytes(1, "v"));
+  }
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    for (const std::uint64_t number : {std::uint64_t{1} << bits, (std::uint64_t{1} << bits) - 1})
+      expect_same("k", Message().Varint(3, number));
+  }
+  expect_same("k", Message().Varint(2, 1));
+  expect_same("k", Message().Fixed64(4, 0x3ff8000000000000));
+  expect_same("k", Message().Bytes(7, "bytes"));
+  expect_same("k", Message());
+  // Numbers that are longer than they need be, and what stands behind a value.
+  expect_same("k", Message().Raw(std::string_view("\x18\x85\x80\x00", 4)));
+  expect_same("k", Message().Raw("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+  expect_same("k", Message().Varint(3, 300).Varint(3, 7));
+  expect_same("k", Message().Varint(3, 300).Bytes(1, "v"));
+  expect_same("k", Message().Bytes(1, "v").Varint(3, 300));
+  EXPECT_EQ(
+      *DecodeOne(MinimalSpan().Sub(9, Message().Bytes(1, "k").Sub(2, Message().Varint(3, 300))))
+           .Find("k")
+           ->AsInt(),
+      300);
+}
+
 TEST(OtlpProtobuf, RepairsInvalidTextEverywhere) {
   const std::string bad = "a\xff\xc3z";
   const std::string good = "a\xef\xbf\xbd\xef\xbf\xbdz";

@@ -110,7 +110,7 @@ class PlaneWriter {
  private:
   template <class Unsigned>
   static void PutPlane(std::span<const Unsigned> values, std::size_t shift, char* to) {
-    constexpr std::size_t kChunk = 256;
+    constexpr std::size_t kChunk = 64;
     std::array<Unsigned, kChunk> chunk;
     std::size_t i = 0;
     for (; i + kChunk <= values.size(); i += kChunk) {
@@ -328,8 +328,11 @@ struct Encoder {
   // Most of a batch is cells: they are walked once.
   void Cells(const std::vector<AttributeCell>& cells) {
     const std::size_t n = cells.size();
-    std::vector<std::uint8_t> types(n), roles(n);
-    std::vector<std::uint32_t> keys(n), low(n), high(n);
+    const auto types = std::make_unique_for_overwrite<std::uint8_t[]>(n);
+    const auto roles = std::make_unique_for_overwrite<std::uint8_t[]>(n);
+    const auto keys = std::make_unique_for_overwrite<std::uint32_t[]>(n);
+    const auto low = std::make_unique_for_overwrite<std::uint32_t[]>(n);
+    const auto high = std::make_unique_for_overwrite<std::uint32_t[]>(n);
     std::uint8_t any_type = 0;
     std::uint8_t any_role = 0;
     std::uint32_t any_key = 0;
@@ -347,11 +350,11 @@ struct Encoder {
       any_high |= high[i] = is_text ? high_half - expected : high_half;
       if (is_text) expected = high_half + low[i];
     }
-    writer.PutValues<std::uint32_t>(keys, any_key);
-    writer.PutValues<std::uint8_t>(types, any_type);
-    writer.PutValues<std::uint8_t>(roles, any_role);
-    writer.PutValues<std::uint32_t>(low, any_low);
-    writer.PutValues<std::uint32_t>(high, any_high);
+    writer.PutValues<std::uint32_t>({keys.get(), n}, any_key);
+    writer.PutValues<std::uint8_t>({types.get(), n}, any_type);
+    writer.PutValues<std::uint8_t>({roles.get(), n}, any_role);
+    writer.PutValues<std::uint32_t>({low.get(), n}, any_low);
+    writer.PutValues<std::uint32_t>({high.get(), n}, any_high);
   }
 };
 
@@ -502,6 +505,30 @@ bool SpansFit(const SpanBatch& b) {
   return fit != 0;
 }
 
+// Likewise of attributes, but for what is inside of lists: whether there are any.
+Result<bool> CheckCells(const SpanBatch& b) {
+  std::uint32_t greatest_key = 0;
+  std::uint8_t types = 0;
+  std::uint8_t roles = 0;
+  std::uint64_t greatest_end = 0;
+  bool has_lists = false;
+  for (const AttributeCell& cell : b.attributes) {
+    greatest_key = std::max(greatest_key, cell.key);
+    types |= static_cast<std::uint8_t>(cell.type);
+    roles |= static_cast<std::uint8_t>(cell.role);
+    if (!model::IsText(cell.type)) continue;
+    const TextRef text = cell.text();
+    greatest_end = std::max(greatest_end, std::uint64_t{text.offset} + text.bytes);
+    has_lists |= cell.type >= AttributeType::kArray;
+  }
+  static_assert(static_cast<int>(AttributeType::kKvList) == 7);
+  static_assert(static_cast<int>(model::AttributeRole::kAnnotation) == 1);
+  if (types > 7 || roles > 1) return Bad("an attribute has an unknown type or role");
+  if (!b.attributes.empty() && greatest_key >= b.keys.size()) return Bad("an attribute has no key");
+  if (greatest_end > b.arena.size()) return Bad("an attribute's value lies outside the arena");
+  return has_lists;
+}
+
 }  // namespace
 
 Result<void> CheckBatch(const SpanBatch& b) {
@@ -538,16 +565,11 @@ Result<void> CheckBatch(const SpanBatch& b) {
   for (const TextRef key : b.keys) {
     if (!text_fits(key)) return Bad("a key lies outside the arena");
   }
+  FLUORO_TRY(const bool has_lists, CheckCells(b));
+  if (!has_lists) return {};
   for (const AttributeCell& cell : b.attributes) {
-    if (cell.key >= b.keys.size()) return Bad("an attribute has no key");
-    if (cell.type > AttributeType::kKvList || cell.role > model::AttributeRole::kAnnotation) {
-      return Bad("an attribute has an unknown type or role");
-    }
-    if (!model::IsText(cell.type)) continue;
-    const TextRef ref = cell.text();
-    if (!text_fits(ref)) return Bad("an attribute's value lies outside the arena");
     if (cell.type < AttributeType::kArray) continue;
-    if (auto value = model::DecodeAnyValue(b.Text(ref)); !value) {
+    if (auto value = model::DecodeAnyValue(b.Text(cell.text())); !value) {
       return std::unexpected(std::move(value).error().With("batch: an attribute's value"));
     }
   }

@@ -148,6 +148,25 @@ TEST(Ints, AreFoundAndPassedOverAsTheyArePacked) {
   }
 }
 
+TEST(Ints, OfEveryWidthArePackedAndComeBack) {
+  Rng rng(3);
+  for (unsigned width = 0; width <= 64; ++width) {
+    for (const std::size_t count : {1U, 7U, 8U, 9U, 127U, 128U, 129U, 300U}) {
+      const std::uint64_t low = width == 64 ? 0 : rng.Next() >> (width + 1);
+      std::vector<std::uint64_t> values(count);
+      for (auto& value : values) value = low + (width == 0 ? 0 : rng.Next() >> (64 - width));
+      std::string bytes;
+      EncodeInts(values, bytes);
+      bytes += "behind";
+      ByteReader in(bytes);
+      std::vector<std::uint64_t> decoded(count);
+      ASSERT_TRUE(DecodeInts(in, decoded));
+      EXPECT_EQ(decoded, values) << width << " bits, " << count;
+      EXPECT_EQ(in.left(), 6U);
+    }
+  }
+}
+
 TEST(Texts, RoundTripAsDictionaryAndPlain) {
   Rng rng(2);
   for (const std::uint64_t distinct : {1U, 3U, 50U, 100'000U}) {
@@ -241,7 +260,24 @@ struct Encoded {
   std::vector<model::Span> spans;
 };
 
-Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9, std::size_t traces = 0) {
+// Takes away what most spans do not have; now and then it leaves one of these.
+void MakePlain(Rng& rng, model::Span& span) {
+  const std::uint64_t kept = rng.Below(40);
+  if (kept != 0) span.trace_state.clear();
+  if (kept != 1) span.status_message.clear();
+  if (kept != 2) span.document = {};
+  if (kept != 3) span.flags = 0;
+  if (kept != 4) span.otel_flags = 0;
+  if (kept != 5) span.dropped_attributes = 0;
+  if (kept != 6) span.dropped_events = 0;
+  if (kept != 7) span.dropped_links = 0;
+  if (kept != 8) span.events.clear();
+  if (kept != 9) span.links.clear();
+}
+
+/// @param plain  share of the traces whose spans are plain.
+Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9, std::size_t traces = 0,
+                             double plain = 0) {
   Rng rng(seed);
   Encoded out;
   std::vector<std::unique_ptr<model::SpanBatch>> batches;  // alive until Finish
@@ -249,9 +285,11 @@ Encoded EncodeRandomRowGroup(std::uint64_t seed, std::size_t keys = 9, std::size
   std::uint64_t number = 0;
   RowGroupBuilder builder;
   for (std::size_t t = 0; t < traces; ++t) {
+    const bool is_plain = rng.Chance(plain);
     std::vector<model::Span> spans;
     for (std::uint64_t i = 1 + rng.Below(25); i > 0; --i) {
       spans.push_back(RandomSpan(rng, MakeTraceId(t), ++number));
+      if (is_plain) MakePlain(rng, spans.back());
       if (rng.Chance(0.9)) {
         spans.back().attributes.push_back(
             {"request.id", {"req-" + std::to_string(rng.Next() >> 8)}, {}});
@@ -284,7 +322,7 @@ std::map<std::uint32_t, std::string_view> Views(const std::vector<EncodedColumn>
 TEST(RowGroup, RoundTrips) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE(seed);
-    const Encoded encoded = EncodeRandomRowGroup(seed);
+    const Encoded encoded = EncodeRandomRowGroup(seed, 9, 0, 0.5 * static_cast<double>(seed % 3));
     const auto batch = DecodeRowGroup(Views(encoded.columns), encoded.runs);
     ASSERT_TRUE(batch) << batch.error().message;
     ASSERT_EQ(batch->size(), encoded.spans.size());

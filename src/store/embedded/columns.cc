@@ -28,6 +28,32 @@ constexpr std::size_t kSlotsMin = 16;
 constexpr std::size_t kSlotsKeptMax = 4'096;
 constexpr std::size_t kKeptBytesMax = std::size_t{64} << 10;
 
+// Eight values of a width fill that many whole bytes.
+template <unsigned kWidth, std::size_t... kAt>
+void PackEight(const std::uint64_t* values, char* to, std::index_sequence<kAt...>) {
+  std::array<std::uint64_t, (kWidth + 7) / 8> words{};
+  const auto put = [&]<std::size_t kBit>(std::uint64_t value,
+                                         std::integral_constant<std::size_t, kBit>) {
+    words[kBit / 64] |= value << (kBit % 64);
+    if constexpr (kBit % 64 + kWidth > 64) words[kBit / 64 + 1] = value >> (64 - kBit % 64);
+  };
+  (put(values[kAt], std::integral_constant<std::size_t, kAt * kWidth>{}), ...);
+  std::memcpy(to, words.data(), kWidth);
+}
+
+/// @param values  a multiple of eight, each of at most so many bits.
+template <unsigned kWidth>
+void PackWidth(std::span<const std::uint64_t> values, char* to) {
+  for (std::size_t i = 0; i < values.size(); i += 8, to += kWidth)
+    PackEight<kWidth>(values.data() + i, to, std::make_index_sequence<8>());
+}
+
+template <std::size_t... kWidths>
+constexpr auto PackFunctions(std::index_sequence<kWidths...>) {
+  return std::array{&PackWidth<kWidths + 1>...};
+}
+constexpr auto kPack = PackFunctions(std::make_index_sequence<64>());
+
 template <class Value, bool kIsScaled>
 void PackGroup(std::span<const Value> values, std::uint64_t factor, std::string& out) {
   const auto scaled = [factor](Value value) {
@@ -40,24 +66,14 @@ void PackGroup(std::span<const Value> values, std::uint64_t factor, std::string&
   writer.PutVarint(low);
   writer.PutU8(static_cast<std::uint8_t>(width));
   if (width == 0) return;
+  std::array<std::uint64_t, kGroup> rests;
+  const std::size_t count = (values.size() + 7) / 8 * 8;
+  for (std::size_t i = 0; i < values.size(); ++i) rests[i] = scaled(values[i]) - low;
+  for (std::size_t i = values.size(); i < count; ++i) rests[i] = 0;
   const std::size_t begin = out.size();
-  const std::size_t bytes = (values.size() * width + 7) / 8;
-  out.resize(begin + bytes + 8, '\0');  // room for whole words; cut below
-  char* to = out.data() + begin;
-  std::uint64_t word = 0;
-  unsigned filled = 0;
-  for (const Value value : values) {
-    const std::uint64_t rest = scaled(value) - low;
-    word |= rest << filled;
-    filled += width;
-    if (filled < 64) continue;
-    std::memcpy(to, &word, 8);
-    to += 8;
-    filled -= 64;
-    word = filled == 0 ? 0 : rest >> (width - filled);
-  }
-  std::memcpy(to, &word, 8);
-  out.resize(begin + bytes);
+  out.resize(begin + count * width / 8);
+  kPack[width - 1](std::span(rests).first(count), out.data() + begin);
+  out.resize(begin + (values.size() * width + 7) / 8);
 }
 
 std::unexpected<Error> NotBelow(std::uint64_t value, std::uint64_t limit) {

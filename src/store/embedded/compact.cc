@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/store_impl.h"
 
@@ -163,6 +164,7 @@ Result<void> EmbeddedStoreImpl::CommitMerge(
 }
 
 void EmbeddedStoreImpl::RunMerges(const std::stop_token& stop) {
+  NameThread("merge");
   ::setpriority(PRIO_PROCESS, 0, kNice);  // this thread alone, on Linux
   Mutex mutex;
   std::condition_variable_any wake;

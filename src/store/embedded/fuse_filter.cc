@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <utility>
 
 #include "base/assert.h"
 #include "store/embedded/bytes.h"
@@ -69,6 +71,23 @@ struct FuseFilter::Shape {
   }
 };
 
+namespace {
+
+// Keys are hashes: a table takes fewer steps than sorting them.
+void RemoveRepeated(std::vector<std::uint64_t>& keys) {
+  std::vector<std::uint64_t> table(std::bit_ceil(2 * keys.size()));  // 0: free
+  const std::size_t mask = table.size() - 1;
+  bool has_zero = false;
+  std::erase_if(keys, [&](std::uint64_t key) {
+    if (key == 0) return std::exchange(has_zero, true);
+    std::size_t at = key & mask;
+    while (table[at] != 0 && table[at] != key) at = (at + 1) & mask;
+    return std::exchange(table[at], key) == key;
+  });
+}
+
+}  // namespace
+
 std::uint64_t FuseFilter::KeyOf(std::string_view text) {
   return XXH3_64bits(text.data(), text.size());
 }
@@ -79,8 +98,7 @@ std::size_t FuseFilter::BytesOf(std::size_t keys) { return 16 + Shape::Of(keys).
 // then finds a slot of its own that is still free.
 std::string FuseFilter::Encode(std::vector<std::uint64_t> keys) {
   FLUORO_ASSERT(!keys.empty());
-  std::ranges::sort(keys);
-  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  RemoveRepeated(keys);
   const Shape shape = Shape::Of(keys.size());
   struct Slot {
     std::uint32_t keys = 0;

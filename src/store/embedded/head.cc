@@ -12,6 +12,20 @@ namespace {
 constexpr std::uint64_t kSlotBytes = 160;
 constexpr std::uint64_t kRowBytes = 24;
 
+// How many rows from this one on are of its trace.
+std::size_t RunOf(const std::vector<model::TraceId>& ids, std::size_t row) {
+  std::size_t end = row + 1;
+  while (end < ids.size() && ids[end] == ids[row]) ++end;
+  return end - row;
+}
+
+// At once for all that are known to come, and still by doubling.
+template <class Row>
+void MakeRoom(std::vector<Row>& rows, std::size_t count) {
+  if (rows.size() + count > rows.capacity())
+    rows.reserve(std::max(rows.size() + count, 2 * rows.capacity()));
+}
+
 }  // namespace
 
 void Head::Widen(Slot& slot, const Row& row) {
@@ -60,6 +74,7 @@ std::uint64_t Head::Add(const Commit& commit, const Skip& skip) {
       const auto [at, added] = traces_.try_emplace(id);
       slot = &at->second;
       if (added) bytes_ += kSlotBytes;
+      MakeRoom(slot->rows, RunOf(spans.trace_ids, row));
     }
     slot->text_bytes += span_bytes;
     if (slot->rows.size() >= kTraceSpansMax || slot->text_bytes > kTraceBytesMax) {

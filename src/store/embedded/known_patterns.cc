@@ -14,16 +14,36 @@ constexpr std::uint32_t KindOf(TextSlot slot, std::size_t digits = 0) {
 
 bool IsHex(char c) { return Digit(c) < 16; }
 
+template <class Word>
+Word Load(const char* from) {
+  Word word = 0;
+  std::memcpy(&word, from, sizeof(Word));
+  return word;
+}
+
 // The first eight bytes, zeros behind the end.
-std::uint64_t Head(std::string_view text) {
-  std::uint64_t head = 0;
-  if (text.size() >= 8) {
-    std::memcpy(&head, text.data(), 8);
-  } else {
-    for (std::size_t i = 0; i < text.size(); ++i)
-      head |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+inline std::uint64_t Head(std::string_view text) {
+  const std::size_t bytes = text.size();
+  if (bytes >= 8) return Load<std::uint64_t>(text.data());
+  if (bytes >= 4) {
+    return Load<std::uint32_t>(text.data()) |
+           std::uint64_t{Load<std::uint32_t>(text.data() + bytes - 4)} << (8 * (bytes - 4));
   }
+  std::uint64_t head = 0;
+  for (std::size_t i = 0; i < bytes; ++i)
+    head |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
   return head;
+}
+// The last eight bytes, if there are as many.
+inline std::uint64_t Tail(std::string_view text) {
+  return text.size() < 8 ? 0 : Load<std::uint64_t>(text.data() + text.size() - 8);
+}
+
+// Whether the text begins with a literal of eight bytes or more: those that begin alike mostly end
+// otherwise.
+inline bool BeginsWithLong(std::string_view text, std::string_view literal, std::uint64_t tail) {
+  return Load<std::uint64_t>(text.data() + literal.size() - 8) == tail &&
+         std::memcmp(text.data(), literal.data(), literal.size() - 8) == 0;
 }
 
 // Of a word, what a literal of so many bytes fills.
@@ -52,6 +72,70 @@ bool IsCertain(std::string_view literal, bool is_first, bool is_last) {
 
 }  // namespace
 
+// Moves what it finds to the front: most columns go round a few patterns. Inlined as TakeSlot is: a
+// call costs as much as what it does.
+[[gnu::always_inline]] inline KnownPatterns::Literal* KnownPatterns::Find(std::uint32_t& first,
+                                                                          std::string_view rest) {
+  const std::uint64_t head = Head(rest);
+  Literal* before = nullptr;
+  for (std::uint32_t at = first; at != 0;) {
+    Literal& literal = literals_[at - 1];
+    const std::size_t bytes = literal.bytes;
+    if ((head & kHeadMasks[std::min<std::size_t>(bytes, 8)]) == literal.head &&
+        bytes <= rest.size() &&
+        (bytes <= 8 ||
+         BeginsWithLong(rest, {bytes_.data() + literal.begin, bytes}, literal.tail)) &&
+        (bytes == rest.size() || IsHex(rest[bytes]))) {
+      if (before != nullptr) {
+        before->sibling = literal.sibling;
+        literal.sibling = std::exchange(first, at);
+      }
+      return &literal;
+    }
+    before = &literal;
+    at = literal.sibling;
+  }
+  return nullptr;
+}
+
+// Takes a run of digits 0-9a-f off the front and returns what TextCutter makes of one that stands
+// alone; 0: no slot, or not certain.
+[[gnu::always_inline]] inline std::uint32_t KnownPatterns::TakeSlot(std::string_view& rest) {
+  if (count_ == kTextSlotsMax) return 0;
+  std::uint64_t& number = numbers_[count_];
+  std::uint64_t decimal = 0;
+  std::size_t bytes = 0;
+  for (; bytes < rest.size(); ++bytes) {
+    const unsigned digit = static_cast<unsigned char>(rest[bytes]) - unsigned{'0'};
+    if (digit > 9) break;
+    decimal = decimal * 10 + digit;
+  }
+  const bool is_decimal = bytes == rest.size() || !IsHex(rest[bytes]);
+  if (!is_decimal) {
+    const HexRun run = RunOfHex(rest);
+    if (!run.has_decimal) return 0;
+    bytes = run.bytes;
+  }
+  ++count_;
+  if (bytes == 8 && rest.size() > 8 && rest[8] == '-' && ReadUuid(rest, number, numbers_[count_])) {
+    if (rest.size() > kUuidBytes && IsHex(rest[kUuidBytes])) return 0;
+    ++count_;
+    rest.remove_prefix(kUuidBytes);
+    return KindOf(TextSlot::kUuid);
+  }
+  const std::string_view digits = rest.substr(0, bytes);
+  rest.remove_prefix(bytes);
+  if (is_decimal) {
+    if (bytes == 0 || bytes > kDigitsMax) return 0;
+    number = decimal;
+    return digits[0] == '0' && bytes > 1 ? KindOf(TextSlot::kPadded, bytes)
+                                         : KindOf(TextSlot::kNumber);
+  }
+  if (bytes < kHexDigitsMin || bytes > kHexDigitsMax) return 0;
+  number = HexNumber(digits);
+  return KindOf(TextSlot::kHex, bytes);
+}
+
 std::optional<std::uint32_t> KnownPatterns::Match(std::string_view text) {
   if (text.empty() || text.size() > kCutTextBytesMax) return std::nullopt;
   count_ = 0;
@@ -71,64 +155,6 @@ std::optional<std::uint32_t> KnownPatterns::Match(std::string_view text) {
     }
     if (rest.empty()) return number == 0 ? std::nullopt : std::optional(number - 1);
   }
-}
-
-// Moves what it finds to the front: most columns go round a few patterns.
-KnownPatterns::Literal* KnownPatterns::Find(std::uint32_t& first, std::string_view rest) {
-  const std::uint64_t head = Head(rest);
-  Literal* before = nullptr;
-  for (std::uint32_t at = first; at != 0;) {
-    Literal& literal = literals_[at - 1];
-    const std::size_t bytes = literal.bytes;
-    if ((head & kHeadMasks[std::min<std::size_t>(bytes, 8)]) == literal.head &&
-        bytes <= rest.size() && (bytes == rest.size() || IsHex(rest[bytes])) &&
-        (bytes <= 8 ||
-         std::memcmp(rest.data() + 8, bytes_.data() + literal.begin + 8, bytes - 8) == 0)) {
-      if (before != nullptr) {
-        before->sibling = literal.sibling;
-        literal.sibling = std::exchange(first, at);
-      }
-      return &literal;
-    }
-    before = &literal;
-    at = literal.sibling;
-  }
-  return nullptr;
-}
-
-// Takes a run of digits 0-9a-f off the front and returns what TextCutter makes of one that stands
-// alone; 0: no slot, or not certain.
-std::uint32_t KnownPatterns::TakeSlot(std::string_view& rest) {
-  if (count_ == kTextSlotsMax) return 0;
-  std::uint64_t number = 0;
-  std::size_t bytes = 0;
-  for (; bytes < rest.size() && Digit(rest[bytes]) < 10; ++bytes)
-    number = number * 10 + Digit(rest[bytes]);
-  const bool is_decimal = bytes == rest.size() || !IsHex(rest[bytes]);
-  bool has_decimal = bytes > 0;
-  for (; bytes < rest.size() && IsHex(rest[bytes]); ++bytes)
-    has_decimal = has_decimal || Digit(rest[bytes]) < 10;
-  if (!has_decimal) return 0;
-
-  std::uint32_t kind = 0;
-  if (bytes == 8 && ReadUuid(rest, numbers_[count_], numbers_[count_ + 1])) {
-    if (rest.size() > kUuidBytes && IsHex(rest[kUuidBytes])) return 0;
-    kind = KindOf(TextSlot::kUuid);
-    bytes = kUuidBytes;
-    ++count_;
-  } else if (is_decimal) {
-    if (bytes > kDigitsMax) return 0;
-    const bool is_padded = rest[0] == '0' && bytes > 1;
-    kind = is_padded ? KindOf(TextSlot::kPadded, bytes) : KindOf(TextSlot::kNumber);
-    numbers_[count_] = number;
-  } else {
-    if (bytes < kHexDigitsMin || bytes > kHexDigitsMax) return 0;
-    kind = KindOf(TextSlot::kHex, bytes);
-    numbers_[count_] = HexNumber(rest.substr(0, bytes));
-  }
-  ++count_;
-  rest.remove_prefix(bytes);
-  return kind;
 }
 
 // Into pieces_. False: it is not certain.
@@ -161,6 +187,7 @@ KnownPatterns::Literal* KnownPatterns::Add(std::uint32_t slot, std::string_view 
   }
   if (branches == kBranchesMax || literals_.size() == kNodesMax) return nullptr;
   literals_.push_back({.head = Head(text),
+                       .tail = Tail(text),
                        .begin = static_cast<std::uint32_t>(bytes_.size()),
                        .bytes = static_cast<std::uint32_t>(text.size()),
                        .sibling = FirstBehind(slot)});

@@ -2,6 +2,7 @@
 // like one before it is cut in one walk.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -31,11 +32,14 @@ class KnownPatterns {
   /// are cut is left out: where letters a-f stand beside a slot, or digits in a literal.
   void Learn(std::string_view pattern, std::uint32_t number);
   void Clear();
+  /// Literals, or slots if they are more: at most kNodesMax.
+  [[nodiscard]] std::size_t nodes() const { return std::max(literals_.size(), slots_.size()); }
 
  private:
   // Places in literals_ and slots_ count from 1; 0 is none.
   struct Literal {
     std::uint64_t head = 0;   // its first eight bytes, zeros behind its end
+    std::uint64_t tail = 0;   // its last eight bytes, if it has as many
     std::uint32_t begin = 0;  // in bytes_
     std::uint32_t bytes = 0;
     std::uint32_t slots = 0;    // what may stand behind it

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "store/embedded/text_digits.h"
 #include "store/embedded/texts_for_test.h"
 
 namespace fluoro::store {
@@ -28,6 +29,8 @@ class Learner {
     EXPECT_TRUE(std::ranges::equal(known_.numbers(), cutter_.numbers())) << text;
     return true;
   }
+
+  [[nodiscard]] std::size_t nodes() const { return known_.nodes(); }
 
  private:
   TextCutter cutter_;
@@ -74,11 +77,34 @@ TEST(KnownPatterns, LeaveOutWhatIsNotCertain) {
   }
 }
 
+TEST(TextDigits, RunsOfHexDigitsAreThoseOfALookAtEveryByte) {
+  Rng rng(8);
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text;
+    for (std::uint64_t bytes = rng.Below(40); bytes > 0; --bytes) {
+      text.push_back(rng.Chance(0.95) ? "0123456789abcdef"[rng.Below(16)]
+                                      : static_cast<char>(rng.Below(256)));
+    }
+    std::size_t bytes = 0;
+    bool has_decimal = false;
+    for (; bytes < text.size() && Digit(text[bytes]) < 16; ++bytes)
+      has_decimal = has_decimal || Digit(text[bytes]) < 10;
+    const HexRun run = RunOfHex(text);
+    ASSERT_EQ(run.bytes, bytes) << text;
+    ASSERT_EQ(run.has_decimal, has_decimal) << text;
+  }
+}
+
 TEST(KnownPatterns, HaveBounds) {
+  const auto text_of = [](std::size_t i) {
+    return std::string(1, static_cast<char>('G' + i % 20)) + std::string(i, 'Z') + "1";
+  };
   Learner literals;
-  for (int i = 0; i < 100; ++i)
-    literals.Take(std::string(1, static_cast<char>('A' + i % 26)) +
-                  std::string(static_cast<std::size_t>(i), 'Z') + "1");
+  for (std::size_t i = 0; i < 100; ++i) literals.Take(text_of(i));
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < 100; ++i) known += literals.Take(text_of(i)) ? 1U : 0U;
+  EXPECT_EQ(known, KnownPatterns::kBranchesMax);
+
   Rng rng(1);
   Learner deep;
   for (int i = 0; i < 20'000; ++i) {
@@ -88,6 +114,7 @@ TEST(KnownPatterns, HaveBounds) {
           std::string(1, static_cast<char>('G' + rng.Below(20))) + std::to_string(rng.Below(10));
     deep.Take(text);
   }
+  EXPECT_EQ(deep.nodes(), KnownPatterns::kNodesMax);
 }
 
 }  // namespace

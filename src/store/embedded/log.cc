@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/rng.h"
+#include "base/thread_name.h"
 #include "store/embedded/batch_codec.h"
 
 namespace fluoro::store {
@@ -69,7 +70,10 @@ void Log::Start() {
                {{"why", rolled.error().message}});
     unusable_gauge_.Set(1);
   }
-  thread_ = std::jthread([this] { Run(); });
+  thread_ = std::jthread([this] {
+    NameThread("log");
+    Run();
+  });
 }
 
 Result<void> Log::Stop() {
@@ -85,8 +89,11 @@ Result<void> Log::Stop() {
 }
 
 Result<void> Log::Submit(EncodedRecord record, Commit commit, bool sync) {
-  Request request{
-      .record = std::move(record), .commit = std::move(commit), .sync = sync, .result = {}};
+  Request request{.record = std::move(record),
+                  .commit = std::move(commit),
+                  .sync = sync,
+                  .result = {},
+                  .done = {}};
   const std::uint64_t bytes = request.record.body.size();
   {
     MutexLock lock(mutex_);
@@ -101,7 +108,7 @@ Result<void> Log::Submit(EncodedRecord record, Commit commit, bool sync) {
     queue_.push_back(&request);
   }
   ready_.notify_one();
-  request.done.acquire();
+  request.done.Wait();
   return std::move(request.result);
 }
 
@@ -152,7 +159,7 @@ void Log::CommitGroup(std::vector<Request*>& group) {
   }
   for (Request* request : group) {
     request->result = written;
-    request->done.release();  // the request is gone after this
+    request->done.Set();  // the request is gone after this
   }
 }
 
@@ -209,6 +216,7 @@ Result<void> Log::SyncNow() {
   sync_seconds_.Observe(static_cast<double>(clock_.MonotonicNs() - begin) * 1e-9);
   if (synced) {
     synced_lsn_ = written_lsn_;
+    ForgetSynced();
     return {};
   }
   // The kernel may have dropped the dirty pages and called them clean: this file is not believed
@@ -220,6 +228,16 @@ Result<void> Log::SyncNow() {
     unusable_gauge_.Set(1);
   }
   return synced;
+}
+
+// Nobody reads a log while the store runs: its pages serve again at once for what comes next, and
+// what is read stays in memory instead.
+void Log::ForgetSynced() {
+  constexpr std::uint64_t kAtOnce = std::uint64_t{256} << 10;
+  const std::uint64_t end = current_.offset / kAtOnce * kAtOnce;
+  if (end <= current_.forgotten) return;
+  current_.file->Forget(current_.forgotten, end - current_.forgotten);
+  current_.forgotten = end;
 }
 
 void Log::Poison() {
@@ -278,7 +296,8 @@ Result<void> Log::Roll() {
               .seed = FrameSeed(header),
               .cipher = cipher,
               .offset = kWalHeaderBytes,
-              .allocated = kWalHeaderBytes};
+              .allocated = kWalHeaderBytes,
+              .forgotten = 0};
   MutexLock lock(files_mutex_);
   files_.push_back({.number = header.file_number,
                     .bytes = kWalHeaderBytes,

@@ -1,11 +1,12 @@
 // The log thread: everything queued becomes one write and one fdatasync (group commit).
 #pragma once
 
+#include <semaphore.h>
+
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,12 +100,30 @@ class Log {
   [[nodiscard]] std::uint64_t DiskBytes() const;
 
  private:
+  // As std::binary_semaphore, which spins and yields before it sleeps: a sync of the disk is
+  // longer.
+  class Event {
+   public:
+    Event() { ::sem_init(&semaphore_, 0, 0); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    ~Event() { ::sem_destroy(&semaphore_); }
+    /// The waiting thread may destroy it from here on.
+    void Set() { ::sem_post(&semaphore_); }
+    void Wait() {
+      while (::sem_wait(&semaphore_) != 0) {
+      }
+    }
+
+   private:
+    sem_t semaphore_{};
+  };
   struct Request {
     EncodedRecord record;
     Commit commit;
     bool sync = true;
     Result<void> result;
-    std::binary_semaphore done{0};
+    Event done;
   };
   struct OpenFile {
     std::unique_ptr<File> file;
@@ -113,6 +132,7 @@ class Log {
     std::shared_ptr<const FileCipher> cipher;
     std::uint64_t offset = 0;
     std::uint64_t allocated = 0;
+    std::uint64_t forgotten = 0;  ///< by the system's page cache, up to here
     [[nodiscard]] std::string_view key_name() const {
       return cipher ? std::string_view(cipher->envelope().key_name) : std::string_view();
     }
@@ -125,6 +145,7 @@ class Log {
   Result<void> Roll();
   Result<void> Rescue();
   Result<void> SyncNow();
+  void ForgetSynced();
   void Poison();
   Result<void> WriteFrames(std::string_view frames);
 

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "model/assembly.h"
 #include "store/embedded/block_writer.h"
 #include "store/embedded/store_impl.h"
@@ -210,6 +211,7 @@ Result<void> EmbeddedStoreImpl::SealAll() {
 
 void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
     FLUORO_NO_THREAD_SAFETY_ANALYSIS {
+  NameThread("seal");
   while (!stop.stop_requested()) {
     {
       MutexLock lock(wake_mutex_);

@@ -17,6 +17,8 @@ using model::TextRef;
 // Beyond so many attribute columns a row group keeps further keys in one list a kind of owner.
 constexpr std::size_t kAttributeColumnsMax = 4'096;
 constexpr std::size_t kKeyVariants = kAttributeOwners * 16;
+// So many rows are handed to their columns at once.
+constexpr std::size_t kRowsAtOnce = 64;
 // What an emptied builder keeps for the next row group.
 constexpr std::size_t kSpareColumnsMax = 256;
 constexpr std::size_t kKeptKeysMax = 4'096;
@@ -57,6 +59,7 @@ struct RowGroupBuilder::State {
     std::uint32_t key;
     TextColumn texts;
     std::vector<std::uint64_t> numbers;
+    std::vector<std::string_view> waiting;  // texts that are not added yet
   };
   // What one source batch's indexes mean here; 0: not seen yet.
   struct BatchMap {
@@ -69,12 +72,26 @@ struct RowGroupBuilder::State {
     std::vector<Key> keys;
     std::vector<std::uint32_t> resources, scopes;
   };
+  // Columns in which most batches have nothing, as bits.
+  enum Blank : std::uint32_t {
+    kNoTraceStates = 1U << 0U,
+    kNoStatusMessages = 1U << 1U,
+    kNoDocuments = 1U << 2U,
+    kNoFlags = 1U << 3U,
+    kNoOtelFlags = 1U << 4U,
+    kNoDroppedAttributes = 1U << 5U,
+    kNoDroppedEvents = 1U << 6U,
+    kNoDroppedLinks = 1U << 7U,
+    kNoEvents = 1U << 8U,
+    kNoLinks = 1U << 9U,
+  };
 
   std::vector<Row> rows;
   std::vector<Run> runs;
   std::vector<BatchMap> maps;
   std::unordered_map<const SpanBatch*, std::uint32_t> map_of;
   std::size_t bytes = 0;
+  std::uint32_t blank = UINT32_MAX;  // Blank of all batches
 
   // Filled by Finish.
   std::vector<std::uint32_t> resources, scopes;
@@ -87,6 +104,7 @@ struct RowGroupBuilder::State {
   std::array<std::string, kAttributeOwners> overflow;
   std::vector<AttributeColumn> columns;
   std::vector<AttributeColumn> spare_columns;
+  std::vector<std::uint32_t> columns_waiting;  // with texts that are not added yet
   std::vector<std::string> keys;
   std::unordered_map<std::string, std::uint32_t, KeyHash, std::equal_to<>> key_ids;
   std::vector<std::uint32_t> column_of;  // [key * kKeyVariants + owner * 16 + type * 2 + role]: + 1
@@ -107,8 +125,32 @@ struct RowGroupBuilder::State {
       map.keys.resize(batch.keys.size() + 1);
       map.resources.resize(batch.resource_rows.size());
       map.scopes.resize(batch.scope_rows.size());
+      blank &= BlankOf(batch);
     }
     return at->second;
+  }
+
+  static std::uint32_t BlankOf(const SpanBatch& batch) {
+    std::uint32_t blank = 0;
+    const auto look = [&blank](Blank bit, const auto& column, auto&& part) {
+      std::uint32_t seen = 0;
+      for (const auto& value : column) seen |= part(value);
+      if (seen == 0) blank |= bit;
+    };
+    const auto bytes_of = [](TextRef text) { return text.bytes; };
+    const auto size_of = [](Range range) { return range.end - range.begin; };
+    const auto itself = [](std::uint32_t number) { return number; };
+    look(kNoTraceStates, batch.trace_states, bytes_of);
+    look(kNoStatusMessages, batch.status_messages, bytes_of);
+    look(kNoDocuments, batch.documents, bytes_of);
+    look(kNoFlags, batch.flags, itself);
+    look(kNoOtelFlags, batch.otel_flags, itself);
+    look(kNoDroppedAttributes, batch.dropped_attributes, itself);
+    look(kNoDroppedEvents, batch.dropped_events, itself);
+    look(kNoDroppedLinks, batch.dropped_links, itself);
+    look(kNoEvents, batch.span_events, size_of);
+    look(kNoLinks, batch.span_links, size_of);
+    return blank;
   }
 
   std::uint32_t KeyOf(const SpanBatch& batch, BatchMap::Key& known, std::uint32_t key) {
@@ -181,26 +223,46 @@ struct RowGroupBuilder::State {
   }
 
   void AddAttributes(const SpanBatch& batch, BatchMap& map, Range range, AttributeOwner owner) {
-    shape.clear();
-    for (std::uint32_t i = range.begin; i < range.end; ++i) {
-      const AttributeCell& cell = batch.attributes[i];
+    shape.resize(range.size());
+    std::uint32_t* next = shape.data();
+    for (const AttributeCell& cell :
+         std::span(batch.attributes).subspan(range.begin, range.size())) {
       const std::uint32_t column = ColumnOf(batch, map, cell, owner);
-      shape.push_back(column);
-      if (column == 0) {
+      *next++ = column;
+      if (column == 0) [[unlikely]] {
         AddOverflow(batch, cell, owner);
         continue;
       }
       AttributeColumn& to = columns[column - 1];
-      if (model::IsText(cell.type)) {
-        to.texts.Add(batch.Text(cell.text()));
-      } else if (cell.type == AttributeType::kInt) {
-        to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
-      } else if (cell.type != AttributeType::kNull) {
-        to.numbers.push_back(cell.payload);
+      switch (cell.type) {
+        case AttributeType::kNull:
+          break;
+        case AttributeType::kInt:
+          to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
+          break;
+        case AttributeType::kBool:
+        case AttributeType::kDouble:
+          to.numbers.push_back(cell.payload);
+          break;
+        default:
+          if (to.waiting.empty()) columns_waiting.push_back(column - 1);
+          to.waiting.push_back(batch.Text(cell.text()));
+          __builtin_prefetch(to.waiting.back().data());
       }
     }
     shapes[static_cast<std::size_t>(owner)].AddCoded(
         {reinterpret_cast<const char*>(shape.data()), shape.size() * sizeof(shape[0])});
+  }
+
+  // Column by column: what a column remembers of its texts stays near while it takes many, and they
+  // have been fetched meanwhile.
+  void AddWaitingTexts() {
+    for (const std::uint32_t column : columns_waiting) {
+      AttributeColumn& to = columns[column];
+      for (const std::string_view text : to.waiting) to.texts.Add(text);
+      to.waiting.clear();
+    }
+    columns_waiting.clear();
   }
 
   void PutContent(const SpanBatch& batch, Range range) {
@@ -258,18 +320,25 @@ struct RowGroupBuilder::State {
     return at->second;
   }
 
-  // One number a span.
+  // One number a span. `bit`: of Blank, if it has one.
   template <class Get>
-  void Ints(std::string& out, Get&& get) {
-    numbers.clear();
-    for (const Row& row : rows)
-      numbers.push_back(static_cast<std::uint32_t>(get(*row.batch, row.row)));
+  void Ints(std::string& out, std::uint32_t bit, Get&& get) {
+    numbers.assign(rows.size(), 0);
+    if ((blank & bit) == 0) {
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        numbers[i] = static_cast<std::uint32_t>(get(*rows[i].batch, rows[i].row));
+    }
     EncodeInts(numbers, out);
   }
   template <class Get>
-  void Texts(std::string& out, Get&& get) {
+  void Texts(std::string& out, std::uint32_t bit, Get&& get) {
     texts.Clear();
-    for (const Row& row : rows) texts.Add(row.batch->Text(get(*row.batch, row.row)));
+    if ((blank & bit) == 0) {
+      for (const Row& row : rows) texts.Add(row.batch->Text(get(*row.batch, row.row)));
+    } else {
+      const std::uint32_t code = texts.AddCoded("");
+      for (std::size_t i = 1; i < rows.size(); ++i) texts.AddCode(code);
+    }
     texts.Encode(out);
   }
 
@@ -302,6 +371,8 @@ struct RowGroupBuilder::State {
 
   [[nodiscard]] std::pair<std::size_t, std::size_t> CountEventsAndLinks() const {
     std::pair<std::size_t, std::size_t> counts;
+    constexpr std::uint32_t kNeither = kNoEvents | kNoLinks;
+    if ((blank & kNeither) == kNeither) return counts;
     for (const Row& row : rows) {
       counts.first += row.batch->span_events[row.row].size();
       counts.second += row.batch->span_links[row.row].size();
@@ -310,6 +381,7 @@ struct RowGroupBuilder::State {
   }
   template <class Visit>
   void ForEachEvent(Visit&& visit) const {
+    if ((blank & kNoEvents) != 0) return;
     for (const Row& row : rows) {
       const Range events = row.batch->span_events[row.row];
       for (std::uint32_t e = events.begin; e < events.end; ++e)
@@ -318,6 +390,7 @@ struct RowGroupBuilder::State {
   }
   template <class Visit>
   void ForEachLink(Visit&& visit) const {
+    if ((blank & kNoLinks) != 0) return;
     for (const Row& row : rows) {
       const Range links = row.batch->span_links[row.row];
       for (std::uint32_t l = links.begin; l < links.end; ++l)
@@ -344,7 +417,9 @@ struct RowGroupBuilder::State {
 
   // Those of resources and scopes came with these.
   void AddAllAttributes() {
-    for (const Row& row : rows) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i % kRowsAtOnce == 0) AddWaitingTexts();
+      const Row& row = rows[i];
       const SpanBatch& b = *row.batch;
       BatchMap& map = maps[row.map];
       AddAttributes(b, map, b.span_attributes[row.row], AttributeOwner::kSpan);
@@ -355,6 +430,7 @@ struct RowGroupBuilder::State {
       for (std::uint32_t l = links.begin; l < links.end; ++l)
         AddAttributes(b, map, b.links[l].attributes, AttributeOwner::kLink);
     }
+    AddWaitingTexts();
   }
 
   // A parent inside the run becomes a distance in rows; others keep their eight bytes.
@@ -458,6 +534,7 @@ struct RowGroupBuilder::State {
     maps.clear();
     map_of.clear();
     bytes = 0;
+    blank = UINT32_MAX;
     resources.clear();
     scopes.clear();
     service_of.clear();
@@ -535,11 +612,11 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     if (column.bytes.capacity() > kTextsKeptMax) column.bytes = std::string();
     return taken;
   };
-  const auto text = [&](RowColumn id, auto&& get) {
-    return put(id, 0, [&](std::string& out) { s.Texts(out, get); });
+  const auto text = [&](RowColumn id, State::Blank bit, auto&& get) {
+    return put(id, 0, [&](std::string& out) { s.Texts(out, bit, get); });
   };
-  const auto ints = [&](RowColumn id, auto&& get) {
-    return put(id, 0, [&](std::string& out) { s.Ints(out, get); });
+  const auto ints = [&](RowColumn id, std::uint32_t bit, auto&& get) {
+    return put(id, 0, [&](std::string& out) { s.Ints(out, bit, get); });
   };
   using Batch = const SpanBatch&;
   using Index = std::uint32_t;
@@ -572,22 +649,25 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
   FLUORO_CHECK_OK(
       put(RowColumn::kResources, 0, [&](std::string& out) { EncodeInts(s.resources, out); }));
   FLUORO_CHECK_OK(put(RowColumn::kScopes, 0, [&](std::string& out) { EncodeInts(s.scopes, out); }));
-  FLUORO_CHECK_OK(ints(RowColumn::kKinds, [](Batch b, Index i) { return b.kinds[i]; }));
-  FLUORO_CHECK_OK(ints(RowColumn::kStatuses, [](Batch b, Index i) { return b.statuses[i]; }));
-  FLUORO_CHECK_OK(ints(RowColumn::kSources, [](Batch b, Index i) { return b.sources[i]; }));
-  FLUORO_CHECK_OK(ints(RowColumn::kFlags, [](Batch b, Index i) { return b.flags[i]; }));
-  FLUORO_CHECK_OK(ints(RowColumn::kOtelFlags, [](Batch b, Index i) { return b.otel_flags[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kKinds, 0, [](Batch b, Index i) { return b.kinds[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kStatuses, 0, [](Batch b, Index i) { return b.statuses[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kSources, 0, [](Batch b, Index i) { return b.sources[i]; }));
   FLUORO_CHECK_OK(
-      text(RowColumn::kTraceStates, [](Batch b, Index i) { return b.trace_states[i]; }));
-  FLUORO_CHECK_OK(
-      text(RowColumn::kStatusMessages, [](Batch b, Index i) { return b.status_messages[i]; }));
-  FLUORO_CHECK_OK(ints(RowColumn::kDroppedAttributes,
+      ints(RowColumn::kFlags, State::kNoFlags, [](Batch b, Index i) { return b.flags[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kOtelFlags, State::kNoOtelFlags,
+                       [](Batch b, Index i) { return b.otel_flags[i]; }));
+  FLUORO_CHECK_OK(text(RowColumn::kTraceStates, State::kNoTraceStates,
+                       [](Batch b, Index i) { return b.trace_states[i]; }));
+  FLUORO_CHECK_OK(text(RowColumn::kStatusMessages, State::kNoStatusMessages,
+                       [](Batch b, Index i) { return b.status_messages[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kDroppedAttributes, State::kNoDroppedAttributes,
                        [](Batch b, Index i) { return b.dropped_attributes[i]; }));
-  FLUORO_CHECK_OK(
-      ints(RowColumn::kDroppedEvents, [](Batch b, Index i) { return b.dropped_events[i]; }));
-  FLUORO_CHECK_OK(
-      ints(RowColumn::kDroppedLinks, [](Batch b, Index i) { return b.dropped_links[i]; }));
-  FLUORO_CHECK_OK(text(RowColumn::kDocuments, [](Batch b, Index i) { return b.documents[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kDroppedEvents, State::kNoDroppedEvents,
+                       [](Batch b, Index i) { return b.dropped_events[i]; }));
+  FLUORO_CHECK_OK(ints(RowColumn::kDroppedLinks, State::kNoDroppedLinks,
+                       [](Batch b, Index i) { return b.dropped_links[i]; }));
+  FLUORO_CHECK_OK(text(RowColumn::kDocuments, State::kNoDocuments,
+                       [](Batch b, Index i) { return b.documents[i]; }));
   FLUORO_CHECK_OK(put(RowColumn::kResourceRows, 0, [&](std::string& out) {
     EncodeInts(s.resource_dropped, out);
     for (const TextColumn* texts :
@@ -599,8 +679,8 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     for (const TextColumn* texts : {&s.scope_names, &s.scope_versions, &s.scope_schemas})
       texts->Encode(out);
   }));
-  FLUORO_CHECK_OK(
-      ints(RowColumn::kEventCounts, [](Batch b, Index i) { return b.span_events[i].size(); }));
+  FLUORO_CHECK_OK(ints(RowColumn::kEventCounts, State::kNoEvents,
+                       [](Batch b, Index i) { return b.span_events[i].size(); }));
   FLUORO_CHECK_OK(put(RowColumn::kEventTimes, 0, [&](std::string& out) {
     s.wide_numbers.clear();
     s.ForEachEvent([&](Batch b, Index i, const model::EventRow& event) {
@@ -621,8 +701,8 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     });
     EncodeInts(s.numbers, out);
   }));
-  FLUORO_CHECK_OK(
-      ints(RowColumn::kLinkCounts, [](Batch b, Index i) { return b.span_links[i].size(); }));
+  FLUORO_CHECK_OK(ints(RowColumn::kLinkCounts, State::kNoLinks,
+                       [](Batch b, Index i) { return b.span_links[i].size(); }));
   FLUORO_CHECK_OK(put(RowColumn::kLinkIds, 0, [&](std::string& out) {
     s.ForEachLink([&](Batch, const model::LinkRow& link) {
       out.append(reinterpret_cast<const char*>(link.trace_id.bytes.data()), 16);

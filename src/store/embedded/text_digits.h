@@ -28,6 +28,38 @@ inline constexpr std::array<std::uint8_t, 256> kDigits = [] {
 
 inline std::uint8_t Digit(char c) { return kDigits[static_cast<unsigned char>(c)]; }
 
+/// Digits 0-9a-f that stand without a gap.
+struct HexRun {
+  std::size_t bytes = 0;
+  bool has_decimal = false;  ///< one of them is 0-9
+};
+/// What a text begins with.
+inline HexRun RunOfHex(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighs = kOnes << 7;
+  HexRun run;
+  // Eight at once, a high bit each; bytes beyond ASCII have theirs and are none of them.
+  for (; run.bytes + 8 <= text.size(); run.bytes += 8) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + run.bytes, 8);
+    const std::uint64_t ascii = bytes & ~kHighs;
+    const auto from = [&](char c) { return ascii + kOnes * static_cast<unsigned>(0x80 - c); };
+    const std::uint64_t decimals = from('0') & ~from('9' + 1) & ~bytes & kHighs;
+    const std::uint64_t letters = from('a') & ~from('f' + 1) & ~bytes & kHighs;
+    const std::uint64_t others = ~(decimals | letters) & kHighs;
+    if (others != 0) {
+      const auto end = static_cast<unsigned>(std::countr_zero(others));  // a multiple of 8, less 1
+      run.has_decimal = run.has_decimal || (decimals & ((std::uint64_t{1} << end) - 1)) != 0;
+      run.bytes += end / 8;
+      return run;
+    }
+    run.has_decimal = run.has_decimal || decimals != 0;
+  }
+  for (; run.bytes < text.size() && Digit(text[run.bytes]) < 16; ++run.bytes)
+    run.has_decimal = run.has_decimal || Digit(text[run.bytes]) < 10;
+  return run;
+}
+
 // Eight digits at once: the first is the highest.
 inline std::uint32_t EightHexDigits(const char* digits) {
   std::uint64_t bytes = 0;
