@@ -129,7 +129,7 @@ class Accumulators {
     return Meet(cell);
   }
   Sums* Meet(std::uint32_t cell);
-  bool MayHaveSums(std::uint32_t cell) const;
+  [[nodiscard]] bool MayHaveSums(std::uint32_t cell) const;
   void Begin(Sums& sums, std::uint32_t number);
   void Follow(Sums& sums, const Cell& cell) const;
   void Flush(Sums& sums);

@@ -118,8 +118,8 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
   while (key_states_.size() < out_.batch.keys.size()) {
     const std::string_view name = out_.batch.Key(static_cast<std::uint32_t>(key_states_.size()));
     const bool is_long = name.size() >= 8;
-    key_states_.push_back({.head = is_long ? WordAt(name.data()) : 0,
-                           .tail = is_long ? WordAt(name.data() + name.size() - 8) : 0,
+    key_states_.push_back({.head = is_long ? WordAt(name, 0) : 0,
+                           .tail = is_long ? WordAt(name, name.size() - 8) : 0,
                            .text = out_.batch.keys[key_states_.size()],
                            .owner_serial = 0,
                            .cell = 0,

@@ -221,7 +221,7 @@ class BatchBuilder {
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
-  static std::uint64_t WordAt(const char* bytes);
+  static std::uint64_t WordAt(std::string_view text, std::size_t at);
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
@@ -303,9 +303,9 @@ inline std::size_t BatchBuilder::SlotOf(std::string_view text) {
   return (mixed ^ mixed >> 29) * 0x9e3779b97f4a7c15ULL >> 53;  // 11 bits
 }
 
-inline std::uint64_t BatchBuilder::WordAt(const char* bytes) {
+inline std::uint64_t BatchBuilder::WordAt(std::string_view text, std::size_t at) {
   std::uint64_t word = 0;
-  std::memcpy(&word, bytes, 8);
+  std::memcpy(&word, text.data() + at, 8);
   return word;
 }
 
@@ -316,8 +316,7 @@ inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   if (state.text.bytes != bytes) return false;
   const char* const kept = out_.batch.arena.data() + state.text.offset;
   if (bytes < 8) return SameBytes(kept, raw.data(), bytes);
-  if (WordAt(raw.data()) != state.head || WordAt(raw.data() + bytes - 8) != state.tail)
-    return false;
+  if (WordAt(raw, 0) != state.head || WordAt(raw, bytes - 8) != state.tail) return false;
   return bytes <= 16 || SameBytes(kept + 8, raw.data() + 8, bytes - 16);
 }
 

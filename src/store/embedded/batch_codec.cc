@@ -63,7 +63,7 @@ class PlaneWriter {
     char* to = out_.data() + begin;
     *to++ = static_cast<char>(planes);
     for (; planes != 0; planes &= planes - 1, to += values.size())
-      PutPlane(values, static_cast<std::size_t>(8 * std::countr_zero(planes)), to);
+      PutPlane(values, 8 * static_cast<std::size_t>(std::countr_zero(planes)), to);
   }
 
   // A text usually stands right behind the one before: only the distance from there is kept.

@@ -115,7 +115,7 @@ class GraphColumns {
   template <bool kIsInKeys>
   void FillFacts();
   rollup::FactsTable::Found FindWords(std::uint64_t key, std::size_t row);
-  std::uint64_t CodeAt(std::uint32_t place, std::uint64_t key) const;
+  [[nodiscard]] std::uint64_t CodeAt(std::uint32_t place, std::uint64_t key) const;
   Result<void> FillNamed(const ColumnReader& column);
   rollup::FactsId FindNamed(std::uint32_t description, std::size_t name);
   void GrowSlots();

@@ -15,19 +15,19 @@ constexpr std::uint32_t KindOf(TextSlot slot, std::size_t digits = 0) {
 bool IsHex(char c) { return Digit(c) < 16; }
 
 template <class Word>
-Word Load(const char* from) {
+Word WordAt(std::string_view text, std::size_t at) {
   Word word = 0;
-  std::memcpy(&word, from, sizeof(Word));
+  std::memcpy(&word, text.data() + at, sizeof(Word));
   return word;
 }
 
 // The first eight bytes, zeros behind the end.
 inline std::uint64_t Head(std::string_view text) {
   const std::size_t bytes = text.size();
-  if (bytes >= 8) return Load<std::uint64_t>(text.data());
+  if (bytes >= 8) return WordAt<std::uint64_t>(text, 0);
   if (bytes >= 4) {
-    return Load<std::uint32_t>(text.data()) |
-           std::uint64_t{Load<std::uint32_t>(text.data() + bytes - 4)} << (8 * (bytes - 4));
+    return WordAt<std::uint32_t>(text, 0) | std::uint64_t{WordAt<std::uint32_t>(text, bytes - 4)}
+                                                << (8 * (bytes - 4));
   }
   std::uint64_t head = 0;
   for (std::size_t i = 0; i < bytes; ++i)
@@ -36,13 +36,13 @@ inline std::uint64_t Head(std::string_view text) {
 }
 // The last eight bytes, if there are as many.
 inline std::uint64_t Tail(std::string_view text) {
-  return text.size() < 8 ? 0 : Load<std::uint64_t>(text.data() + text.size() - 8);
+  return text.size() < 8 ? 0 : WordAt<std::uint64_t>(text, text.size() - 8);
 }
 
 // Whether the text begins with a literal of eight bytes or more: those that begin alike mostly end
 // otherwise.
 inline bool BeginsWithLong(std::string_view text, std::string_view literal, std::uint64_t tail) {
-  return Load<std::uint64_t>(text.data() + literal.size() - 8) == tail &&
+  return WordAt<std::uint64_t>(text, literal.size() - 8) == tail &&
          std::memcmp(text.data(), literal.data(), literal.size() - 8) == 0;
 }
 

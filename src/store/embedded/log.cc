@@ -388,6 +388,7 @@ void Log::AdoptFile(KnownFile file) {
 std::vector<std::string> Log::KeyNames() const {
   MutexLock lock(files_mutex_);
   std::vector<std::string> names;
+  names.reserve(files_.size());
   for (const KnownFile& file : files_) names.push_back(file.key_name);
   return names;
 }

@@ -61,9 +61,9 @@ inline HexRun RunOfHex(std::string_view text) {
 }
 
 // Eight digits at once: the first is the highest.
-inline std::uint32_t EightHexDigits(const char* digits) {
+inline std::uint32_t EightHexDigits(std::string_view digits) {
   std::uint64_t bytes = 0;
-  std::memcpy(&bytes, digits, 8);
+  std::memcpy(&bytes, digits.data(), 8);
   bytes = (bytes & 0x0f0f0f0f0f0f0f0fU) + 9 * (bytes >> 6 & 0x0101010101010101U);
   bytes = (bytes << 4 | bytes >> 8) & 0x00ff00ff00ff00ffU;
   bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffffU;
@@ -73,7 +73,7 @@ inline std::uint32_t EightHexDigits(const char* digits) {
 inline std::uint64_t HexNumber(std::string_view digits) {
   std::uint64_t number = 0;
   for (; digits.size() >= 8; digits.remove_prefix(8))
-    number = number << 32 | EightHexDigits(digits.data());
+    number = number << 32 | EightHexDigits(digits);
   for (const char c : digits) number = number << 4 | Digit(c);
   return number;
 }
