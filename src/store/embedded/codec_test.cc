@@ -152,7 +152,7 @@ TEST(Ints, OfEveryWidthArePackedAndComeBack) {
   Rng rng(3);
   for (unsigned width = 0; width <= 64; ++width) {
     for (const std::size_t count : {1U, 7U, 8U, 9U, 127U, 128U, 129U, 300U}) {
-      const std::uint64_t low = width == 64 ? 0 : rng.Next() >> (width + 1);
+      const std::uint64_t low = width >= 63 ? 0 : rng.Next() >> (width + 1);
       std::vector<std::uint64_t> values(count);
       for (auto& value : values) value = low + (width == 0 ? 0 : rng.Next() >> (64 - width));
       std::string bytes;
