@@ -45,7 +45,7 @@ def test_keys_rotate_go_missing_and_return(tmp_path):
     with Server("--at-rest-key", keys, folder=tmp_path) as server:
         send(server)
         server.kill()  # what the log holds is encrypted too
-    words = TENANT.encode(), b"orders.example.com", bytes.fromhex(sent[0].replace("1-", "").replace("-", ""))
+    words = TENANT.encode(), b"orders.example.com", bytes.fromhex(sent[0].removeprefix("1-").replace("-", ""))
     assert legible(data, *words) == []
     with Server("--at-rest-key", keys, folder=tmp_path) as server:
         send(server)
