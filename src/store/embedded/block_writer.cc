@@ -138,19 +138,24 @@ Result<void> BlockWriter::FlushRowGroup() {
   meta_.row_groups.push_back(rows_.spans());
   std::string pack;
   std::vector<EncodedColumn> index;
-  FLUORO_CHECK_OK(rows_.Finish(operations_, [&](EncodedColumn& column) -> Result<void> {
+  const auto put = [&](EncodedColumn& column) -> Result<void> {
     if (column.id >= static_cast<std::uint32_t>(RowColumn::kZones)) {
       index.push_back(std::exchange(column, {}));
       return {};
     }
-    if (column.bytes.size() >= kPackedColumnBytes)
-      return PutSection(SectionType::kColumn, group, column.id, column.bytes);
-    ByteWriter out(pack);
-    out.PutVarint(column.id);
-    out.PutText(column.bytes);
+    if (column.bytes.size() >= kPackedColumnBytes) {
+      FLUORO_CHECK_OK(PutSection(SectionType::kColumn, group, column.id, column.bytes));
+    } else {
+      ByteWriter out(pack);
+      out.PutVarint(column.id);
+      out.PutText(column.bytes);
+    }
+    if (use_row_group_) written_.Take(column);
     return {};
-  }));
+  };
+  FLUORO_CHECK_OK(rows_.Finish(operations_, put));
   held_.clear();
+  if (use_row_group_) UseWritten();
   FLUORO_CHECK_OK(PutSection(SectionType::kPack, group, 0, pack));
   // Behind the columns: who reads rows does not read it. Filters are stored as they are, since to
   // decompress one takes longer than to ask it.
@@ -171,6 +176,29 @@ Result<void> BlockWriter::FlushRowGroup() {
                               part.bytes));
   }
   return {};
+}
+
+void BlockWriter::Written::Take(EncodedColumn& column) {
+  if (count == columns.size()) columns.emplace_back();
+  std::swap(columns[count++], column);
+}
+
+// They came in order of id.
+std::string_view BlockWriter::Written::Find(std::uint32_t id) const {
+  const auto end = columns.begin() + static_cast<std::ptrdiff_t>(count);
+  const auto at = std::ranges::lower_bound(columns.begin(), end, id, {}, &EncodedColumn::id);
+  return at != end && at->id == id ? std::string_view(at->bytes) : std::string_view();
+}
+
+void BlockWriter::UseWritten() {
+  use_row_group_(written_.runs, [this](std::uint32_t id) -> Result<std::string_view> {
+    return written_.Find(id);
+  });
+  written_.runs.clear();
+  written_.count = 0;
+  for (EncodedColumn& column : written_.columns) {
+    if (column.bytes.capacity() > kWriteBytes) column.bytes = std::string();
+  }
 }
 
 Result<void> BlockWriter::AddTrace(const TraceRows& trace) {
@@ -212,7 +240,14 @@ Result<void> BlockWriter::AddRows(
       bytes += RowGroupBuilder::RowBytes(left[count]);
       ++count;
     }
-    rows_.AddTrace(traces_.back().start_ns, left.first(count));
+    const TraceEntry& trace = traces_.back();
+    rows_.AddTrace(trace.start_ns, left.first(count));
+    if (use_row_group_) {
+      written_.runs.push_back({.id = trace.id,
+                               .start_ns = trace.start_ns,
+                               .rows = static_cast<std::uint32_t>(count),
+                               .end_ns = trace.end_ns});
+    }
     left = left.subspan(count);
     if (!left.empty() || rows_.bytes() >= kRowGroupTargetBytes ||
         rows_.spans() >= kRowGroupTargetSpans) {

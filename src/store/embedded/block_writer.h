@@ -1,6 +1,7 @@
 // Writes one block file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,11 +41,19 @@ class BlockWriter {
   Result<std::uint64_t> CopyRowGroup(const Block& from, std::uint32_t group);
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
+  /// Is told of each row group while it is written: its runs, in order of rows, and its columns.
+  using UseRowGroup =
+      std::function<void(std::span<const TraceRun> runs, const ColumnReader& column)>;
+  /// Before any row. Costs the columns of one row group in memory, before compression.
+  void SetUseRowGroup(UseRowGroup use) { use_row_group_ = std::move(use); }
   void AddOperations(const RowGroupBuilder::Operations& operations);
   /// What TraceEntry::kept is in this block for a reason and probability.
   std::uint32_t KeptCode(const model::Kept& kept);
   /// Of two codes that of the higher probability; 0 is the weakest.
   [[nodiscard]] std::uint32_t StrongerCode(std::uint32_t a, std::uint32_t b) const;
+  /// After all rows: none of them waits any more to be written. What is put after all rows does it,
+  /// too.
+  Result<void> EndRows() { return FlushRowGroup(); }
   /// After all rows, a chunk of skeletons (skeleton.h).
   Result<void> PutSkeletons(std::string_view chunk, std::size_t skeletons);
   /// The block's traces were judged by tail policies; it may have none left.
@@ -63,7 +72,16 @@ class BlockWriter {
 
  private:
   struct Compressor;
+  /// The columns of a row group, if someone is told of it; strings are used again.
+  struct Written {
+    std::vector<TraceRun> runs;
+    std::vector<EncodedColumn> columns;
+    std::size_t count = 0;  ///< of the columns
+    void Take(EncodedColumn& column);
+    [[nodiscard]] std::string_view Find(std::uint32_t id) const;
+  };
   Result<void> FlushRowGroup();
+  void UseWritten();
   Result<void> PutTraceTable();
   Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
                           std::string_view raw);
@@ -78,6 +96,8 @@ class BlockWriter {
   std::unique_ptr<Compressor> compressor_;
   RowGroupBuilder rows_;
   RowGroupBuilder::Operations operations_;
+  UseRowGroup use_row_group_;
+  Written written_;
   std::vector<TraceEntry> traces_;
   std::vector<model::Kept> reasons_;
   std::uint32_t skeleton_chunks_ = 0;

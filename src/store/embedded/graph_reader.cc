@@ -61,20 +61,38 @@ Result<std::uint64_t> GraphReader::SampleGroup(const std::shared_ptr<Block>& blo
     if (entry.first_row < first_row || entry.first_row + entry.rows > end_row) continue;
     if (!wants(table->by_row.empty() ? static_cast<std::uint32_t>(run) : table->by_row[run]))
       continue;
-    const std::size_t first = entry.first_row - first_row;
     at = &entry;
-    join_links_.clear();
-    const auto links = columns_.LinksOf(first, entry.rows);
-    if (!links.empty()) {
-      index_.Build(columns_.ids().subspan(first, entry.rows));
-      for (const TraceRowLink& link : links) {
-        join_links_.push_back(
-            {.from = static_cast<std::uint32_t>(link.row - first), .to = index_.Find(link.id)});
-      }
-    }
-    sampler_.Sample(columns_.spans().subspan(first, entry.rows), join_links_, make, sink);
+    SampleRun(entry.first_row - first_row, entry.rows, make, sink);
   }
   return bytes;
+}
+
+Result<bool> GraphReader::ReadWritten(std::span<const TraceRun> runs, const ColumnReader& column) {
+  if (facts_.IsFull()) facts_.Clear();
+  return columns_.Read(column, runs, GraphColumns::Ids::kNone);
+}
+
+void GraphReader::SampleWritten(std::size_t first, const TraceRows& trace, SampleSink& sink) {
+  const rollup::TraceSampler::MakeTrace make = [&] {
+    Fragments fragments;
+    fragments.head = std::make_unique<TraceRows>(trace);
+    return Assemble(fragments);
+  };
+  SampleRun(first, trace.rows.size(), make, sink);
+}
+
+void GraphReader::SampleRun(std::size_t first, std::size_t rows,
+                            const rollup::TraceSampler::MakeTrace& make, SampleSink& sink) {
+  join_links_.clear();
+  const auto links = columns_.LinksOf(first, rows);
+  if (!links.empty()) {
+    index_.Build(columns_.ids().subspan(first, rows));
+    for (const TraceRowLink& link : links) {
+      join_links_.push_back(
+          {.from = static_cast<std::uint32_t>(link.row - first), .to = index_.Find(link.id)});
+    }
+  }
+  sampler_.Sample(columns_.spans().subspan(first, rows), join_links_, make, sink);
 }
 
 void GraphReader::SampleHead(const TraceRows& trace, SampleSink& sink) {

@@ -38,6 +38,11 @@ class GraphReader {
                                     std::uint32_t group,
                                     const std::function<bool(std::uint32_t)>& wants,
                                     rollup::SampleSink& sink);
+  /// Reads a row group that is being written. False: as GraphColumns::Read. Errors: kCorruption.
+  Result<bool> ReadWritten(std::span<const TraceRun> runs, const ColumnReader& column);
+  /// After it, samples the trace whose rows are [first, first + trace.rows.size()) of the row
+  /// group, in order.
+  void SampleWritten(std::size_t first, const TraceRows& trace, rollup::SampleSink& sink);
   /// Samples a trace of which everything is in the head. Rows may repeat spans. Its batches must
   /// live until ForgetBatches, as those of the heads of SamplePieces.
   void SampleHead(const TraceRows& trace, rollup::SampleSink& sink);
@@ -81,6 +86,8 @@ class GraphReader {
   Result<void> ReadGroup(const Block& block, const TraceTable& table, std::uint32_t group,
                          GraphColumns::Ids ids, std::uint64_t& bytes);
   Result<void> LoadParts(std::span<Part> parts, std::span<Loaded> loaded);
+  void SampleRun(std::size_t first, std::size_t rows, const rollup::TraceSampler::MakeTrace& make,
+                 rollup::SampleSink& sink);
   void SampleRows(rollup::SampleSink& sink);
   void LoadHead(const TraceRows& trace, Loaded& loaded);
   void SampleJoined(const Pieces& pieces, const Loaded& loaded, std::size_t joined,

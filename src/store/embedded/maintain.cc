@@ -8,6 +8,7 @@
 #include "base/thread_name.h"
 #include "model/assembly.h"
 #include "store/embedded/block_writer.h"
+#include "store/embedded/seal_rollup.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
@@ -97,8 +98,12 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     meta.sealed_lsn = sealed_lsn;
     meta.left_out = left_out_;
     BlockWriter writer(*file, std::move(meta), keys());
+    SealRollup sums(*this, traces);
+    writer.SetUseRowGroup([&sums](std::span<const TraceRun> runs, const ColumnReader& column) {
+      sums.AddRowGroup(runs, column);
+    });
     for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
-    FLUORO_CHECK_OK(WriteSums(traces, writer));
+    FLUORO_CHECK_OK(sums.Write(writer));
     FLUORO_CHECK_OK(WriteCalls(traces, writer));
     FLUORO_CHECK_OK(writer.Finish());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));

@@ -1,69 +1,98 @@
-// What sealed traces add to the service graph: summed into the block they are sealed in, so that it
-// is counted exactly as often as its block exists.
+#include "store/embedded/seal_rollup.h"
+
+#include "base/assert.h"
 #include "base/log.h"
-#include "store/embedded/block_writer.h"
 #include "store/embedded/rollup_section.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
 
-using rollup::Rollup;
+SealRollup::SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> traces)
+    : store_(store),
+      reader_(store.seal_reader_),
+      traces_(traces),
+      list_(store.blocks()),
+      sums_(rollup::kMinuteNs,
+            {.cells_max = store.options_.memory_bytes / 100 / sizeof(rollup::Cell)}),
+      sink_(sums_, reader_.keys()),
+      minus_(sums_, reader_.keys()) {
+  minus_.set_sign(-1);
+  // Should a read have failed the last time: batches of now may stand where those of then stood.
+  reader_.ForgetBatches();
+}
+
+void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader& column) {
+  if (!result_) return;
+  const auto covered = reader_.ReadWritten(runs, column);
+  if (!covered) {
+    result_ = std::unexpected(covered.error());
+    return;
+  }
+  std::size_t row = 0;
+  for (const TraceRun& run : runs) {
+    const TraceRows& trace = traces_[next_];
+    const bool is_whole = run.rows == trace.rows.size();
+    if (*covered && is_whole && !store_.recent_traces_.MayContain(trace.id)) {
+      reader_.SampleWritten(row, trace, sink_);
+      ++next_;
+    } else if (next_rows_ += run.rows; next_rows_ == trace.rows.size()) {
+      left_.push_back(next_++);
+      next_rows_ = 0;
+    }
+    row += run.rows;
+  }
+}
 
 // Of a trace with rows in blocks already the block gets what the rows change: the graph of all less
 // that of the earlier ones. The sum over blocks is then the graph of whole traces.
-Result<Rollup> EmbeddedStoreImpl::SumTraces(std::span<const TraceRows> traces) {
-  // Should a read have failed the last time: batches of now may stand where those of then stood.
-  seal_reader_.ForgetBatches();
-  Rollup sums(rollup::kMinuteNs, {.cells_max = options_.memory_bytes / 100 / sizeof(rollup::Cell)});
-  Rollup::Sink sink(sums, seal_reader_.keys());
-  Rollup::Sink minus(sums, seal_reader_.keys());
-  minus.set_sign(-1);
+Result<void> SealRollup::AddLeft() {
   std::vector<GraphReader::Pieces> batch;
   std::uint64_t rows = 0;
-  const auto list = blocks();
   const auto read = [&]() -> Result<void> {
-    FLUORO_CHECK_OK(seal_reader_.SamplePieces(batch));
+    FLUORO_CHECK_OK(reader_.SamplePieces(batch));
     batch.clear();
     rows = 0;
     return {};
   };
-  for (const TraceRows& trace : traces) {
-    if (!recent_traces_.MayContain(trace.id)) {
-      seal_reader_.SampleStanding(trace, sink);
+  for (const std::size_t place : left_) {
+    const TraceRows& trace = traces_[place];
+    if (!store_.recent_traces_.MayContain(trace.id)) {
+      reader_.SampleStanding(trace, sink_);
       continue;
     }
-    auto fragments = FindIn(*list, trace.id);
+    auto fragments = EmbeddedStoreImpl::FindIn(*list_, trace.id);
     if (!fragments || fragments->blocks.empty()) {
       // An unreadable part is missing in what is read, too.
-      seal_reader_.SampleStanding(trace, sink);
+      reader_.SampleStanding(trace, sink_);
       continue;
     }
     GraphReader::Pieces pieces{.fragments = *std::move(fragments), .sinks = {}};
     pieces.fragments.head = std::make_unique<TraceRows>(trace);
     pieces.sinks.resize(pieces.fragments.blocks.size() + 2);
-    pieces.sinks[pieces.sinks.size() - 2] = &minus;
-    pieces.sinks.back() = &sink;
+    pieces.sinks[pieces.sinks.size() - 2] = &minus_;
+    pieces.sinks.back() = &sink_;
     rows += GraphReader::RowsOf(pieces.fragments);
     batch.push_back(std::move(pieces));
     if (rows >= GraphReader::kPiecesRowsMax) FLUORO_CHECK_OK(read());
   }
-  FLUORO_CHECK_OK(read());
-  seal_reader_.ForgetBatches();
-  crowded_out_.Add(static_cast<double>(sums.crowded_out()));
-  return sums;
+  return read();
 }
 
-Result<void> EmbeddedStoreImpl::WriteSums(std::span<const TraceRows> traces, BlockWriter& writer) {
-  auto sums = SumTraces(traces);
-  if (!sums) {
+Result<void> SealRollup::Write(BlockWriter& writer) {
+  FLUORO_CHECK_OK(writer.EndRows());
+  if (result_) result_ = AddLeft();
+  reader_.ForgetBatches();
+  if (!result_) {
     // The block is answered from its spans then.
-    log::Warn("store: a block is sealed without sums", {{"why", sums.error().message}});
+    log::Warn("store: a block is sealed without sums", {{"why", result_.error().message}});
     return {};
   }
+  FLUORO_ASSERT(next_ == traces_.size());
+  store_.crowded_out_.Add(static_cast<double>(sums_.crowded_out()));
   RollupEncoder encoder([&writer](std::uint32_t chunk, std::string_view bytes) {
     return writer.PutSums(SectionType::kRollup, chunk + 1, bytes);
   });
-  FLUORO_CHECK_OK(encoder.Add(*sums));
+  FLUORO_CHECK_OK(encoder.Add(sums_));
   FLUORO_TRY(const std::string header, encoder.Finish());
   return writer.PutSums(SectionType::kRollup, 0, header);
 }

@@ -179,8 +179,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void UpdateGauges() FLUORO_REQUIRES(state_mutex_);
 
   // seal_rollup.cc
-  Result<rollup::Rollup> SumTraces(std::span<const TraceRows> traces);
-  Result<void> WriteSums(std::span<const TraceRows> traces, BlockWriter& writer);
+  friend class SealRollup;
   void RememberTraces();
 
   // seal_calls.cc
