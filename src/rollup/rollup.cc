@@ -256,7 +256,30 @@ inline void Rollup::Sink::Follow() {
   key_ids_.clear();
   text_ids_.clear();
   known_.clear();
-  near_.reset();
+  nears_ = {};
+  near_ = nullptr;
+  tries_ = 0;
+}
+
+Rollup::Sink::Near* Rollup::Sink::FindNear(std::int64_t ns) {
+  const std::int64_t period_ns = rollup_.period_ns_;
+  const std::int64_t start_ns = rollup_.StartOf(ns);
+  const auto number = period_ns == 0 ? 0 : static_cast<std::size_t>(start_ns / period_ns);
+  NearPeriod& place = nears_[number % nears_.size()];
+  if (place.near == nullptr || (period_ns != 0 && !place.window.Holds(ns))) {
+    if (tried_ns_ != start_ns) tries_ = 0;
+    tried_ns_ = start_ns;
+    if (period_ns != 0 && ++tries_ < kNearTrial) return nullptr;
+    tries_ = 0;
+    place.window = {};
+    if (period_ns != 0) {
+      place.window.from_ns = start_ns;
+      if (start_ns < INT64_MAX - period_ns) place.window.until_ns = start_ns + period_ns;
+    }
+    place.near = std::make_unique<Near>();
+  }
+  near_ = &place;
+  return place.near.get();
 }
 
 KeyId Rollup::Sink::Key(KeyId id) {
@@ -287,16 +310,15 @@ Rollup::Sink::Known& Rollup::Sink::KnownOf(const Series& theirs) {
 
 // Of a node or an edge.
 std::uint32_t Rollup::Sink::NearCellOf(const Series& theirs, std::int64_t ns) {
-  if (!IsNear(theirs)) return CellOf(theirs, ns);
-  if (near_ != nullptr) {
-    if (const std::uint32_t known = NearCell(theirs); known != 0) return known - 1;
-  } else {
-    near_ = std::make_unique<Near>();
-  }
+  Near* const near = IsNear(theirs) ? NearAt(ns) : nullptr;
+  if (near == nullptr) return CellOf(theirs, ns);
+  std::uint32_t& known = theirs.kind == SeriesKind::kNode
+                             ? near->nodes[theirs.to]
+                             : near->edges[theirs.client ? 1 : 0][theirs.from][theirs.to];
+  if (known != 0) return known - 1;
   const std::uint32_t cell = CellOf(theirs, ns);
   // What had no place may find one later.
-  if (rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
-    NearCell(theirs) = cell + 1;
+  if (rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther) known = cell + 1;
   return cell;
 }
 
@@ -321,8 +343,9 @@ TextId Rollup::Sink::Text(TextId id) {
 }
 
 std::uint32_t Rollup::Sink::AliasCellOf(const Series& theirs, std::int64_t ns) {
-  if (!IsNear(theirs) || theirs.client || near_ == nullptr) return CellOf(theirs, ns);
-  Near::Alias& known = near_->aliases[theirs.from][theirs.to];
+  Near* const near = IsNear(theirs) && !theirs.client ? NearAt(ns) : nullptr;
+  if (near == nullptr) return CellOf(theirs, ns);
+  Near::Alias& known = near->aliases[theirs.from][theirs.to];
   if (known.cell != 0 && known.name == theirs.alias) return known.cell - 1;
   const std::uint32_t cell = CellOf(theirs, ns);
   if (rollup_.series_[rollup_.places_[cell].series].kind != SeriesKind::kOther)
@@ -412,21 +435,17 @@ void Rollup::Sink::AddAll(std::span<const SpanSample> samples) {
       });
   if (are_wanted) {
     rollup_.Widen(first_ns, last_ns);
-    AddSpans<true>(samples);
+    AddSpans<true>(samples, NearOf(first_ns, last_ns));
   } else {
-    AddSpans<false>(samples);
+    AddSpans<false>(samples, NearOf(first_ns, last_ns));
   }
 }
 
 template <bool kIsWanted>
-void Rollup::Sink::AddSpans(std::span<const SpanSample> samples) {
+void Rollup::Sink::AddSpans(std::span<const SpanSample> samples, const Near* near) {
   Accumulators* const accumulators =
       sign_ > 0 && sign_ <= Accumulators::kTimesMax ? accumulators_ : nullptr;
-  if (accumulators != nullptr) {
-    accumulators->Reserve(2 * samples.size(), sign_);
-    if (near_ == nullptr && rollup_.period_ns_ == 0) near_ = std::make_unique<Near>();
-  }
-  const Near* const near = near_.get();
+  if (accumulators != nullptr) accumulators->Reserve(2 * samples.size(), sign_);
   const DurationBuckets& buckets = DurationBuckets::Get();
   for (const SpanSample& sample : samples) {
     if (!kIsWanted) {
@@ -446,7 +465,7 @@ void Rollup::Sink::AddSpans(std::span<const SpanSample> samples) {
   }
 }
 
-// @param near  null: there may be more than one period.
+// @param near  of the sample's period; null: there is none, or samples lie in several.
 [[gnu::always_inline]] inline void Rollup::Sink::AddEnded(const SpanSample& sample,
                                                           const DurationBuckets& buckets,
                                                           const Near* near,

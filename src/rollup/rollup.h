@@ -123,6 +123,7 @@ class Rollup {
     void set_accumulators(Accumulators* accumulators) { accumulators_ = accumulators; }
 
    private:
+    struct Near;
     [[nodiscard]] bool Wants(const Measured& measured) const;
     void AddWanted(const NodeSample& sample);
     void AddWanted(const EdgeSample& sample);
@@ -135,7 +136,7 @@ class Rollup {
     std::uint32_t AliasCellOf(const Series& theirs, std::int64_t ns);
     void Put(std::uint32_t cell, const CellSample& sample);
     template <bool kIsWanted>
-    void AddSpans(std::span<const SpanSample> samples);
+    void AddSpans(std::span<const SpanSample> samples, const Near* near);
     void AddAlias(Series series, TextId alias, std::int64_t ns);
 
     Rollup& rollup_;
@@ -156,8 +157,8 @@ class Rollup {
     static constexpr std::size_t kKnown = 4'096;
     static constexpr std::size_t kKnownTries = 4;
     Known& KnownOf(const Series& theirs);
-    /// Cells of nodes and edges by the numbers of their keys, as long as there are few and there is
-    /// one period: what is asked for with each sample must stay in the fast caches.
+    /// A period's cells of nodes and edges by the numbers of their keys, as long as these are few:
+    /// what is asked for with each sample must stay in the fast caches.
     static constexpr std::size_t kNearKeys = 256;
     struct Near {
       using Cells = std::array<std::uint32_t, kNearKeys>;  ///< cell + 1; 0: not known
@@ -170,17 +171,32 @@ class Rollup {
       std::array<std::array<Alias, kNearKeys>, kNearKeys>
           aliases{};  ///< the last name of each edge
     };
+    /// So many samples in a row that lie in no period with a Near, but in one: it gets its own. To
+    /// make one takes as long as some hundreds of them.
+    static constexpr std::size_t kNearTrial = 1'024;
+    struct NearPeriod {
+      Window window{.from_ns = 0, .until_ns = 0};
+      std::unique_ptr<Near> near;
+    };
     void AddEnded(const SpanSample& sample, const DurationBuckets& buckets, const Near* near,
                   Accumulators& accumulators);
-    [[nodiscard]] bool IsNear(const Series& theirs) const {
-      return (theirs.from | theirs.to) < kNearKeys && !theirs.link && rollup_.period_ns_ == 0;
+    /// Null: the instant's period has none.
+    Near* NearAt(std::int64_t ns) {
+      return near_ != nullptr && near_->window.Holds(ns) ? near_->near.get() : FindNear(ns);
     }
-    std::uint32_t& NearCell(const Series& theirs) {
-      return theirs.kind == SeriesKind::kNode
-                 ? near_->nodes[theirs.to]
-                 : near_->edges[theirs.client ? 1 : 0][theirs.from][theirs.to];
+    Near* FindNear(std::int64_t ns);
+    /// Null: also if they do not all lie in one.
+    const Near* NearOf(std::int64_t first_ns, std::int64_t last_ns) {
+      const Near* const near = NearAt(first_ns);
+      return near != nullptr && near_->window.Holds(last_ns) ? near : nullptr;
     }
-    std::unique_ptr<Near> near_;
+    static bool IsNear(const Series& theirs) {
+      return (theirs.from | theirs.to) < kNearKeys && !theirs.link;
+    }
+    std::array<NearPeriod, 2> nears_;  ///< traces in order of start end in few periods at a time
+    NearPeriod* near_ = nullptr;       ///< the last of them that was asked for
+    std::int64_t tried_ns_ = 0;        ///< start of a period without
+    std::size_t tries_ = 0;
     std::vector<Known> known_;  ///< by hash; a later one takes the place of an earlier
   };
 

@@ -16,6 +16,7 @@ SealRollup::SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> trac
             {.cells_max = store.options_.memory_bytes / 100 / sizeof(rollup::Cell)}),
       sink_(sums_, reader_.keys()),
       minus_(sums_, reader_.keys()) {
+  sink_.set_accumulators(&accumulators_);
   minus_.set_sign(-1);
   // Should a read have failed the last time: batches of now may stand where those of then stood.
   reader_.ForgetBatches();
@@ -46,6 +47,8 @@ void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader&
 // Of a trace with rows in blocks already the block gets what the rows change: the graph of all less
 // that of the earlier ones. The sum over blocks is then the graph of whole traces.
 Result<void> SealRollup::AddLeft() {
+  accumulators_.Settle();
+  sink_.set_accumulators(nullptr);
   std::vector<GraphReader::Pieces> batch;
   std::uint64_t rows = 0;
   const auto read = [&]() -> Result<void> {

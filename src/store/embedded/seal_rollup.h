@@ -39,8 +39,9 @@ class SealRollup {
   rollup::Rollup sums_;
   rollup::Rollup::Sink sink_;
   rollup::Rollup::Sink minus_;
-  std::size_t next_ = 0;           ///< the trace whose rows come next
-  std::size_t next_rows_ = 0;      ///< of its rows, those that came
+  rollup::Accumulators accumulators_{sums_};  ///< of what comes by columns, which is all added
+  std::size_t next_ = 0;                      ///< the trace whose rows come next
+  std::size_t next_rows_ = 0;                 ///< of its rows, those that came
   std::vector<std::size_t> left_;  ///< traces that the columns of one row group do not tell
   Result<void> result_;
 };
