@@ -186,12 +186,8 @@ std::uint32_t SpanBatch::AddScope(const ScopeRow& row) {
   return static_cast<std::uint32_t>(scope_rows.size() - 1);
 }
 
-void SpanBatch::ReserveSpans(std::size_t count) {
-  const std::size_t wanted = size() + count;
-  if (wanted <= trace_ids.capacity()) return;
-  // Twice as many at least: one call after the other must not copy all spans each time.
-  const std::size_t spans = std::max(wanted, size() == 0 ? 0 : 2 * trace_ids.capacity());
-  ForEachSpanColumn(*this, [spans](auto& column) { column.reserve(spans); });
+void SpanBatch::ResizeSpans(std::size_t count) {
+  ForEachSpanColumn(*this, [count](auto& column) { column.resize(count); });
 }
 
 std::uint32_t SpanBatch::BeginSpan(const TraceId& trace_id, const SpanId& span_id) {
@@ -285,7 +281,7 @@ void SpanBatch::RollbackTo(const Mark& mark) {
     KeySlot& slot = key_slots_[FindKeySlot(key, HashKey(key))];
     if (slot.key_plus_one == i) slot = {};
   }
-  ForEachSpanColumn(*this, [&](auto& column) { column.resize(mark.spans); });
+  ResizeSpans(mark.spans);
   resource_rows.resize(mark.resources);
   scope_rows.resize(mark.scopes);
   events.resize(mark.events);

@@ -159,8 +159,8 @@ class SpanBatch {
   std::uint32_t AddResource(const ResourceRow& row);
   std::uint32_t AddScope(const ScopeRow& row);
 
-  /// Makes room for so many more spans.
-  void ReserveSpans(std::size_t count);
+  /// Sets the number of spans: new ones have default columns, to be filled by who asked for them.
+  void ResizeSpans(std::size_t count);
   /// Appends one span with default columns and returns its index. Its attributes, events and links
   /// are whatever is added until EndSpan(index).
   std::uint32_t BeginSpan(const TraceId& trace_id, const SpanId& span_id);

@@ -90,7 +90,7 @@ std::uint32_t BatchBuilder::TakeFlags() { return std::exchange(flags_, 0U); }
 
 void BatchBuilder::FlagSpans(std::size_t first, std::uint32_t flags) {
   if (flags == 0) return;
-  for (std::size_t i = first; i < out_.batch.flags.size(); ++i) out_.batch.flags[i] |= flags;
+  for (std::size_t i = first; i < spans_; ++i) out_.batch.flags[i] |= flags;
 }
 
 void BatchBuilder::BeginOwner(Owner owner) {
@@ -124,7 +124,8 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
                            .owner_serial = 0,
                            .cell = 0,
                            .key_class = ClassifyKey(name),
-                           .last = {}});
+                           .last = {},
+                           .unlike = 0});
   }
   if (next_keys_.size() < key_states_.size() + kOwnersCount) {
     next_keys_.resize(key_states_.size() + kOwnersCount);
@@ -292,7 +293,10 @@ Result<void> BatchBuilder::AddSpan(const PendingSpan& span, std::uint32_t resour
                                           ": events and links of the request take more than 12 "
                                           "times its size");
   }
-  const std::uint32_t i = batch.BeginSpan(span.trace_id, span.span_id);
+  if (spans_ == batch.size()) batch.ResizeSpans(2 * spans_ + 16);
+  const std::size_t i = spans_++;
+  batch.trace_ids[i] = span.trace_id;
+  batch.span_ids[i] = span.span_id;
   batch.parent_ids[i] = span.parent_id;
   batch.start_ns[i] = static_cast<std::int64_t>(span.start_ns);
   batch.end_ns[i] = static_cast<std::int64_t>(span.end_ns);
@@ -302,21 +306,25 @@ Result<void> BatchBuilder::AddSpan(const PendingSpan& span, std::uint32_t resour
   batch.kinds[i] = span.kind;
   batch.statuses[i] = span.status;
   batch.sources[i] = span.source;
-  batch.flags[i] = span.flags | flags_always_ | TakeFlags();
-  // Not ended yet: must not take the place of the span that has.
-  if (!span.has_end && span.source == model::SpanSource::kOtlp) {
-    batch.flags[i] |= model::kIncompleteEmbedded;
-  }
-  batch.otel_flags[i] = span.otel_flags;
-  batch.trace_states[i] = span.trace_state;
-  batch.status_messages[i] = span.status_message;
   batch.span_attributes[i] = span.attributes;
-  batch.span_events[i] = span.events;
-  batch.span_links[i] = span.links;
-  batch.dropped_attributes[i] = Saturate(span.sent_dropped_attributes + span.dropped_attributes);
-  batch.dropped_events[i] = Saturate(span.sent_dropped_events + span.dropped_events);
-  batch.dropped_links[i] = Saturate(span.sent_dropped_links + span.dropped_links);
-  batch.documents[i] = span.document;
+  // Not ended yet: must not take the place of the span that has.
+  const bool is_open = !span.has_end && span.source == model::SpanSource::kOtlp;
+  const std::uint32_t flags = span.flags | flags_always_ | TakeFlags() |
+                              (is_open ? model::SpanFlag::kIncompleteEmbedded : 0U);
+  // The span is blank: most have nothing of these.
+  if (flags != 0) batch.flags[i] = flags;
+  if (span.otel_flags != 0) batch.otel_flags[i] = span.otel_flags;
+  if (span.trace_state.bytes != 0) batch.trace_states[i] = span.trace_state;
+  if (span.status_message.bytes != 0) batch.status_messages[i] = span.status_message;
+  if (span.document.bytes != 0) batch.documents[i] = span.document;
+  if (span.events.end != 0) batch.span_events[i] = span.events;
+  if (span.links.end != 0) batch.span_links[i] = span.links;
+  const auto set_dropped = [i](std::vector<std::uint32_t>& column, std::uint64_t dropped) {
+    if (dropped != 0) column[i] = Saturate(dropped);
+  };
+  set_dropped(batch.dropped_attributes, span.sent_dropped_attributes + span.dropped_attributes);
+  set_dropped(batch.dropped_events, span.sent_dropped_events + span.dropped_events);
+  set_dropped(batch.dropped_links, span.sent_dropped_links + span.dropped_links);
   ++out_.stats.spans;
   return {};
 }

@@ -108,7 +108,12 @@ class BatchBuilder {
 
   [[nodiscard]] const model::Limits& limits() const { return limits_; }
   [[nodiscard]] model::SpanBatch& batch() { return out_.batch; }
-  [[nodiscard]] Decoded Take() { return std::move(out_); }
+  /// Spans added so far. The batch has blank ones behind them.
+  [[nodiscard]] std::size_t spans() const { return spans_; }
+  [[nodiscard]] Decoded Take() {
+    out_.batch.ResizeSpans(spans_);
+    return std::move(out_);
+  }
   /// The body was repaired before parsing: text with U+FFFD counts as repaired.
   void set_body_repaired() { body_repaired_ = true; }
   [[nodiscard]] bool body_repaired() const { return body_repaired_; }
@@ -154,6 +159,10 @@ class BatchBuilder {
   /// Takes back everything since the mark but texts.
   void RollbackTo(model::SpanBatch::Mark mark);
 
+  /// So many more are to come.
+  void ExpectSpans(std::size_t count) {
+    if (spans_ + count > out_.batch.size()) out_.batch.ResizeSpans(spans_ + count);
+  }
   void BeginSpan();
   /// To be called right after the span's own attributes, which end the pool: takes back the view of
   /// a span that came from another protocol.
@@ -166,7 +175,10 @@ class BatchBuilder {
   Result<void> AddSpan(const PendingSpan& span, std::uint32_t resource, std::uint32_t scope);
   /// True when the request takes more memory than a request may. To be asked before each event and
   /// link too: a small one of 5 bytes becomes a row of 48.
-  [[nodiscard]] bool IsFull() const { return out_.batch.UsedBytes() > limits_.batch_bytes_max; }
+  [[nodiscard]] bool IsFull() const {
+    const std::size_t blank = (out_.batch.size() - spans_) * model::SpanBatch::kSpanRowBytes;
+    return out_.batch.UsedBytes() - blank > limits_.batch_bytes_max;
+  }
   [[nodiscard]] Error FullError() const;
 
  private:
@@ -177,12 +189,15 @@ class BatchBuilder {
     std::uint32_t owner_serial = 0;  ///< last owner that had this key ...
     std::uint32_t cell = 0;          ///< ... and where
     KeyClass key_class = KeyClass::kPlain;
-    model::TextRef last;  ///< of its texts that were kept as they came
+    model::TextRef last;      ///< of its texts that were kept as they came
+    std::uint8_t unlike = 0;  ///< texts in a row that were not there yet, up to kUnlikeMax
   };
   struct DocumentCheck;
 
   static constexpr std::size_t kInternedBytesMax = 128;
   static constexpr std::size_t kInternedSlots = 2'048;
+  /// After so many the texts of a key are taken to be all different, and are not looked for.
+  static constexpr std::uint8_t kUnlikeMax = 64;
   static std::size_t SlotOf(std::string_view text);
   model::TextRef Append(std::string_view raw) {
     if (raw.empty()) return {};
@@ -206,6 +221,11 @@ class BatchBuilder {
       return true;
     }
     return KeepNew(raw, known, kept);
+  }
+  /// As KeepPlain, without a look for it.
+  bool KeepUnlike(std::string_view raw, std::size_t bytes_max, model::TextRef& kept) {
+    model::TextRef forgotten;
+    return raw.size() <= bytes_max && KeepNew(raw, forgotten, kept);
   }
   [[gnu::noinline]] bool KeepNew(std::string_view raw, model::TextRef& known,
                                  model::TextRef& kept) {
@@ -238,6 +258,7 @@ class BatchBuilder {
   std::array<std::size_t, kKeyClassesCount> value_bytes_max_;  ///< by KeyClass
   model::ValueBounds value_bounds_;  ///< of the resource, scope or span being read
   Decoded out_;
+  std::size_t spans_ = 0;
   bool body_repaired_ = false;
   std::uint32_t flags_ = 0;
 
@@ -326,8 +347,13 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
   model::TextRef text = state.last;
   if (state.key_class != KeyClass::kPlain || !IsAt(text, raw)) {
     const std::size_t bytes_max = ValueBytesMax(cell);
-    if (KeepPlain(raw, bytes_max, text)) [[likely]] {
+    const std::size_t before = out_.batch.arena.size();
+    const bool is_kept = state.unlike < kUnlikeMax ? KeepPlain(raw, bytes_max, text)
+                                                   : KeepUnlike(raw, bytes_max, text);
+    if (is_kept) [[likely]] {
       state.last = text;
+      const bool is_new = out_.batch.arena.size() != before;
+      state.unlike = is_new ? std::min<std::uint8_t>(state.unlike + 1, kUnlikeMax) : 0;
     } else {
       text = CleanText(raw, bytes_max);
     }

@@ -63,7 +63,7 @@ class JsonDecoder : private JsonReader {
   bool ResourceSpans(Value value) {
     const auto mark = batch_.MarkHere();
     const std::uint32_t row = batch_.AddResource({});
-    const std::size_t spans_begin = batch_.size();
+    const std::size_t spans_begin = builder_.spans();
     std::string_view schema_url;
     std::string entity_refs;
     std::uint64_t dropped = 0;
@@ -100,7 +100,7 @@ class JsonDecoder : private JsonReader {
     builder_.FinishResource(batch_.resource_rows[row], schema_url, sent_dropped + dropped,
                             entity_refs);
     flags |= builder_.TakeFlags();
-    if (batch_.size() == spans_begin) {
+    if (builder_.spans() == spans_begin) {
       builder_.RollbackTo(mark);
     } else {
       builder_.FlagSpans(spans_begin, flags);
@@ -138,7 +138,7 @@ class JsonDecoder : private JsonReader {
   bool ScopeSpans(Value value, std::uint32_t resource) {
     const auto mark = batch_.MarkHere();
     const std::uint32_t row = batch_.AddScope({});
-    const std::size_t spans_begin = batch_.size();
+    const std::size_t spans_begin = builder_.spans();
     std::string_view schema_url;
     std::uint64_t dropped = 0;
     std::uint32_t sent_dropped = 0;
@@ -178,7 +178,7 @@ class JsonDecoder : private JsonReader {
     scope.schema_url = builder_.Text(schema_url, limits_.value_bytes_max);
     scope.dropped_attributes = Saturate(sent_dropped + dropped);
     flags |= builder_.TakeFlags();
-    if (batch_.size() == spans_begin) {
+    if (builder_.spans() == spans_begin) {
       builder_.RollbackTo(mark);
     } else {
       builder_.FlagSpans(spans_begin, flags);

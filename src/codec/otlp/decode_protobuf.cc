@@ -42,6 +42,7 @@ class ProtobufDecoder {
   Result<Decoded> Run() {
     batch_.arena.reserve(body_.size() / 8 * 5);
     batch_.attributes.reserve(body_.size() / 40);
+    builder_.ExpectSpans(CountSpans(body_));
     if (!Request()) {
       if (!failure_.message.empty()) return std::unexpected(std::move(failure_));
       return Fail(error_.code, "OTLP request, byte " + std::to_string(error_.at - body_.data()) +
@@ -108,7 +109,7 @@ class ProtobufDecoder {
   /// it goes.
   void FlagOrForget(const model::SpanBatch::Mark& mark, std::size_t spans_begin) {
     const std::uint32_t flags = builder_.TakeFlags();
-    if (batch_.size() == spans_begin) {
+    if (builder_.spans() == spans_begin) {
       builder_.RollbackTo(mark);
     } else {
       builder_.FlagSpans(spans_begin, flags);
@@ -118,7 +119,7 @@ class ProtobufDecoder {
   bool ResourceSpans(std::string_view bytes) {
     const auto mark = batch_.MarkHere();
     const std::uint32_t row = batch_.AddResource({});
-    const std::size_t spans_begin = batch_.size();
+    const std::size_t spans_begin = builder_.spans();
     resource_parts_.clear();
     std::string_view schema_url;
     builder_.place.scope = 0;
@@ -179,8 +180,7 @@ class ProtobufDecoder {
   bool ScopeSpans(std::string_view bytes, std::uint32_t resource) {
     const auto mark = batch_.MarkHere();
     const std::uint32_t row = batch_.AddScope({});
-    const std::size_t spans_begin = batch_.size();
-    batch_.ReserveSpans(CountSpans(bytes));
+    const std::size_t spans_begin = builder_.spans();
     scope_parts_.clear();
     std::string_view schema_url;
     builder_.place.span = 0;
@@ -206,17 +206,34 @@ class ProtobufDecoder {
     return true;
   }
 
-  // Those of a scope, at most as many as its bytes can be. What is broken in it is found later.
-  static std::size_t CountSpans(std::string_view bytes) {
+  // At most as many as the bytes can be. What is broken is found later.
+  static std::size_t CountSpans(std::string_view request) {
     constexpr std::size_t kSpanBytesMin = 2 + 18 + 10 + 9;  // ids and start
-    WireError ignored;
-    WireReader reader(bytes, ignored);
-    std::uint32_t tag = 0;
     std::size_t count = 0;
-    while (!reader.done() && reader.ReadTag(tag) && reader.Skip(tag)) {
-      if (tag == Bytes(2)) ++count;
+    ForEachBytes(request, 1, [&count](std::string_view resource_spans) {
+      ForEachBytes(resource_spans, 2, [&count](std::string_view scope_spans) {
+        ForEachBytes(scope_spans, 2, [&count](std::string_view) { ++count; });
+      });
+    });
+    return std::min(count, request.size() / kSpanBytesMin);
+  }
+
+  // Stops at what is broken.
+  template <class Visit>
+  static void ForEachBytes(std::string_view message, std::uint32_t field, const Visit& visit) {
+    WireError ignored;
+    WireReader reader(message, ignored);
+    std::uint32_t tag = 0;
+    std::string_view bytes;
+    while (!reader.done() && reader.ReadTag(tag)) {
+      if (tag != Bytes(field)) {
+        if (!reader.Skip(tag)) return;
+      } else if (reader.ReadBytes(bytes)) {
+        visit(bytes);
+      } else {
+        return;
+      }
     }
-    return std::min(count, bytes.size() / kSpanBytesMin);
   }
 
   bool Scope(std::string_view schema_url, model::ScopeRow& row) {
