@@ -125,12 +125,31 @@ std::uint32_t BatchBuilder::InternKey(std::string_view raw) {
                            .cell = 0,
                            .key_class = ClassifyKey(name),
                            .last = {},
-                           .unlike = 0});
+                           .unlike = 0,
+                           .front_bytes = 0,
+                           .front = {}});
+    SetFront(key_states_.back(), name);
   }
   if (next_keys_.size() < key_states_.size() + kOwnersCount) {
     next_keys_.resize(key_states_.size() + kOwnersCount);
   }
   return key;
+}
+
+void BatchBuilder::SetFront(KeyState& state, std::string_view key) {
+  constexpr char kKeyTag = 1 << 3 | 2;
+  constexpr char kValueTag = 2 << 3 | 2;
+  const std::size_t bytes = key.size() + 3;
+  if (bytes < kFrontMin || bytes > kFrontMax || state.key_class > KeyClass::kContent) return;
+  std::string front = {kKeyTag, static_cast<char>(key.size())};
+  front.append(key);
+  front.push_back(kValueTag);
+  state.front_bytes = static_cast<std::uint8_t>(bytes);
+  state.front[0] = WordAt(front, 0);
+  state.front[3] = WordAt(front, bytes - 8);
+  if (bytes < 16) return;
+  state.front[1] = WordAt(front, 8);
+  state.front[2] = WordAt(front, bytes - 16);
 }
 
 std::uint32_t BatchBuilder::KeyIndex(std::string_view raw) {

@@ -134,6 +134,10 @@ class BatchBuilder {
   /// The cell for the value of `key`, as null: a new one, or the one that this owner already has
   /// for it. Null pointer where the owner is full. Valid until the next call.
   model::AttributeCell* Cell(std::string_view key);
+  /// As Cell, of a whole KeyValue message, if its key is the one that is expected next and stands
+  /// before its value, both with lengths of one byte; `value` is then the value's message. Null:
+  /// nothing was done.
+  model::AttributeCell* ForeseenCell(std::string_view key_value, std::string_view& value);
   [[nodiscard]] std::size_t ValueBytesMax(const model::AttributeCell& cell) const {
     const KeyClass key_class = key_states_[cell.key].key_class;
     if (key_class == KeyClass::kContent) return value_bounds_.ContentBytesMax();
@@ -191,9 +195,15 @@ class BatchBuilder {
     KeyClass key_class = KeyClass::kPlain;
     model::TextRef last;      ///< of its texts that were kept as they came
     std::uint8_t unlike = 0;  ///< texts in a row that were not there yet, up to kUnlikeMax
+    /// What stands before the value in a KeyValue message, if that has kFrontMin to kFrontMax bytes
+    /// and Cell has nothing special to do: its first and last words. Else 0 bytes.
+    std::uint8_t front_bytes = 0;
+    std::array<std::uint64_t, 4> front{};
   };
   struct DocumentCheck;
 
+  static constexpr std::size_t kFrontMin = 8;
+  static constexpr std::size_t kFrontMax = 32;
   static constexpr std::size_t kInternedBytesMax = 128;
   static constexpr std::size_t kInternedSlots = 2'048;
   /// After so many the texts of a key are taken to be all different, and are not looked for.
@@ -243,8 +253,10 @@ class BatchBuilder {
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
   static std::uint64_t WordAt(std::string_view text, std::size_t at);
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
+  static void SetFront(KeyState& state, std::string_view key);
   std::uint32_t KeyIndex(std::string_view raw);
   std::uint32_t InternKey(std::string_view raw);
+  model::AttributeCell& AddCell(std::uint32_t key, KeyState& state);
   model::AttributeCell* UnforeseenCell(std::string_view key);
   model::AttributeCell* CellNearLimit(std::string_view key);
   model::AttributeCell* CellOf(std::uint32_t key);
@@ -341,6 +353,40 @@ inline bool BatchBuilder::IsKey(std::uint32_t key, std::string_view raw) const {
   return bytes <= 16 || SameBytes(kept + 8, raw.data() + 8, bytes - 16);
 }
 
+[[gnu::always_inline]] inline model::AttributeCell& BatchBuilder::AddCell(std::uint32_t key,
+                                                                          KeyState& state) {
+  std::vector<model::AttributeCell>& cells = out_.batch.attributes;
+  next_keys_slot_ = kOwnersCount + key;
+  state.owner_serial = owner_serial_;
+  state.cell = static_cast<std::uint32_t>(cells.size());
+  ++plain_count_;
+  return cells.emplace_back(model::AttributeCell{.key = key});
+}
+
+[[gnu::always_inline]] inline model::AttributeCell* BatchBuilder::ForeseenCell(
+    std::string_view key_value, std::string_view& value) {
+  const std::uint32_t key = next_keys_[next_keys_slot_].newest;
+  if (key >= key_states_.size()) return nullptr;
+  KeyState& state = key_states_[key];
+  const std::size_t front = state.front_bytes;
+  // Behind it a length of one byte.
+  if (front == 0 || key_value.size() <= front || key_value.size() >= 0x80) return nullptr;
+  std::uint64_t differs =
+      (WordAt(key_value, 0) ^ state.front[0]) | (WordAt(key_value, front - 8) ^ state.front[3]);
+  if (front >= 16) {
+    differs |=
+        (WordAt(key_value, 8) ^ state.front[1]) | (WordAt(key_value, front - 16) ^ state.front[2]);
+  }
+  const std::size_t value_bytes = key_value.size() - front - 1;
+  std::vector<model::AttributeCell>& cells = out_.batch.attributes;
+  if (differs != 0 || static_cast<unsigned char>(key_value[front]) != value_bytes ||
+      plain_count_ >= attributes_max_ || cells.size() == cells.capacity() ||
+      state.owner_serial == owner_serial_)
+    return nullptr;
+  value = std::string_view(key_value.data() + front + 1, value_bytes);
+  return &AddCell(key, state);
+}
+
 inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view raw) {
   cell.type = model::AttributeType::kString;
   KeyState& state = key_states_[cell.key];
@@ -371,11 +417,7 @@ inline model::AttributeCell* BatchBuilder::Cell(std::string_view key) {
   if (plain_count_ >= attributes_max_ || cells.size() == cells.capacity() ||
       state.owner_serial == owner_serial_ || state.key_class > KeyClass::kContent) [[unlikely]]
     return UnforeseenCell(key);
-  next_keys_slot_ = kOwnersCount + guess;
-  state.owner_serial = owner_serial_;
-  state.cell = static_cast<std::uint32_t>(cells.size());
-  ++plain_count_;
-  return &cells.emplace_back(model::AttributeCell{.key = guess});
+  return &AddCell(guess, state);
 }
 
 }  // namespace fluoro::codec::otlp::internal

@@ -428,32 +428,24 @@ class ProtobufDecoder {
 
   [[gnu::always_inline]] bool KeyValue(std::string_view bytes) {
     // What every exporter writes: a key, then a value, with lengths of one byte.
-    const auto at = [data = bytes.data()](std::size_t i) {
-      return static_cast<unsigned char>(data[i]);
-    };
-    if (bytes.size() < 4 || bytes.size() >= 0x80 || at(0) != Bytes(1)) return LongKeyValue(bytes);
-    const std::size_t key_bytes = at(1);
-    const std::size_t behind = 2 + key_bytes;  // the key
-    if (behind + 2 > bytes.size() || at(behind) != Bytes(2) ||
-        behind + 2 + at(behind + 1) != bytes.size())
-      return LongKeyValue(bytes);
-    AttributeCell* const cell = builder_.Cell({bytes.data() + 2, key_bytes});
-    if (cell == nullptr) return true;
-    const char* const value = bytes.data() + behind + 2;
-    const std::size_t value_bytes = at(behind + 1);
-    if (value_bytes >= 2) {
+    std::string_view value;
+    AttributeCell* const cell = builder_.ForeseenCell(bytes, value);
+    if (cell == nullptr) [[unlikely]]
+      return OtherKeyValue(bytes);
+    if (value.size() >= 2) {
       const auto tag = static_cast<unsigned char>(value[0]);
       if (tag == Bytes(kStringField) &&
-          static_cast<unsigned char>(value[1]) + std::size_t{2} == value_bytes) {
-        builder_.SetString(*cell, {value + 2, value_bytes - 2});
+          static_cast<unsigned char>(value[1]) + std::size_t{2} == value.size()) {
+        builder_.SetString(*cell, {value.data() + 2, value.size() - 2});
         return true;
       }
-      if (tag == Varint(kIntField) && WholeVarint({value + 1, value_bytes - 1}, cell->payload)) {
+      if (tag == Varint(kIntField) &&
+          WholeVarint({value.data() + 1, value.size() - 1}, cell->payload)) {
         cell->type = AttributeType::kInt;
         return true;
       }
     }
-    return AnyValue({value, value_bytes}, *cell);
+    return AnyValue(value, *cell);
   }
 
   // False: the bytes are not one number of at most nine bytes; then it is not set.
@@ -470,8 +462,8 @@ class ProtobufDecoder {
     return true;
   }
 
-  // Likewise with lengths of one or two bytes.
-  bool LongKeyValue(std::string_view bytes) {
+  // Any key, with lengths of one or two bytes.
+  bool OtherKeyValue(std::string_view bytes) {
     std::string_view rest = bytes;
     std::string_view key;
     std::string_view value;

@@ -390,6 +390,49 @@ TEST(OtlpProtobuf, PairsMeanTheSameInEitherOrder) {
       300);
 }
 
+TEST(OtlpProtobuf, KeysLikeTheExpectedOneAreToldFromIt) {
+  for (std::size_t bytes = 1; bytes <= 40; ++bytes) {
+    const std::string key(bytes, 'k');
+    for (const std::size_t value_bytes : {0U, 1U, 80U, 82U, 84U, 120U, 130U}) {
+      const std::string value(value_bytes, 'v');
+      std::vector<Message> spans = {MinimalSpan().Sub(9, StringPair(key, value)),
+                                    MinimalSpan().Sub(9, StringPair(key, value))};
+      std::vector<std::string> keys = {key, key};
+      for (std::size_t at = 0; at < bytes; ++at) {
+        std::string other = key;
+        other[at] = 'x';
+        // The expected one again behind each.
+        for (const std::string& sent : {other, key}) {
+          spans.push_back(MinimalSpan().Sub(9, StringPair(sent, value)));
+          keys.push_back(sent);
+        }
+      }
+      const auto decoded = Decode(RequestOf(spans));
+      ASSERT_TRUE(decoded) << decoded.error().message;
+      ASSERT_EQ(decoded->batch.size(), spans.size());
+      for (std::uint32_t i = 0; i < spans.size(); ++i) {
+        const Span span = decoded->batch.MakeSpan(i);
+        ASSERT_EQ(span.attributes.size(), 1U);
+        ASSERT_EQ(span.attributes[0].key, keys[i]) << bytes << " bytes, span " << i;
+        ASSERT_EQ(*span.attributes[0].value.AsString(), value);
+      }
+    }
+  }
+}
+
+TEST(OtlpProtobuf, TextsOfAKeyThatNeverRepeatedMayRepeatLater) {
+  std::vector<Message> spans;
+  std::vector<std::string> values;
+  for (int i = 0; i < 300; ++i) {
+    values.push_back("value " + std::to_string(i < 200 ? i : i % 3));
+    spans.push_back(MinimalSpan().Sub(9, StringPair("k", values.back())));
+  }
+  const auto decoded = Decode(RequestOf(spans));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  for (std::uint32_t i = 0; i < spans.size(); ++i)
+    ASSERT_EQ(*decoded->batch.MakeSpan(i).Find("k")->AsString(), values[i]);
+}
+
 TEST(OtlpProtobuf, RepairsInvalidTextEverywhere) {
   const std::string bad = "a\xff\xc3z";
   const std::string good = "a\xef\xbf\xbd\xef\xbf\xbdz";
