@@ -60,6 +60,8 @@ struct SpanKey {
   /// It came inside its parent's document.
   [[nodiscard]] bool IsEmbedded() const;
 };
+/// True: all of them stand, since no two of so few have one id. False: ask StandingSpans.
+bool FewAndDifferent(std::span<const SpanKey> keys);
 /// The same rules on keys in order of arrival: the places of the spans that stand, in Deduplicate's
 /// order. At most 2^32 - 1 keys; memory about 30 bytes a key.
 std::vector<std::uint32_t> StandingSpans(std::span<const SpanKey> keys);

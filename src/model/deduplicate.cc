@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -92,21 +94,21 @@ std::vector<std::uint32_t> DocumentsOf(std::span<const SpanKey> keys, const Vers
   return documents;
 }
 
-// Whether no two ids of so few are alike; sorting more of them is cheaper.
-bool FewAndDifferent(std::span<const SpanKey> keys) {
-  constexpr std::size_t kFew = 16;
-  if (keys.size() > kFew) return false;
-  bool differ = true;
-  for (std::size_t i = 1; i < keys.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) differ = differ && keys[i].id != keys[j].id;
-  }
-  return differ;
-}
-
 }  // namespace
 
 bool SpanKey::IsEmbedded() const {
   return Has(*this, SpanFlag::kSubsegment) && !Has(*this, SpanFlag::kIndependent);
+}
+
+bool FewAndDifferent(std::span<const SpanKey> keys) {
+  std::array<std::uint64_t, 16> ids{};
+  if (keys.size() > ids.size()) return false;
+  std::uint64_t alike = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::memcpy(&ids[i], keys[i].id.bytes.data(), sizeof ids[i]);
+    for (std::size_t j = 0; j < i; ++j) alike |= std::uint64_t{ids[j] == ids[i]};
+  }
+  return alike == 0;
 }
 
 std::vector<std::uint32_t> StandingSpans(std::span<const SpanKey> keys) {

@@ -28,13 +28,13 @@ bool MayHoldOlder(const BlockMeta& meta, std::uint64_t lsn) {
   return meta.left_out.Contains(lsn) && !meta.left_out.ContainsAllUpTo(lsn);
 }
 
-// Applies the replacement rules.
-void DeduplicateRows(TraceRows& trace) {
-  std::vector<model::SpanKey> keys;
-  keys.reserve(trace.rows.size());
+// Applies the replacement rules. @param keys  room that is used again.
+void DeduplicateRows(TraceRows& trace, std::vector<model::SpanKey>& keys) {
+  keys.clear();
   for (const auto& [batch, row] : trace.rows) {
     keys.push_back({batch->span_ids[row], batch->parent_ids[row], batch->flags[row]});
   }
+  if (model::FewAndDifferent(keys)) return;
   const std::vector<std::uint32_t> standing = model::StandingSpans(keys);
   if (standing.size() == trace.rows.size() || standing.empty()) return;
   std::vector<RowRef> rows;
@@ -63,7 +63,8 @@ Result<void> EmbeddedStoreImpl::Seal(std::span<const model::TraceId> ids) {
       if (auto rows = head_.Find(id)) traces.push_back(std::move(*rows));
     }
   }
-  for (TraceRows& trace : traces) DeduplicateRows(trace);
+  std::vector<model::SpanKey> keys;
+  for (TraceRows& trace : traces) DeduplicateRows(trace, keys);
   std::sort(traces.begin(), traces.end(), [](const TraceRows& a, const TraceRows& b) {
     return std::tie(a.start_ns, a.id) < std::tie(b.start_ns, b.id);
   });

@@ -69,8 +69,17 @@ struct RowGroupBuilder::State {
       std::uint32_t variant = UINT32_MAX;
       std::uint32_t column = 0;
     };
+    // Spans with the same keys and types in the same order, and where their values go.
+    struct Shape {
+      std::vector<std::uint64_t> cells;  // what stands before their payloads
+      std::vector<std::uint32_t> columns;
+      std::uint32_t code = 0;  // in shapes
+    };
+    static constexpr std::size_t kShapes = 8;
+    static constexpr std::size_t kFewSpans = 8;
     std::vector<Key> keys;
     std::vector<std::uint32_t> resources, scopes;
+    std::vector<Shape> shapes;  // met last, by ShapePlace; none of a batch of a few spans
   };
   // Columns in which most batches have nothing, as bits.
   enum Blank : std::uint32_t {
@@ -125,6 +134,7 @@ struct RowGroupBuilder::State {
       map.keys.resize(batch.keys.size() + 1);
       map.resources.resize(batch.resource_rows.size());
       map.scopes.resize(batch.scope_rows.size());
+      if (batch.size() > BatchMap::kFewSpans) map.shapes.resize(BatchMap::kShapes);
       blank &= BlankOf(batch);
     }
     return at->second;
@@ -225,33 +235,77 @@ struct RowGroupBuilder::State {
   void AddAttributes(const SpanBatch& batch, BatchMap& map, Range range, AttributeOwner owner) {
     shape.resize(range.size());
     std::uint32_t* next = shape.data();
-    for (const AttributeCell& cell :
-         std::span(batch.attributes).subspan(range.begin, range.size())) {
+    for (const AttributeCell& cell : CellsOf(batch, range)) {
       const std::uint32_t column = ColumnOf(batch, map, cell, owner);
       *next++ = column;
       if (column == 0) [[unlikely]] {
         AddOverflow(batch, cell, owner);
-        continue;
-      }
-      AttributeColumn& to = columns[column - 1];
-      switch (cell.type) {
-        case AttributeType::kNull:
-          break;
-        case AttributeType::kInt:
-          to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
-          break;
-        case AttributeType::kBool:
-        case AttributeType::kDouble:
-          to.numbers.push_back(cell.payload);
-          break;
-        default:
-          if (to.waiting.empty()) columns_waiting.push_back(column - 1);
-          to.waiting.push_back(batch.Text(cell.text()));
-          __builtin_prefetch(to.waiting.back().data());
+      } else {
+        AddValue(batch, cell, column - 1);
       }
     }
     shapes[static_cast<std::size_t>(owner)].AddCoded(
         {reinterpret_cast<const char*>(shape.data()), shape.size() * sizeof(shape[0])});
+  }
+
+  // As AddAttributes; a shape that this batch had before takes fewer steps.
+  void AddSpanAttributes(const SpanBatch& batch, BatchMap& map, Range range) {
+    if (map.shapes.empty()) return AddAttributes(batch, map, range, AttributeOwner::kSpan);
+    const auto cells = CellsOf(batch, range);
+    BatchMap::Shape& known = map.shapes[ShapePlace(cells)];
+    if (HasShape(cells, known)) {
+      for (std::size_t i = 0; i < cells.size(); ++i) AddValue(batch, cells[i], known.columns[i]);
+      shapes[static_cast<std::size_t>(AttributeOwner::kSpan)].AddCode(known.code);
+      return;
+    }
+    AddAttributes(batch, map, range, AttributeOwner::kSpan);
+    known.cells.clear();
+    if (std::ranges::find(shape, 0U) != shape.end()) return;
+    known.columns.clear();
+    for (const AttributeCell& cell : cells) known.cells.push_back(ShapeOf(cell));
+    for (const std::uint32_t column : shape) known.columns.push_back(column - 1);
+    known.code = shapes[static_cast<std::size_t>(AttributeOwner::kSpan)].codes().back();
+  }
+
+  static std::span<const AttributeCell> CellsOf(const SpanBatch& batch, Range range) {
+    return std::span(batch.attributes).subspan(range.begin, range.size());
+  }
+  static std::uint64_t ShapeOf(const AttributeCell& cell) {
+    std::uint64_t word = 0;
+    static_assert(offsetof(AttributeCell, payload) == sizeof word);
+    std::memcpy(&word, &cell, sizeof word);
+    return word;
+  }
+  static std::size_t ShapePlace(std::span<const AttributeCell> cells) {
+    return cells.empty() ? 0 : (cells.size() + cells.back().key) % BatchMap::kShapes;
+  }
+  static bool HasShape(std::span<const AttributeCell> cells, const BatchMap::Shape& known) {
+    if (cells.empty() || cells.size() != known.cells.size()) return false;
+    std::uint64_t differ = 0;
+    for (std::size_t i = 0; i < cells.size(); ++i) differ |= ShapeOf(cells[i]) ^ known.cells[i];
+    return differ == 0;
+  }
+
+  // Of a type that has values: to its column, or to what waits for it.
+  [[gnu::always_inline]] void AddValue(const SpanBatch& batch, const AttributeCell& cell,
+                                       std::uint32_t column) {
+    AttributeColumn& to = columns[column];
+    switch (cell.type) {
+      case AttributeType::kNull:
+        break;
+      case AttributeType::kInt:
+        to.numbers.push_back(ZigZag(static_cast<std::int64_t>(cell.payload)));
+        break;
+      case AttributeType::kBool:
+      case AttributeType::kDouble:
+        to.numbers.push_back(cell.payload);
+        break;
+      default:
+        if (to.waiting.empty()) columns_waiting.push_back(column);
+        const TextRef text = cell.text();
+        to.waiting.emplace_back(batch.arena.data() + text.offset, text.bytes);
+        __builtin_prefetch(to.waiting.back().data());
+    }
   }
 
   // Column by column: what a column remembers of its texts stays near while it takes many, and they
@@ -274,9 +328,8 @@ struct RowGroupBuilder::State {
     }
   }
 
-  std::uint32_t ResourceOf(const SpanBatch& batch, BatchMap& map, std::uint32_t index) {
-    std::uint32_t& known = map.resources[index];
-    if (known != 0) return known - 1;
+  [[gnu::noinline]] std::uint32_t AddResource(const SpanBatch& batch, BatchMap& map,
+                                              std::uint32_t index) {
     const model::ResourceRow& row = batch.resource_rows[index];
     content.clear();
     ByteWriter out(content);
@@ -286,7 +339,7 @@ struct RowGroupBuilder::State {
     PutContent(batch, row.attributes);
     const auto [at, is_new] =
         known_resources.try_emplace(content, static_cast<std::uint32_t>(known_resources.size()));
-    known = at->second + 1;
+    map.resources[index] = at->second + 1;
     if (is_new) {
       resource_dropped.push_back(row.dropped_attributes);
       service_of.push_back(resource_services.AddCoded(batch.Text(row.service)));
@@ -297,9 +350,8 @@ struct RowGroupBuilder::State {
     return at->second;
   }
 
-  std::uint32_t ScopeOf(const SpanBatch& batch, BatchMap& map, std::uint32_t index) {
-    std::uint32_t& known = map.scopes[index];
-    if (known != 0) return known - 1;
+  [[gnu::noinline]] std::uint32_t AddScope(const SpanBatch& batch, BatchMap& map,
+                                           std::uint32_t index) {
     const model::ScopeRow& row = batch.scope_rows[index];
     content.clear();
     ByteWriter out(content);
@@ -309,7 +361,7 @@ struct RowGroupBuilder::State {
     PutContent(batch, row.attributes);
     const auto [at, is_new] =
         known_scopes.try_emplace(content, static_cast<std::uint32_t>(known_scopes.size()));
-    known = at->second + 1;
+    map.scopes[index] = at->second + 1;
     if (is_new) {
       scope_dropped.push_back(row.dropped_attributes);
       scope_names.Add(batch.Text(row.name));
@@ -363,9 +415,15 @@ struct RowGroupBuilder::State {
   }
 
   void MapResources() {
-    for (const Row& row : rows) {
-      resources.push_back(ResourceOf(*row.batch, maps[row.map], row.batch->resources[row.row]));
-      scopes.push_back(ScopeOf(*row.batch, maps[row.map], row.batch->scopes[row.row]));
+    resources.resize(rows.size());
+    scopes.resize(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto& [batch, row, number] = rows[i];
+      BatchMap& map = maps[number];
+      const std::uint32_t resource = map.resources[batch->resources[row]];
+      const std::uint32_t scope = map.scopes[batch->scopes[row]];
+      resources[i] = resource != 0 ? resource - 1 : AddResource(*batch, map, batch->resources[row]);
+      scopes[i] = scope != 0 ? scope - 1 : AddScope(*batch, map, batch->scopes[row]);
     }
   }
 
@@ -422,7 +480,7 @@ struct RowGroupBuilder::State {
       const Row& row = rows[i];
       const SpanBatch& b = *row.batch;
       BatchMap& map = maps[row.map];
-      AddAttributes(b, map, b.span_attributes[row.row], AttributeOwner::kSpan);
+      AddSpanAttributes(b, map, b.span_attributes[row.row]);
       const Range events = b.span_events[row.row];
       for (std::uint32_t e = events.begin; e < events.end; ++e)
         AddAttributes(b, map, b.events[e].attributes, AttributeOwner::kEvent);
@@ -476,16 +534,16 @@ struct RowGroupBuilder::State {
   }
 
   void CollectOperations(Operations& operations) const {
-    // A name usually has one service and one kind.
     std::unordered_set<std::uint64_t> seen;  // service << 40 | name << 8 | kind
-    std::vector<std::uint64_t> last(names.entries(), UINT64_MAX);
+    std::array<std::uint64_t, 512> last{};   // met last, + 1, by hash
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::uint32_t name = names.codes()[i];
       const std::uint64_t operation = std::uint64_t{service_of[resources[i]]} << 40 |
                                       std::uint64_t{name} << 8 |
                                       static_cast<std::uint64_t>(rows[i].batch->kinds[rows[i].row]);
-      if (last[name] == operation) continue;
-      last[name] = operation;
+      std::uint64_t& before = last[operation * 0x9e3779b97f4a7c15U >> 55];
+      if (before == operation + 1) continue;
+      before = operation + 1;
       seen.insert(operation);
     }
     for (const std::uint64_t operation : seen) {
