@@ -15,8 +15,10 @@
 
 #ifdef FLUORO_JEMALLOC
 // Read by jemalloc when it is loaded. Few threads allocate at the same time: more arenas would only
-// keep more of what was freed. Unused pages go back after ten seconds.
-const char* malloc_conf = "narenas:2,muzzy_decay_ms:0,background_thread:true";
+// keep more of what was freed. Unused pages go back after ten seconds. Huge pages, where the system
+// gives them to who asks: spans are written once and read once, far apart.
+const char* malloc_conf =
+    "narenas:2,muzzy_decay_ms:0,background_thread:true,thp:always,metadata_thp:auto";
 #endif
 
 namespace fluoro::app {
