@@ -9,6 +9,7 @@
 
 #include "model/any_value.h"
 #include "model/inferred.h"
+#include "model/stored_summary.h"
 
 namespace fluoro::rollup {
 namespace {
@@ -334,6 +335,15 @@ Facts FactsTable::Judge(const Span& span, bool enters) {
   facts.shares_id = span.source == SpanSource::kZipkin && span.Find("zipkin.id") != nullptr;
   facts.service = keys_.Text(span.service());
   facts.outcome = entity.outcome();
+  facts.fault = entity.fault;
+  facts.error = entity.error;
+  facts.throttle = entity.throttle;
+  if (entity.http.status) {
+    const std::int64_t status = *entity.http.status;
+    facts.status = status >= 0 && status <= model::kSummaryStatusMax
+                       ? static_cast<std::int32_t>(status)
+                       : Facts::kOtherStatus;
+  }
   facts.in_progress = entity.in_progress;
   facts.segment = entity.role == model::EntityRole::kSegment;
   facts.two_documents = description.service_segment.has_value();

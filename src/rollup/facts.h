@@ -22,15 +22,22 @@ namespace fluoro::rollup {
 using FactsId = std::uint32_t;
 
 struct Facts {
-  KeyId key = 0;        ///< of its segment: its own, or the synthetic one that holds it
-  KeyId client = 0;     ///< of the client in front of that segment
-  KeyId callee = 0;     ///< of the segment inferred for it (calls_out)
-  TextId name = 0;      ///< if remote
-  TextId service = 0;   ///< service.name; 0: none
-  TextId enters = 0;    ///< the service, if its parent may show that it is entered
-  FactsId entered = 0;  ///< the facts if its parent belongs to another service
+  static constexpr std::int32_t kNoStatus = -1;
+  static constexpr std::int32_t kOtherStatus = -2;  ///< one outside 0 to model::kSummaryStatusMax
+
+  KeyId key = 0;                    ///< of its segment: its own, or the synthetic one that holds it
+  KeyId client = 0;                 ///< of the client in front of that segment
+  KeyId callee = 0;                 ///< of the segment inferred for it (calls_out)
+  TextId name = 0;                  ///< if remote
+  TextId service = 0;               ///< service.name; 0: none
+  TextId enters = 0;                ///< the service, if its parent may show that it is entered
+  FactsId entered = 0;              ///< the facts if its parent belongs to another service
+  std::int32_t status = kNoStatus;  ///< of HTTP
   model::Outcome outcome = model::Outcome::kOk;
   model::SpanKind kind = model::SpanKind::kUnspecified;
+  bool fault = false;  ///< outcome says which of these three counts
+  bool error = false;
+  bool throttle = false;
   bool segment = false;        ///< else a subsegment
   bool two_documents = false;  ///< a subsegment in a synthetic segment of its own
   bool calls_out = false;

@@ -34,8 +34,13 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
     sent_by_.clear();
   }
   ++trace_;
-  if (links.empty() && RunPlain(spans, sink)) return true;
+  way_ = Way::kNone;
+  if (links.empty() && RunPlain(spans, sink)) {
+    way_ = Way::kPlain;
+    return true;
+  }
   nodes_.clear();
+  synthetic_of_.clear();
   inferred_.clear();
   edges_.clear();
   if (!Describe(spans, any)) return false;
@@ -54,6 +59,7 @@ bool TraceJoin::Run(std::span<const JoinSpan> spans, std::span<const JoinLink> l
   if (!links.empty()) FollowLinks(links);
   CallSegments();
   Emit(sink);
+  if (!any) way_ = Way::kNodes;
   return true;
 }
 
@@ -283,6 +289,7 @@ bool TraceJoin::Describe(std::span<const JoinSpan> spans, bool any) {
   for (std::size_t i = 0; i < count; ++i) {
     if (table_.At(nodes_[i].facts).two_documents) AddSynthetic(i);
   }
+  sent_synthetic_ = synthetic_of_.size();
   if (may_enter) EnterServices(count);
   return true;
 }
@@ -293,6 +300,7 @@ void TraceJoin::AddSynthetic(std::size_t of) {
   segment.is_segment = true;
   nodes_[of].parent = Index(nodes_.size());
   nodes_.push_back(segment);
+  synthetic_of_.push_back(static_cast<std::uint32_t>(of));
 }
 
 // A span whose parent belongs to another service enters its own.

@@ -10,6 +10,7 @@
 
 #include "rollup/facts.h"
 #include "rollup/sample.h"
+#include "rollup/trace_facts.h"
 
 namespace fluoro::rollup {
 
@@ -45,7 +46,20 @@ class TraceJoin {
   bool Run(std::span<const JoinSpan> spans, std::span<const JoinLink> links, Coverage coverage,
            SampleSink& sink);
 
+  /// What the trace of the last Run is as a whole. False: it was refused, or joined by parents
+  /// alone; or a service in it looks like a client; or its root's status is none that is stored.
+  /// @param spans  the same.
+  bool Tell(std::span<const JoinSpan> spans, TraceFacts& to) const;
+
  private:
+  // How the last trace was joined.
+  enum class Way : std::uint8_t { kNone, kPlain, kNodes };
+  // A root that was found, by the order in which model::Assemble looks for one.
+  struct RootFound {
+    int rank = INT32_MAX;
+    std::int64_t start_ns = 0;
+    std::size_t place = 0;
+  };
   struct Node {
     Measured measured;
     std::int64_t last_end_ns = INT64_MIN;  // of segments
@@ -61,6 +75,12 @@ class TraceJoin {
     bool inferred = true;
     bool client = false;
   };
+
+  void TellPlain(std::span<const JoinSpan> spans, TraceFacts& to) const;
+  bool TellNodes(std::size_t spans, TraceFacts& to) const;
+  template <class Depth>
+  static void Consider(RootFound found, const Depth& depth_of, RootFound& best);
+  [[nodiscard]] std::size_t OrderOf(std::size_t node, std::size_t spans) const;
 
   bool RunPlain(std::span<const JoinSpan> spans, SampleSink& sink);
   void MakeRoom(std::size_t spans);
@@ -96,8 +116,11 @@ class TraceJoin {
   FactsTable& table_;
   std::uint64_t trace_ = 0;  // number of the trace, for marks
   std::uint64_t generation_ = 0;
-  std::vector<Node> nodes_;              // of the spans, then synthetic segments
-  std::vector<std::uint32_t> inferred_;  // calls
+  Way way_ = Way::kNone;
+  std::vector<Node> nodes_;                  // of the spans, then synthetic segments
+  std::vector<std::uint32_t> synthetic_of_;  // of each of the latter, its span
+  std::size_t sent_synthetic_ = 0;           // of these, the first: not by entering a service
+  std::vector<std::uint32_t> inferred_;      // calls
   std::vector<EdgeSample> edges_;
   std::vector<std::int32_t> walk_;
   std::vector<std::uint8_t> visits_;

@@ -47,6 +47,7 @@ std::int32_t IdIndex::Find(std::uint64_t id) const {
 
 void TraceSampler::Sample(std::span<const JoinSpan> spans, std::span<const JoinLink> links,
                           const MakeTrace& make, SampleSink& sink) {
+  last_ = spans;
   if (spans.empty()) return;
   const bool large = spans.size() > kAssembledSpansMax;
   if (join_.Run(spans, links, large ? TraceJoin::Coverage::kAnything : TraceJoin::Coverage::kExact,

@@ -68,6 +68,9 @@ class TraceSampler {
   /// Parents and links are places already.
   void Sample(std::span<const JoinSpan> spans, std::span<const JoinLink> links,
               const MakeTrace& make, SampleSink& sink);
+  /// What the last trace is as a whole, if it was joined exactly (TraceJoin::Tell). Spans that were
+  /// given as JoinSpan must still be there.
+  bool Tell(TraceFacts& to) const { return join_.Tell(last_, to); }
   /// Must be called before a batch goes whose address another may take.
   void Forget() { describer_.Forget(); }
 
@@ -85,6 +88,7 @@ class TraceSampler {
   std::vector<std::uint64_t> ids_;
   std::vector<JoinSpan> spans_;
   std::vector<JoinLink> links_;
+  std::span<const JoinSpan> last_;
   std::uint64_t assembled_traces_ = 0;
 };
 
