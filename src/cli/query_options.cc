@@ -42,6 +42,7 @@ Result<std::string> QueryBody(const QueryOptions& options, const ExtraMembers& e
   if (!extra.next_token.empty()) out.Key("next_token").String(extra.next_token);
   if (!extra.format.empty()) out.Key("format").String(extra.format);
   if (extra.explain) out.Key("explain").Bool(true);
+  if (extra.brief) out.Key("brief").Bool(true);
   if (extra.dry_run) out.Key("dry_run").Bool(true);
   out.EndObject();
   return out.Take();

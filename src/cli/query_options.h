@@ -27,6 +27,7 @@ struct ExtraMembers {
   std::string next_token;
   std::string format;
   bool explain = false;
+  bool brief = false;
   bool dry_run = false;
 };
 

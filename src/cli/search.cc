@@ -19,6 +19,7 @@ namespace {
 struct Options {
   bool json = false;
   bool explain = false;
+  bool brief = false;
   std::uint64_t limit = 20;
 };
 
@@ -53,9 +54,13 @@ Tail ReadTail(std::string_view line) {
 int Search(const SourceOptions& source_options, const QueryOptions& query, const Options& options) {
   auto source = OpenSource(source_options);
   if (!source) return Report(source.error());
-  const auto body = QueryBody(
-      query, {.limit = options.limit, .next_token = {}, .format = {}, .explain = options.explain},
-      SystemClock().UnixNs());
+  const auto body = QueryBody(query,
+                              {.limit = options.limit,
+                               .next_token = {},
+                               .format = {},
+                               .explain = options.explain,
+                               .brief = options.brief},
+                              SystemClock().UnixNs());
   if (!body) return Report(body.error());
   const auto answer = (*source)->Post("/ui/api/search", *body);
   if (!answer) return Report(answer.error());
@@ -113,6 +118,9 @@ void AddSearch(const Registry& registry) {
       ->capture_default_str();
   command->add_flag("--explain", options->explain,
                     "also says what was examined and how long it took");
+  command->add_flag("--brief", options->brief,
+                    "without URLs, users and annotations: spans are read only where the stored "
+                    "summary does not tell the rest");
   const auto source = AddSourceOptions(*command);
   Action& action = registry.action;
   command->callback([&action, options, query, source] {

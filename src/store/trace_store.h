@@ -15,6 +15,7 @@
 #include "query/plan.h"
 #include "rollup/call_sums.h"
 #include "rollup/rollup.h"
+#include "store/outline.h"
 
 namespace fluoro::store {
 
@@ -36,7 +37,8 @@ using Visitor = std::function<bool(const Match&)>;
 
 struct SearchResult {
   std::uint64_t scanned_traces = 0;     ///< examined, matching or not
-  std::uint64_t passed_over = 0;        ///< of them, those that single columns showed not to match
+  std::uint64_t passed_over = 0;        ///< of them, those that were seen not to match unread
+  std::uint64_t by_summaries = 0;       ///< of scanned_traces, those that summaries decided alone
   std::uint64_t row_groups = 0;         ///< of which columns were read for that
   std::uint64_t column_bytes = 0;       ///< of these columns, before compression
   std::uint64_t pruned_by_zones = 0;    ///< row groups left out by what they hold at all
@@ -50,6 +52,9 @@ struct SearchResult {
   std::vector<std::string>
       damaged;  ///< blocks that could not be read, with why: the answer is partial
 };
+
+/// As Visitor.
+using OutlineVisitor = std::function<bool(const Outline&)>;
 
 /// What a service graph or a time series asks of the store.
 struct GraphPlan {
@@ -139,6 +144,10 @@ class TraceStore {
 
   /// Visits matching traces, newest start first (ties: larger id first).
   virtual Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) = 0;
+
+  /// As Search, for who needs no more of each trace than an outline: a store that keeps summaries
+  /// beside the spans does not read these. Unless it does, Search answers.
+  virtual Result<SearchResult> List(const query::Plan& plan, const OutlineVisitor& visitor);
 
   /// Sums of everything ever stored that ended in the window, as X-Ray's service graph counts it
   /// (rollup::SampleTrace of each whole trace). What was deleted by id may still be counted; traces

@@ -57,6 +57,9 @@ def test_search_pages_and_says_what_it_examined(shop):
     *found, _ = lines(server.cli("search", "fault", "--json", "--last", "1h").stdout)
     assert [t["trace_id"] for t in found] == [ids[0]] and found[0]["outcome"] == "fault" and found[0]["http_status"] == 502
     assert found[0]["annotations"]["tenant"] == ["acme"] and found[0]["users"] == ["alice"]
+    *full, _ = lines(server.cli("search", "--json").stdout)
+    *brief, _ = lines(server.cli("search", "--json", "--brief").stdout)
+    assert brief == [{k: sorted(t[k]) if k == "services" else t[k] for k in b} for t, b in zip(full, brief)] and len(brief) == 4
     for form in ((), ("--json",)):
         assert server.cli("search", "duration > 100", *form, check=False).returncode == 1
     *_, last = lines(server.cli("search", 'annotation.tenant = "nobody"', "--json", "--explain", check=False).stdout)

@@ -89,6 +89,8 @@ Result<QueryRequest> ParseQueryRequest(std::string_view body) {
       FLUORO_TRY(request.after, ParseToken(token));
     } else if (key == "explain") {
       if (value.get(request.explain) != simdjson::SUCCESS) return Wrong(key, "true or false");
+    } else if (key == "brief") {
+      if (value.get(request.brief) != simdjson::SUCCESS) return Wrong(key, "true or false");
     } else if (key == "without_index") {
       if (value.get(request.without_index) != simdjson::SUCCESS) return Wrong(key, "true or false");
     } else if (key == "ids") {

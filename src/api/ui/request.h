@@ -20,9 +20,9 @@ inline constexpr std::size_t kDeleteIdsMax = 10'000;
 inline constexpr std::int64_t kQueryDeadlineNs = 30'000'000'000;
 
 /// {"expression": text, "from": ns, "to": ns, "limit": n, "group": name, "next_token": text,
-/// "explain": bool, "without_index": bool, "from_spans": bool, "format": name, "ids": [trace ids],
-/// "dry_run": bool}; every member may be absent or null. Of "policies" (what_if.h) nothing is read
-/// here.
+/// "explain": bool, "brief": bool, "without_index": bool, "from_spans": bool, "format": name,
+/// "ids": [trace ids], "dry_run": bool}; every member may be absent or null. Of "policies"
+/// (what_if.h) nothing is read here.
 struct QueryRequest {
   std::string expression;
   std::int64_t from_ns = INT64_MIN;
@@ -33,6 +33,7 @@ struct QueryRequest {
   std::optional<query::Cursor> after;
   bool explain = false;
   bool without_index = false;
+  bool brief = false;               ///< searches: outlines are enough
   std::vector<model::TraceId> ids;  ///< at most kDeleteIdsMax
   bool dry_run = false;
   bool from_spans = false;  ///< graphs: by every span, not by what was summed before

@@ -15,13 +15,14 @@ using testing::HasSubstr;
 
 TEST(QueryRequest, ReadsEveryMemberAndTakesNullAsAbsent) {
   const auto request = ParseQueryRequest(
-      R"({"expression":"fault","from":1,"to":9000000000000000000,"limit":7,"group":null,"next_token":"42.4efaaf4d1e8720b39541901950019ee5","explain":true,"without_index":true,"from_spans":true,"later":1})");
+      R"({"expression":"fault","from":1,"to":9000000000000000000,"limit":7,"group":null,"next_token":"42.4efaaf4d1e8720b39541901950019ee5","explain":true,"brief":true,"without_index":true,"from_spans":true,"later":1})");
   ASSERT_TRUE(request) << request.error().message;
   EXPECT_EQ(request->expression, "fault");
   EXPECT_EQ(request->from_ns, 1);
   EXPECT_EQ(request->until_ns, 9'000'000'000'000'000'000);
   EXPECT_EQ(request->limit, 7U);
   EXPECT_TRUE(request->explain);
+  EXPECT_TRUE(request->brief);
   EXPECT_FALSE(MakePlan(*request, 0)->use_index);
   EXPECT_TRUE(request->from_spans);
   ASSERT_TRUE(request->after);
@@ -45,6 +46,7 @@ TEST(QueryRequest, NamesTheBadMember) {
       {R"({"next_token":"1.zz"})", "next_token"},
       {R"({"from":5,"to":5})", "from"},
       {R"({"explain":"yes"})", "explain"},
+      {R"({"brief":1})", "brief"},
       {R"({"without_index":1})", "without_index"},
       {R"({"from_spans":1})", "from_spans"},
       {R"({"a":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}", "64 levels"}};

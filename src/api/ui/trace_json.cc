@@ -312,4 +312,32 @@ std::string SummaryJson(const model::AssembledTrace& trace, const model::TraceSu
   return out.Take();
 }
 
+std::string OutlineJson(const store::Outline& outline) {
+  JsonWriter out;
+  const auto write_int = [&out](const char* key, const std::optional<std::int64_t>& number) {
+    out.Key(key);
+    if (number) {
+      out.Int(*number);
+    } else {
+      out.Null();
+    }
+  };
+  out.BeginObject().Key("trace_id").String(outline.id.ToXRay());
+  out.Key("start_ns").Int(outline.start_ns);
+  out.Key("duration_ns").Int(outline.duration_ns);
+  write_int("response_ns", outline.response_ns);
+  out.Key("root_service").String(outline.root_service);
+  out.Key("root_name").String(outline.root_name);
+  out.Key("outcome").String(model::OutcomeName(outline.outcome));
+  write_int("http_status", outline.http_status);
+  out.Key("services").BeginArray();
+  for (const std::string& service : outline.services) out.String(service);
+  out.EndArray();
+  out.Key("spans").Uint(outline.spans);
+  out.Key("partial").Bool(outline.partial);
+  out.Key("weight").Double(outline.probability > 0 ? 1 / outline.probability : 1);
+  out.EndObject();
+  return out.Take();
+}
+
 }  // namespace fluoro::api::ui

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "model/assembly.h"
 #include "model/summary.h"
+#include "store/outline.h"
 
 namespace fluoro::api::ui {
 
@@ -14,6 +15,9 @@ std::string TraceJson(const model::AssembledTrace& trace);
 
 /// One line of `fluoro search --json`, without a line end. Pure.
 std::string SummaryJson(const model::AssembledTrace& trace, const model::TraceSummary& summary);
+
+/// The same of `fluoro search --brief --json`. Pure.
+std::string OutlineJson(const store::Outline& outline);
 
 /// "2026-11-20T12:00:00.123456789Z".
 std::string FormatUtc(std::int64_t unix_ns);

@@ -70,10 +70,17 @@ struct UiApi::Impl {
     const std::int64_t begin_ns = clock.MonotonicNs();
     std::string lines;
     std::uint64_t matches = 0;
-    const auto result = store.Search(*plan, [&](const store::Match& match) {
-      lines += SummaryJson(match.trace, match.view.summary()) + "\n";
+    const auto add = [&](const std::string& line) {
+      lines += line + "\n";
       return ++matches < request->limit;
-    });
+    };
+    const auto result =
+        request->brief
+            ? store.List(*plan,
+                         [&](const store::Outline& outline) { return add(OutlineJson(outline)); })
+            : store.Search(*plan, [&](const store::Match& match) {
+                return add(SummaryJson(match.trace, match.view.summary()));
+              });
     if (!result) return ErrorAnswer(result.error());
     JsonWriter out;
     out.BeginObject().Key("scanned_traces").Uint(result->scanned_traces);
@@ -96,6 +103,7 @@ struct UiApi::Impl {
       out.Key("sieve").String(plan->filter ? query::Sieve::Of(*plan->filter).Print()
                                            : "everything");
       out.Key("passed_over").Uint(result->passed_over);
+      out.Key("by_summaries").Uint(result->by_summaries);
       out.Key("row_groups").Uint(result->row_groups);
       out.Key("column_bytes").Uint(result->column_bytes);
       out.Key("pruned_by_zones").Uint(result->pruned_by_zones);

@@ -759,6 +759,8 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     problem(table.error().message);
     return {};
   }
+  if (const auto summaries = DecodeSummaries(**table); !summaries)
+    problem(summaries.error().message);
   for (std::uint32_t group = 0; group < meta_.row_groups.size(); ++group) {
     if (auto batch = DecodeGroup(*file, **table, group); !batch) {
       problem("row group " + std::to_string(group) + ": " + batch.error().message);

@@ -22,6 +22,7 @@
 #include "store/embedded/column_sieve.h"
 #include "store/embedded/rollup_section.h"
 #include "store/embedded/row_group_index.h"
+#include "store/embedded/summary_pages.h"
 #include "store/embedded/trace_pages.h"
 
 namespace fluoro::store {
@@ -118,6 +119,10 @@ class Block {
   /// The keys of a row group's spans, without the rest of them: right for the rows of `trace`. Not
   /// cached.
   Result<std::vector<model::SpanKey>> ReadKeys(const TraceEntry& trace, std::uint32_t group) const;
+
+  /// What is known of its traces without their spans, by place in the table. Null: nothing is.
+  /// Read whole, and kept in the cache.
+  Result<std::shared_ptr<const SummaryTable>> Summaries(const TraceTable& table) const;
 
   /// What its traces add to the service graph, summed when they were sealed. Null: the block was
   /// written before there were such sums.
@@ -279,6 +284,8 @@ class Block {
   Result<std::shared_ptr<const IdPage>> ReadIdPage(std::uint32_t page) const;
   Result<std::shared_ptr<const std::vector<TraceEntry>>> ReadTracePage(std::uint32_t page) const;
   Result<FoundTrace> FindInPages(const model::TraceId& id) const;
+  // block_summaries.cc
+  Result<std::shared_ptr<SummaryTable>> DecodeSummaries(const TraceTable& table) const;
   Result<void> CheckRows(TraceTable& table) const;
   Result<void> OrderByRow(TraceTable& table) const;
   static void MarkParts(TraceTable& table);

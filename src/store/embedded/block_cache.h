@@ -28,6 +28,7 @@ class BlockCache {
   static constexpr std::uint32_t kRollupPart = UINT32_MAX - 2;
   static constexpr std::uint32_t kReasonsPart = UINT32_MAX - 3;
   static constexpr std::uint32_t kCallsPart = UINT32_MAX - 4;
+  static constexpr std::uint32_t kSummariesPart = UINT32_MAX - 5;
 
   /// `user`: who reads through it, "questions" or "merges".
   BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)

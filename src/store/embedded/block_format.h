@@ -26,8 +26,9 @@ namespace fluoro::store {
 inline constexpr std::size_t kBlockHeaderBytes = 64;
 inline constexpr std::size_t kBlockTrailerBytes = 40;
 inline constexpr std::uint16_t kBlockMajor = 1;
-/// 0: the trace table in sections 3, 4, 7, 8 and 10. 1: in pages; texts of kind 2.
-inline constexpr std::uint16_t kBlockMinor = 1;
+/// 0: the trace table in sections 3, 4, 7, 8 and 10. 1: in pages; texts of kind 2. 2: with
+/// summaries of traces.
+inline constexpr std::uint16_t kBlockMinor = 2;
 inline constexpr std::uint16_t kEncryptedBlockMajor = 2;
 inline constexpr std::size_t kEncryptedBlockHeaderBytes =
     kBlockHeaderBytes + crypto::kEnvelopeBytes;
@@ -55,6 +56,7 @@ enum class SectionType : std::uint8_t {
   kFilter = 15,       ///< of one of its columns: which texts; column: place among the zones'
   kCalls =
       16,  ///< sums of calls by minute: column 0 the header, the others chunks (call_section.h)
+  kSummaries = 17,  ///< of traces: column 0 the header, the others pages (summary_pages.h)
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };
 

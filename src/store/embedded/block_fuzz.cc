@@ -10,6 +10,7 @@
 #include "store/embedded/fuse_filter.h"
 #include "store/embedded/row_group_index.h"
 #include "store/embedded/skeleton.h"
+#include "store/embedded/summary_pages.h"
 #include "store/embedded/trace_pages.h"
 
 namespace {
@@ -37,13 +38,40 @@ void TryRowGroup(std::string_view bytes) {
   for (std::uint32_t i = 0; i < batch->size(); ++i) (void)reader.Read(i);
 }
 
+void CheckSets(const fluoro::model::SummaryTexts& texts) {
+  for (const auto& set : texts.sets) {
+    for (const std::uint32_t key : set) FLUORO_ASSERT(key < texts.keys.size());
+  }
+}
+
+void TrySummaryHeader(std::string_view bytes) {
+  if (const auto texts = fluoro::store::DecodeSummaryHeader(bytes)) CheckSets(*texts);
+}
+
+// input := traces:u8 page
+void TrySummaryPage(std::string_view bytes) {
+  using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
+  if (bytes.empty()) return;
+  fluoro::model::SummaryTexts texts;
+  texts.texts.resize(3);
+  texts.keys.resize(4);
+  texts.sets.resize(5);
+  const std::vector<TraceEntry> traces(static_cast<std::uint8_t>(bytes.front()));
+  std::vector<fluoro::model::StoredSummary> summaries(traces.size());
+  if (!DecodeSummaryPage(bytes.substr(1), texts, traces, summaries)) return;
+  for (const auto& summary : summaries) {
+    FLUORO_ASSERT(summary.name <= 3 && summary.entry <= 4);
+    for (const std::uint32_t set : summary.services) FLUORO_ASSERT(set <= 5);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fluoro::store;  // NOLINT(google-build-using-namespace): one function
   if (size == 0) return 0;
   const std::string rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 13) {
+  switch (data[0] % 15) {
     case 0:
       TryRowGroup(rest);
       break;
@@ -89,6 +117,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 12:
       if (const auto filter = FuseFilter::Decode(rest)) (void)filter->MayContain(size);
+      break;
+    case 13:
+      TrySummaryHeader(rest);
+      break;
+    case 14:
+      TrySummaryPage(rest);
       break;
     default:
       (void)DecodeDeletions(rest);

@@ -286,7 +286,23 @@ Result<void> BlockWriter::PutTraceTable() {
   }
   if (!reasons_.empty())
     FLUORO_CHECK_OK(PutSection(SectionType::kKept, 0, 0, EncodeReasons(reasons_)));
+  FLUORO_CHECK_OK(PutSummaries());
   return PutSection(SectionType::kTraceFilter, 0, 0, TraceFilter::Encode(traces_));
+}
+
+// Pages as those of the trace table; none where no trace has a summary.
+Result<void> BlockWriter::PutSummaries() {
+  if (summaries_.empty()) return {};
+  FLUORO_CHECK_OK(PutSection(SectionType::kSummaries, 0, 0, summaries_.EncodeHeader()));
+  const std::vector<model::StoredSummary> summaries = summaries_.Order(traces_);
+  std::uint32_t page = 0;
+  for (std::size_t at = 0; at < traces_.size(); at += kTracesPerPage) {
+    const std::size_t count = std::min<std::size_t>(kTracesPerPage, traces_.size() - at);
+    FLUORO_CHECK_OK(PutSection(SectionType::kSummaries, 0, ++page,
+                               EncodeSummaryPage(std::span(summaries).subspan(at, count),
+                                                 std::span(traces_).subspan(at, count))));
+  }
+  return {};
 }
 
 Result<void> BlockWriter::PutSums(SectionType type, std::uint32_t part, std::string_view bytes) {

@@ -12,6 +12,7 @@
 #include "store/embedded/block.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/head.h"
+#include "store/embedded/summary_builder.h"
 
 namespace fluoro::store {
 
@@ -46,6 +47,8 @@ class BlockWriter {
       std::function<void(std::span<const TraceRun> runs, const ColumnReader& column)>;
   /// Before any row. Costs the columns of one row group in memory, before compression.
   void SetUseRowGroup(UseRowGroup use) { use_row_group_ = std::move(use); }
+  /// Summaries of the block's traces, by the rows that these have here; before Finish.
+  [[nodiscard]] SummaryBuilder& summaries() { return summaries_; }
   void AddOperations(const RowGroupBuilder::Operations& operations);
   /// What TraceEntry::kept is in this block for a reason and probability.
   std::uint32_t KeptCode(const model::Kept& kept);
@@ -83,6 +86,7 @@ class BlockWriter {
   Result<void> FlushRowGroup();
   void UseWritten();
   Result<void> PutTraceTable();
+  Result<void> PutSummaries();
   Result<void> PutSection(SectionType type, std::uint32_t row_group, std::uint32_t column,
                           std::string_view raw);
   Result<void> PutStored(Section section, std::string_view stored);
@@ -100,6 +104,7 @@ class BlockWriter {
   Written written_;
   std::vector<TraceEntry> traces_;
   std::vector<model::Kept> reasons_;
+  SummaryBuilder summaries_;
   std::uint32_t skeleton_chunks_ = 0;
   std::vector<std::shared_ptr<const model::SpanBatch>> held_;  ///< of the open row group
   std::string buffer_;

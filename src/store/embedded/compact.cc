@@ -16,10 +16,11 @@ constexpr std::chrono::seconds kEvery{1};
 constexpr std::chrono::seconds kAfterFailure{60};
 constexpr int kNice = 10;
 
-// Tables of inputs and output, and the order of the traces, are in memory; and what policies look
-// at.
+// Tables and summaries of inputs and output, and the order of the traces, are in memory; and what
+// policies look at.
 std::uint64_t TracesMax(const EmbeddedOptions& options, bool judges) {
-  const std::uint64_t bytes_a_trace = 2 * (sizeof(TraceEntry) + 12) + 24 + (judges ? 128 : 0);
+  const std::uint64_t bytes_a_trace =
+      2 * (sizeof(TraceEntry) + 12) + 24 + 3 * sizeof(model::StoredSummary) + (judges ? 128 : 0);
   return std::min(options.merge.traces_max, options.memory_bytes / 100 * 7 / bytes_a_trace);
 }
 

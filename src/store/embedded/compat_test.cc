@@ -21,6 +21,7 @@
 #include "store/embedded/row_group.h"
 #include "store/embedded/row_group_for_test.h"
 #include "store/embedded/skeleton.h"
+#include "store/embedded/summary_pages.h"
 #include "store/embedded/trace_pages.h"
 #include "store/embedded/wal_format.h"
 #include "store/testing.h"
@@ -416,7 +417,7 @@ void WriteBlockFileCorpora(const std::filesystem::path& corpus,
     out.PutFixed16(static_cast<std::uint16_t>(trailer->offset - kBlockHeaderBytes));
     out.PutBytes(std::string_view(content).substr(
         kBlockHeaderBytes, content.size() - kBlockHeaderBytes - kBlockTrailerBytes));
-    WriteFile(corpus / ("v1.1-" + std::filesystem::path(path).stem().string()), bytes);
+    WriteFile(corpus / ("v1.2-" + std::filesystem::path(path).stem().string()), bytes);
   }
 }
 
@@ -464,6 +465,17 @@ void WriteCorpora(const std::map<std::string, std::string>& files) {
     if (column.id == static_cast<std::uint32_t>(RowColumn::kZones))
       WriteFile(corpus / "block/zones", "\13" + column.bytes);
   }
+  const model::SummaryTexts texts{
+      .texts = {"GET /"}, .keys = {{"web", "", ""}, {"db", "remote", "1"}}, .sets = {{0, 1}, {}}};
+  const model::StoredSummary summary{.duration_ns = 9,
+                                     .response_ns = 7,
+                                     .status = 502,
+                                     .bits = model::kSummaryKnown | model::kRootFault,
+                                     .name = 1,
+                                     .entry = 1,
+                                     .services = {1, 1, 2, 2}};
+  WriteFile(corpus / "block/summary_header", "\15" + EncodeSummaryHeader(texts));
+  WriteFile(corpus / "block/summary_page", "\16\1" + EncodeSummaryPage({&summary, 1}, traces));
   WriteFile(corpus / "block/text_filter", "\14" + FuseFilter::Encode({1, 2, 3}));
   WriteFile(corpus / "block/id_page",
             "\12\2" + EncodeIdPage({.ids = {MakeTraceId(1), MakeTraceId(2)}, .places = {1, 0}}));
@@ -494,10 +506,16 @@ std::vector<std::string> Missing(const std::string& version, const std::set<std:
   const Parts judged_table{"section 4", "section 7", "section 8"};
   const Parts pages{"section 12", "section 13", "section 14"};
   const Parts calls{"section 9", "section 16", "level 0", "level 1", "rollup"};
+  const Parts summaries{"section 17", "no summary"};
   const std::map<std::string, std::vector<Parts>> wanted{
-      {"v1", {spans, table}},         {"v1-judged", {judged, judged_table}},
-      {"v1.1", {spans, pages}},       {"v1.1-judged", {judged, pages}},
+      {"v1", {spans, table}},
+      {"v1-judged", {judged, judged_table}},
+      {"v1.1", {spans, pages}},
+      {"v1.1-judged", {judged, pages}},
       {"v1.1-calls", {calls, pages}},
+      {"v1.2", {spans, pages, summaries}},
+      {"v1.2-judged", {judged, pages, summaries}},
+      {"v1.2-calls", {calls, pages}},
   };
   const auto of_version = wanted.find(version);
   if (of_version == wanted.end()) return {"what the version has in it"};
@@ -553,19 +571,34 @@ void WriteCallsCorpus(const std::map<std::string, std::string>& files) {
   }
 }
 
+// What summaries tell is what the spans say.
+void ExpectSummariesOf(TraceStore& store) {
+  std::vector<Outline> told;
+  std::vector<Outline> read;
+  EXPECT_TRUE(store.List({}, [&](const Outline& outline) {
+    told.push_back(outline);
+    return true;
+  }));
+  EXPECT_TRUE(store.Search({}, [&](const Match& match) {
+    read.push_back(OutlineOf(match.trace, match.view.summary()));
+    return true;
+  }));
+  EXPECT_EQ(told, read);
+}
+
 TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
   const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
   const std::string_view updates = update == nullptr ? "" : update;
   if (updates == "1") {
     // Those of earlier versions stay as they were written.
     const auto files = MakeFolder(nullptr);
-    WriteFolder("v1.1", files);
-    WriteFolder("v1.1-judged", MakeJudgedFolder());
+    WriteFolder("v1.2", files);
+    WriteFolder("v1.2-judged", MakeJudgedFolder());
     WriteCorpora(files);
   }
   if (updates == "1" || updates == "calls") {
     const auto files = MakeCallsFolder();
-    WriteFolder("v1.1-calls", files);
+    WriteFolder("v1.2-calls", files);
     WriteCallsCorpus(files);
   }
   std::size_t versions = 0;
@@ -585,13 +618,14 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
     auto store = OpenEmbeddedStore(fs, clock, metrics, Options());
     ASSERT_TRUE(store) << store.error().message;
     EXPECT_EQ(Describe(**store), ReadText(version.path() / "expected.txt"));
+    ExpectSummariesOf(**store);
     // And they can be written on.
     Rng rng(1);
     EXPECT_TRUE(
         (*store)->Append(MakeBatch({RandomSpan(rng, MakeTraceId(50), 999)}), Durability::kSynced));
     EXPECT_TRUE((*store)->SealAll());
   }
-  EXPECT_GE(versions, 5U);
+  EXPECT_GE(versions, 8U);
 }
 
 // FLUORO_UPDATE_GOLDEN=encrypted writes the folder anew: its keys and nonces are random, so that it
@@ -599,7 +633,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
 TEST(Compat, EncryptedFoldersOpenWithTheirKeys) {
   const char* const update = std::getenv("FLUORO_UPDATE_GOLDEN");
   if (update != nullptr && std::string_view(update) == "encrypted") {
-    const std::filesystem::path folder = std::filesystem::path(kCompatEncrypted) / "v1.1";
+    const std::filesystem::path folder = std::filesystem::path(kCompatEncrypted) / "v1.2";
     std::filesystem::remove_all(folder);
     FaultyFs fs;
     const auto files = MakeFolder(TestKeyring());

@@ -43,6 +43,9 @@ class GraphReader {
   /// After it, samples the trace whose rows are [first, first + trace.rows.size()) of the row
   /// group, in order.
   void SampleWritten(std::size_t first, const TraceRows& trace, rollup::SampleSink& sink);
+  /// What the trace that was sampled last is as a whole, if it was joined (TraceSampler::Tell).
+  bool Tell(rollup::TraceFacts& to) const { return sampler_.Tell(to); }
+  [[nodiscard]] const rollup::FactsTable& facts() const { return facts_; }
   /// Samples a trace of which everything is in the head. Rows may repeat spans. Its batches must
   /// live until ForgetBatches, as those of the heads of SamplePieces.
   void SampleHead(const TraceRows& trace, rollup::SampleSink& sink);

@@ -99,7 +99,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     meta.sealed_lsn = sealed_lsn;
     meta.left_out = left_out_;
     BlockWriter writer(*file, std::move(meta), keys());
-    SealRollup sums(*this, traces);
+    SealRollup sums(*this, traces, writer.summaries());
     writer.SetUseRowGroup([&sums](std::span<const TraceRun> runs, const ColumnReader& column) {
       sums.AddRowGroup(runs, column);
     });

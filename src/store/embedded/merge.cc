@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "store/embedded/block_writer.h"
+#include "store/embedded/merge_summaries.h"
 #include "store/embedded/trace_reader.h"
 
 namespace fluoro::store {
@@ -95,7 +96,12 @@ class Merge {
       : inputs_(inputs),
         copy_spans_(copy_spans),
         cache_(cache),
-        writer_(out, std::move(meta), keys) {}
+        writer_(out, std::move(meta), keys),
+        summaries_(writer_.summaries()) {
+    writer_.SetUseRowGroup([this](std::span<const TraceRun> runs, const ColumnReader& column) {
+      summaries_.AddRowGroup(runs, column);
+    });
+  }
   void JudgeBy(Thinning& thinning, Thinned& thinned) {
     thinning_ = &thinning;
     thinned_ = &thinned;
@@ -159,6 +165,7 @@ class Merge {
                             .is_apart = false,
                             .kept = codes[trace.kept]});
       }
+      summaries_.AddInput(block, *table);
       tables_.push_back(std::move(table));
       auto& groups = groups_.emplace_back(block.meta().row_groups.size());
       std::vector<std::uint64_t> raw_bytes(groups.size());
@@ -237,12 +244,14 @@ class Merge {
   }
 
   Result<void> Copy(const std::stop_token& stop) {
+    std::uint64_t copied_rows = 0;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Block& block = *inputs_[i].block;
       for (std::uint32_t group = 0; group < groups_[i].size(); ++group) {
         if (!groups_[i][group].is_copied) continue;
         if (stop.stop_requested()) return {};
         FLUORO_TRY(groups_[i][group].first_row, writer_.CopyRowGroup(block, group));
+        copied_rows += groups_[i][group].rows;
       }
       FLUORO_TRY(const auto operations, block.Services());
       writer_.AddOperations(*operations);
@@ -255,8 +264,10 @@ class Merge {
       trace.first_row = groups_[entry.input][first.group].first_row + first.begin;
       trace.kept = entry.kept;
       writer_.AddPlaced(trace);
+      summaries_.Copy(entry.input, entry.place, trace.first_row);
       return true;
     });
+    summaries_.BeginRows(copied_rows);
     return {};
   }
 
@@ -327,6 +338,7 @@ class Merge {
     if (reader.MayRepeat()) FLUORO_CHECK_OK(reader.ApplyReplacements());
     if (reader.cut_rows() > 0) trace.flags |= kTraceLimitExceeded;
     trace.rows = static_cast<std::uint32_t>(reader.spans());
+    summaries_.BeginTrace(trace.rows);
     FLUORO_CHECK_OK(writer_.BeginTrace(trace));
     for (std::uint64_t number = 0; number < reader.spans();) {
       rows_.clear();
@@ -345,6 +357,7 @@ class Merge {
   std::uint64_t copy_spans_;
   BlockCache& cache_;
   BlockWriter writer_;
+  MergeSummaries summaries_;
   Thinning* thinning_ = nullptr;
   Thinned* thinned_ = nullptr;
   std::vector<std::shared_ptr<const TraceTable>> tables_;

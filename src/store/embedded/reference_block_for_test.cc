@@ -6,6 +6,7 @@
 #include "store/embedded/reference_footer_for_test.h"
 #include "store/embedded/reference_reader_for_test.h"
 #include "store/embedded/reference_row_group_for_test.h"
+#include "store/embedded/reference_summaries_for_test.h"
 #include "store/embedded/reference_traces_for_test.h"
 #include "store/embedded/reference_values_for_test.h"
 
@@ -127,7 +128,7 @@ struct Parts {
   std::vector<std::uint64_t> codes;  // reasons, by trace
   std::vector<std::uint64_t> by_id;  // places of traces
   std::uint64_t chunks = 0;          // of skeletons
-  Columns rollup, calls;
+  Columns rollup, calls, summaries;
 };
 
 Result<void> TakeSection(const Section& section, const std::string& content, std::uint64_t traces,
@@ -180,6 +181,9 @@ Result<void> TakeSection(const Section& section, const std::string& content, std
       break;
     case 16:
       parts.calls[section.column] = content;
+      break;
+    case 17:
+      parts.summaries[section.column] = content;
       break;
     default:
       break;  // of a later minor version
@@ -283,6 +287,7 @@ Result<Block> ReadBlock(std::string_view file, const Keys& keys) {
   if (block.skeletons.size() != footer.skeletons) return Wrong("the number of skeletons");
   FLUORO_CHECK_OK(ReadKept(parts.kept, std::move(parts.codes), block));
   FLUORO_CHECK_OK(CheckIndex(parts, block));
+  FLUORO_CHECK_OK(ReadSummaries(parts.summaries, block));
   FLUORO_CHECK_OK(ReadRows(parts, block));
   if (parts.rollup.contains(0)) {
     FLUORO_TRY(block.rollup, ReadRollup(parts.rollup));

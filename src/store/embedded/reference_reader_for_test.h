@@ -63,6 +63,8 @@ struct Block {
   std::uint64_t page_traces = 0;  ///< 0: the trace table is not in pages
   std::vector<model::TraceId> page_ids;
   std::vector<Trace> traces;  ///< in order of (start, id); a trace may have several
+  /// Of each, as model::testing::Print gives it; empty: there is none.
+  std::vector<std::string> summaries;
   std::map<std::string, std::set<std::pair<std::string, int>>> services;  ///< name and kind
   std::int64_t judged_ns = 0;
   std::vector<Skeleton> skeletons;

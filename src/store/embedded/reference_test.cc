@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/memory_fs.h"
+#include "model/summary_testing.h"
 #include "rollup/call_testing.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block.h"
@@ -278,6 +279,7 @@ class ReferenceStore {
     }
     EXPECT_EQ(slow->services, services);
     CheckSums(*slow, **fast);
+    CheckSummaries(*slow, **fast, **(*fast)->Table());
     seen_.insert(slow->seen.begin(), slow->seen.end());
   }
 
@@ -302,6 +304,28 @@ class ReferenceStore {
       rollup::CallSums minutes(rollup::kMinuteNs);
       EXPECT_TRUE(fast.AddCalls(**calls, {}, minutes));
       EXPECT_EQ(slow.calls->minutes, rollup::testing::Print(minutes));
+    }
+  }
+
+  // Every summary is read alike, and is that of the entry's spans.
+  static void CheckSummaries(const reference::Block& slow, const Block& fast,
+                             const TraceTable& table) {
+    const auto summaries = fast.Summaries(table);
+    ASSERT_TRUE(summaries) << summaries.error().message;
+    ASSERT_EQ(slow.summaries.size(), table.traces.size());
+    for (std::size_t i = 0; i < slow.summaries.size(); ++i) {
+      const bool is_known = *summaries != nullptr && (*summaries)->traces[i].is_known();
+      ASSERT_EQ(is_known, !slow.summaries[i].empty());
+      if (!is_known) continue;
+      EXPECT_EQ(slow.summaries[i],
+                model::testing::Print((*summaries)->traces[i], (*summaries)->texts));
+      auto trace = std::make_shared<model::Trace>();
+      trace->id = slow.traces[i].id;
+      trace->spans = slow.traces[i].spans;
+      model::SummaryTexts texts;
+      const auto wanted = model::testing::SummaryOf(model::Assemble(trace), texts);
+      ASSERT_TRUE(wanted);
+      EXPECT_EQ(slow.summaries[i], model::testing::Print(*wanted, texts));
     }
   }
 
@@ -369,7 +393,7 @@ TEST(ReferenceReader, ReadsEveryFileAsTheStoreDoes) {
         "texts 1",     "attribute 0", "attribute 1", "attribute 2", "attribute 3", "attribute 4",
         "attribute 5", "attribute 6", "attribute 7", "type 1",      "type 2",      "encrypted",
         "section 10",  "section 11",  "not judged",  "section 14",  "zone 0",      "zone 1",
-        "section 9",   "section 16"}) {
+        "section 9",   "section 16",  "section 17",  "no summary"}) {
     EXPECT_TRUE(seen.contains(what)) << what;
   }
 }

@@ -7,10 +7,12 @@
 
 namespace fluoro::store {
 
-SealRollup::SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> traces)
+SealRollup::SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> traces,
+                       SummaryBuilder& summaries)
     : store_(store),
       reader_(store.seal_reader_),
       traces_(traces),
+      summaries_(summaries),
       list_(store.blocks()),
       sums_(rollup::kMinuteNs,
             {.cells_max = store.options_.memory_bytes / 100 / sizeof(rollup::Cell)}),
@@ -24,7 +26,11 @@ SealRollup::SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> trac
 
 void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader& column) {
   if (!result_) return;
-  const auto covered = reader_.ReadWritten(runs, column);
+  const auto read = [&]() -> Result<bool> {
+    FLUORO_CHECK_OK(summaries_.BeginGroup(column));
+    return reader_.ReadWritten(runs, column);
+  };
+  const auto covered = read();
   if (!covered) {
     result_ = std::unexpected(covered.error());
     return;
@@ -35,6 +41,7 @@ void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader&
     const bool is_whole = run.rows == trace.rows.size();
     if (*covered && is_whole && !store_.recent_traces_.MayContain(trace.id)) {
       reader_.SampleWritten(row, trace, sink_);
+      if (reader_.Tell(facts_)) summaries_.Add(block_row_ + row, row, facts_, reader_.facts());
       ++next_;
     } else if (next_rows_ += run.rows; next_rows_ == trace.rows.size()) {
       left_.push_back(next_++);
@@ -42,6 +49,7 @@ void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader&
     }
     row += run.rows;
   }
+  block_row_ += row;
 }
 
 // Of a trace with rows in blocks already the block gets what the rows change: the graph of all less

@@ -1,5 +1,5 @@
 // What sealed traces add to the service graph: summed into the block they are sealed in, so that it
-// is counted exactly as often as its block exists.
+// is counted exactly as often as its block exists. With it their summaries, which come of the same.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +22,11 @@ class EmbeddedStoreImpl;
 class SealRollup {
  public:
   /// @param traces  in the order in which the writer gets them, each span once; borrowed, as
-  /// `store`.
-  SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> traces);
-  /// For BlockWriter::SetUseRowGroup.
+  /// `store` and `summaries`, the writer's.
+  SealRollup(EmbeddedStoreImpl& store, std::span<const TraceRows> traces,
+             SummaryBuilder& summaries);
+  /// For BlockWriter::SetUseRowGroup: of row groups one after the other, from the block's first row
+  /// on.
   void AddRowGroup(std::span<const TraceRun> runs, const ColumnReader& column);
   /// After all traces. A block whose traces cannot be summed goes without. Errors: the writer's.
   Result<void> Write(BlockWriter& writer);
@@ -35,6 +37,9 @@ class SealRollup {
   EmbeddedStoreImpl& store_;
   GraphReader& reader_;
   std::span<const TraceRows> traces_;
+  SummaryBuilder& summaries_;
+  rollup::TraceFacts facts_;               ///< of the last trace
+  std::uint64_t block_row_ = 0;            ///< the first of the next row group
   std::shared_ptr<const BlockList> list_;  ///< where earlier rows may be
   rollup::Rollup sums_;
   rollup::Rollup::Sink sink_;

@@ -1,6 +1,7 @@
 // Search: a merge by start, newest first, over the head and the trace tables of the blocks that the
-// window touches. Traces that the filter's sieve holds back are passed over by columns; spans are
-// read of the others.
+// window touches. Traces of which summaries say that they do not match, and those that the filter's
+// sieve holds back, are passed over by summary and by columns; spans are read of the others, unless
+// a list is wanted and a summary tells what it shows.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -9,20 +10,41 @@
 #include <unordered_set>
 
 #include "query/sieve.h"
+#include "query/summary_filter.h"
 #include "store/embedded/store_impl.h"
 
 namespace fluoro::store {
 
 using query::Cursor;
 using query::TimeRange;
+using query::Verdict;
 
 class SearchRun {
  public:
   SearchRun(EmbeddedStoreImpl& store, const query::Plan& plan) : store_(store), plan_(plan) {
-    if (plan.filter) sieve_ = query::Sieve::Of(*plan.filter);
+    if (!plan.filter || plan.filter->matches_all()) return;
+    sieve_ = query::Sieve::Of(*plan.filter);
+    summary_filter_ = query::SummaryFilter::Of(*plan.filter);
+    judges_ = plan.use_index && !summary_filter_.says_nothing();
   }
 
-  Result<SearchResult> Run(const Visitor& visitor) {
+  Result<SearchResult> Run(const Visitor& visitor) { return RunWith({.match = &visitor}); }
+  // Of traces that a summary tells, nothing else is read.
+  Result<SearchResult> RunList(const OutlineVisitor& visitor) {
+    const Visitor match = [&visitor](const Match& found) {
+      return visitor(OutlineOf(found.trace, found.view.summary()));
+    };
+    return RunWith({.match = &match, .outline = plan_.use_index ? &visitor : nullptr});
+  }
+
+ private:
+  struct Visitors {
+    const Visitor* match = nullptr;
+    const OutlineVisitor* outline = nullptr;  // null: whole traces are wanted
+  };
+
+  Result<SearchResult> RunWith(const Visitors& visitors) {
+    lists_ = visitors.outline != nullptr;
     Begin();
     while (Advance()) {
       if (plan_.stop.stop_requested() || result_.scanned_traces >= plan_.scan_max ||
@@ -31,16 +53,16 @@ class SearchRun {
       }
       const Item item = Take();
       if (item.passed_over > 0) PassOver(item.passed_over, item.at);
+      result_.by_summaries += item.by_summaries;
       if (item.is_mark) continue;
       if (before_ && before_->start_ns == item.at.start_ns && before_->trace_id == item.at.trace_id)
         continue;
       before_ = item.at;
-      if (!Consider(item, visitor)) return Finish(false);
+      if (!Consider(item, visitors)) return Finish(false);
     }
     return Finish(true);
   }
 
- private:
   static constexpr std::size_t kHead = SIZE_MAX;
   static constexpr std::size_t kMoved = SIZE_MAX - 1;
   static constexpr std::uint32_t kNoGroup = UINT32_MAX;
@@ -56,18 +78,25 @@ class SearchRun {
     std::size_t source = kHead;      // a stream, kHead or kMoved
     std::uint32_t group = kNoGroup;  // that holds it whole and was sifted
     std::uint32_t run = 0;           // there
+    std::uint32_t place = 0;         // in the stream's table
     std::uint64_t passed_over = 0;   // of the stream, between the item before and this one
+    std::uint64_t by_summaries = 0;  // of these
     bool is_mark = false;            // stands for what was passed over only
     bool operator<(const Item& other) const { return at < other.at; }
   };
   struct Sifted {
     Block::Sieved sieved;
     bool none_passes = false;                                 // of its traces
+    bool by_summaries = false;                                // that says it
+    std::vector<Verdict> verdicts = {};                       // of summaries, by run; empty: none
     bool is_read = false;                                     // or it was tried
     std::shared_ptr<const model::SpanBatch> batch = nullptr;  // with the traces that passed
     std::vector<std::uint32_t> row_of = {};                   // there, by run
     [[nodiscard]] bool Passes(std::size_t run) const {
       return !none_passes && (run >= sieved.passes.size() || sieved.passes[run]);
+    }
+    [[nodiscard]] bool IsRuledOut(std::size_t run) const {
+      return by_summaries || (run < verdicts.size() && verdicts[run] == Verdict::kNo);
     }
   };
   struct Stream {
@@ -80,6 +109,8 @@ class SearchRun {
     std::uint32_t last_group = UINT32_MAX;        // looked for in it, and what was found
     Sifted* last = nullptr;
     GroupFinder groups = {};
+    std::shared_ptr<const SummaryTable> summaries = {};  // null: there are none, or not wanted
+    std::unique_ptr<query::SummaryJudge> judge = {};     // on them
 
     // The next is mostly in the same.
     Sifted* Find(std::uint32_t of_group) {
@@ -127,7 +158,7 @@ class SearchRun {
     }
     waiting_ = *blocks_;
     for (const TraceTimes& trace : head) {
-      if (!sieve_.passes_all()) in_head_.insert(trace.id);
+      if (judges_ || !sieve_.passes_all()) in_head_.insert(trace.id);
       if (Wanted(trace.id, trace.start_ns, trace.end_ns)) {
         queue_.push({.at = {.start_ns = trace.start_ns, .trace_id = trace.id}, .source = kHead});
       }
@@ -159,9 +190,19 @@ class SearchRun {
                           .table = *table,
                           .deleted = block->deleted(),
                           .left = (*table)->traces.size()});
+      if (judges_ || lists_) ReadSummaries(streams_.back());
       Offer(streams_.size() - 1);
     }
     return !queue_.empty();
+  }
+
+  // What cannot be read is named, and the spans are read instead.
+  void ReadSummaries(Stream& stream) {
+    auto summaries = stream.block->Summaries(*stream.table);
+    if (!summaries) return Damaged(summaries.error().message);
+    if (*summaries == nullptr) return;
+    stream.summaries = *std::move(summaries);
+    stream.judge = std::make_unique<query::SummaryJudge>(summary_filter_, stream.summaries->texts);
   }
 
   // Puts the next wanted entry of a stream into the queue. Sifts one row group at most: if nothing
@@ -171,6 +212,7 @@ class SearchRun {
     Item item{.at = {}, .source = source};
     bool sifted = false;
     bool passed_over = false;
+    const bool sifts = !sieve_.passes_all() || (judges_ && stream.judge != nullptr);
     for (; stream.left > 0; --stream.left) {
       const std::size_t place = stream.left - 1;
       const TraceEntry& entry = stream.table->traces[place];
@@ -179,9 +221,8 @@ class SearchRun {
         break;
       }
       if (!Wanted(entry.id, entry.start_ns, entry.end_ns) || stream.IsDeleted(entry.id)) continue;
-      item.group = sieve_.passes_all()
-                       ? kNoGroup
-                       : stream.groups.Find(*stream.block, entry).value_or(kNoGroup);
+      item.group = sifts ? stream.groups.Find(*stream.block, entry).value_or(kNoGroup) : kNoGroup;
+      item.place = static_cast<std::uint32_t>(place);
       item.at = {.start_ns = entry.start_ns, .trace_id = entry.id};
       if (item.group != kNoGroup) {
         Sifted* known = stream.Find(item.group);
@@ -195,7 +236,10 @@ class SearchRun {
         item.run = static_cast<std::uint32_t>(run);
         if (!known->Passes(run) && IsWhole(place, stream)) {
           passed_over = true;
-          if (BehindCursor(item.at)) ++item.passed_over;
+          if (BehindCursor(item.at)) {
+            ++item.passed_over;
+            if (known->IsRuledOut(run)) ++item.by_summaries;
+          }
           continue;
         }
       }
@@ -216,6 +260,7 @@ class SearchRun {
     // Groups of younger traces are done with, whatever order they were sifted in.
     if (stream.sifted.size() >= kSiftedGroupsMax) stream.ForgetSifted();
     Sifted& sifted = stream.sifted[group];  // everything passes
+    if (judges_ && stream.judge != nullptr && IsDecided(stream, group, sifted)) return sifted;
     if (plan_.use_index && IsPruned(*stream.block, group)) {
       sifted.none_passes = true;
       return sifted;
@@ -227,9 +272,53 @@ class SearchRun {
     }
     sifted.sieved = *std::move(sieved);
     sifted.none_passes = sifted.sieved.passes.empty();
+    RuleOut(sifted);
     ++result_.row_groups;
     result_.column_bytes += sifted.sieved.bytes_read;
     return sifted;
+  }
+
+  // What summaries say of a row group's traces; true: nothing else needs to be asked.
+  bool IsDecided(Stream& stream, std::uint32_t group, Sifted& sifted) {
+    const TraceTable& table = *stream.table;
+    const auto [first_row, end_row] = stream.block->RowsIn(group);
+    const std::size_t first_run = stream.block->FirstRunOf(table, group);
+    bool all_known = true;
+    bool any_passes = false;
+    for (std::size_t run = first_run; run < table.traces.size(); ++run) {
+      const std::size_t place = table.by_row.empty() ? run : table.by_row[run];
+      const TraceEntry& entry = table.traces[place];
+      if (entry.first_row >= end_row) break;
+      const bool is_inside =
+          entry.first_row >= first_row && entry.first_row + entry.rows <= end_row;
+      const Verdict verdict =
+          is_inside ? stream.judge->Judge(stream.summaries->traces[place]) : Verdict::kUnknown;
+      sifted.verdicts.push_back(verdict);
+      all_known = all_known && verdict != Verdict::kUnknown;
+      any_passes = any_passes || verdict != Verdict::kNo;
+    }
+    if (!any_passes) {
+      sifted.none_passes = sifted.by_summaries = true;
+      return true;
+    }
+    if (!all_known && !sieve_.passes_all()) return false;
+    sifted.sieved.first_run = first_run;
+    sifted.sieved.passes.assign(sifted.verdicts.size(), true);
+    RuleOut(sifted);
+    for (std::size_t i = 0; i < sifted.verdicts.size(); ++i) {
+      const TraceEntry& entry = table.AtRun(first_run + i);
+      const std::uint64_t begin = std::max(entry.first_row, first_row);
+      const std::uint64_t end = std::min(entry.first_row + entry.rows, end_row);
+      sifted.sieved.rows.push_back({.begin = static_cast<std::uint32_t>(begin - first_row),
+                                    .end = static_cast<std::uint32_t>(end - first_row)});
+    }
+    return true;
+  }
+
+  static void RuleOut(Sifted& sifted) {
+    std::vector<bool>& passes = sifted.sieved.passes;
+    for (std::size_t i = 0; i < std::min(passes.size(), sifted.verdicts.size()); ++i)
+      passes[i] = passes[i] && sifted.verdicts[i] != Verdict::kNo;
   }
 
   // What cannot be read is named, and the columns are read instead.
@@ -343,7 +432,7 @@ class SearchRun {
 
   // A trace is visited once, at its earliest start, with all its fragments. False: the visitor
   // stops.
-  bool Consider(const Item& item, const Visitor& visitor) {
+  bool Consider(const Item& item, const Visitors& visitors) {
     const model::TraceId& id = item.at.trace_id;
     auto fragments = store_.Find(id);
     if (!fragments) {
@@ -363,6 +452,14 @@ class SearchRun {
     if (fragments->blocks.empty() && !HeadMayMatch(*fragments->head)) {
       PassOver(1, item.at);
       return true;
+    }
+    if (lists_) {
+      if (const auto outline = TellOutline(item, *fragments)) {
+        ++result_.scanned_traces;
+        ++result_.by_summaries;
+        result_.last = item.at;
+        return (*visitors.outline)(*outline);
+      }
     }
     if (item.source < kMoved) {
       const Stream& stream = streams_[item.source];
@@ -386,7 +483,27 @@ class SearchRun {
     if (!Matches(assembled)) return true;
     const query::TraceView view(assembled);
     if (plan_.filter && !plan_.filter->Matches(view)) return true;
-    return visitor({.trace = assembled, .view = view});
+    return (*visitors.match)({.trace = assembled, .view = view});
+  }
+
+  // Of a trace that stands in one piece and whose summary says that it matches.
+  std::optional<Outline> TellOutline(const Item& item, const Fragments& fragments) {
+    if (item.source >= kMoved || fragments.blocks.size() != 1 || fragments.head != nullptr)
+      return std::nullopt;
+    Stream& stream = streams_[item.source];
+    const Fragments::InBlock& part = fragments.blocks.front();
+    if (stream.judge == nullptr || part.block->meta().id != stream.block_id) return std::nullopt;
+    const model::StoredSummary& summary = stream.summaries->traces[item.place];
+    // Some span then begins in the window; of ends a summary knows one.
+    const bool is_inside = plan_.time_range != TimeRange::kService &&
+                           summary.start_ns >= plan_.from_ns && summary.start_ns < plan_.until_ns;
+    if (!is_inside || summary.name == 0 || summary.services[0] == 0 ||
+        stream.judge->Judge(summary) != Verdict::kYes) {
+      return std::nullopt;
+    }
+    const model::Kept* const kept = fragments.KeptFor();
+    return OutlineOf(item.at.trace_id, summary, stream.summaries->texts, part.entry.rows,
+                     kept == nullptr ? 1 : kept->probability);
   }
 
   // The exact form of the time condition.
@@ -432,7 +549,10 @@ class SearchRun {
 
   EmbeddedStoreImpl& store_;
   const query::Plan& plan_;
-  query::Sieve sieve_;  // passes all if there is no filter
+  query::Sieve sieve_;                   // passes all if there is no filter
+  query::SummaryFilter summary_filter_;  // likewise
+  bool judges_ = false;                  // by summaries
+  bool lists_ = false;                   // outlines are enough
   std::shared_ptr<const BlockList> blocks_;
   std::unordered_set<model::TraceId> in_head_;  // only with a sieve
   std::unordered_map<const model::SpanBatch*, HeadSieve> head_sieves_;
@@ -447,6 +567,11 @@ class SearchRun {
 
 Result<SearchResult> EmbeddedStoreImpl::Search(const query::Plan& plan, const Visitor& visitor) {
   return SearchRun(*this, plan).Run(visitor);
+}
+
+Result<SearchResult> EmbeddedStoreImpl::List(const query::Plan& plan,
+                                             const OutlineVisitor& visitor) {
+  return SearchRun(*this, plan).RunList(visitor);
 }
 
 }  // namespace fluoro::store

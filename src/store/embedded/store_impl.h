@@ -83,6 +83,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   // search.cc
   Result<SearchResult> Search(const query::Plan& plan, const Visitor& visitor) override;
+  Result<SearchResult> List(const query::Plan& plan, const OutlineVisitor& visitor) override;
 
   // graph.cc
   Result<GraphResult> Graph(const GraphPlan& plan) override;
