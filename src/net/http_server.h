@@ -30,7 +30,7 @@ struct HttpServerOptions {
   std::int64_t idle_deadline_ns = 60'000'000'000;
   std::size_t connections_max = 1'024;  ///< further ones are accepted and closed; the process also
                                         ///< keeps a quarter of its descriptors for other uses
-  std::size_t worker_threads = 4;       ///< handlers run here
+  std::size_t worker_threads = 8;       ///< handlers run here, and wait for the disk
   std::size_t queued_requests_max = 256;  ///< beyond: answered 503 with Retry-After
   std::size_t queued_bytes_max = std::size_t{128} << 20;
   std::size_t streams_max = 64;  ///< streamed answers at once

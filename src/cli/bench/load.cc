@@ -13,7 +13,7 @@ namespace fluoro::cli::bench {
 namespace {
 
 constexpr std::size_t kSpansPerRequest = 500;
-constexpr int kConnections = 4;
+constexpr int kConnections = 8;
 constexpr std::uint64_t kTracesPerSample = 16;
 constexpr std::int64_t kTraceEveryNs = 100 * kNsPerUs;
 constexpr std::uint64_t kSpansPerTrace = 8;  // or more: only says how far back the first one starts

@@ -70,7 +70,7 @@ class RequestStream {
 /// At most so many of the stream's requests.
 std::vector<Request> Take(RequestStream& stream, std::uint64_t requests_max = UINT64_MAX);
 
-/// Sends all requests over four threads; `open` makes each thread's sender, which is false if a
+/// Sends all requests over eight threads; `open` makes each thread's sender, which is false if a
 /// request failed for good. False if one did.
 using Send = std::function<bool(const Request&)>;
 bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& open);
