@@ -16,8 +16,22 @@ constexpr std::uint64_t kNewRuns = 150;
 // Runs that failed once.
 constexpr std::uint64_t kRegressions[] = {34, 451, 77'000'001'907, 20'261'200'000'000'036,
                                           20'261'200'000'000'528};
-constexpr std::uint64_t kRegressionsOfFailingCalls[] = {
-    29, 69, 74, 332, 334, 381, 913, 1'373, 1'524, 1'914, 2'058, 2'387, 2'532, 501000007783};
+constexpr std::uint64_t kRegressionsOfFailingCalls[] = {29,
+                                                        69,
+                                                        74,
+                                                        332,
+                                                        334,
+                                                        381,
+                                                        913,
+                                                        1'373,
+                                                        1'524,
+                                                        1'914,
+                                                        2'058,
+                                                        2'387,
+                                                        2'532,
+                                                        501000007783,
+                                                        1'795'947'823'500'000'165,
+                                                        2'000'000'000'002'391};
 
 class RandomPowerLoss : public ::testing::Test {
  protected:

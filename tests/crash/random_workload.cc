@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
-#include <set>
 
 #include "store/testing.h"
 
@@ -63,7 +62,6 @@ class RandomRun {
   // The power goes after some call, at the latest after the last step.
   void Live() {
     machine_.fs.CrashAfter(1 + rng_.Below(kCallsMax));
-    if (!options_.fail_calls) deleted_.clear();
     if (!store_) {
       if (auto opened = machine_.Open()) store_ = *std::move(opened);
     }
@@ -123,11 +121,7 @@ class RandomRun {
     std::vector<model::Span> spans;
     const std::uint64_t traces = 1 + rng_.Below(4);
     for (std::uint64_t i = 0; i < traces; ++i) {
-      std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
-      // Its deletion may stand in a log file without a key, and would take new spans along: while
-      // the key is missing, or, where a sync failed, once it is (docs/formats/encryption.md).
-      if ((misses_key_ || (encrypts_ && options_.fail_calls)) && deleted_.contains(trace))
-        trace = ++newest_trace_;
+      const std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
       const std::uint64_t count = rng_.Chance(0.06) ? 20 + rng_.Below(50) : 1 + rng_.Below(3);
       for (std::uint64_t n = 0; n < count; ++n) {
         auto span = store::testing::RandomSpan(rng_, MakeTraceId(trace), ++spans_);
@@ -170,7 +164,6 @@ class RandomRun {
     for (std::uint64_t i = 1 + rng_.Below(3); i > 0; --i) {
       const std::uint64_t trace = newest_trace_ - rng_.Below(std::min(newest_trace_, kOpenTraces));
       ids.push_back(MakeTraceId(trace));
-      deleted_.insert(trace);
     }
     const auto deleted = store_->Delete(ids);
     for (const model::TraceId& id : ids)
@@ -291,7 +284,6 @@ class RandomRun {
   std::uint64_t newest_trace_ = 1;
   bool encrypts_ = false;
   bool misses_key_ = false;
-  std::set<std::uint64_t> deleted_;  // in this life; on a disk that fails calls, ever
 };
 
 }  // namespace

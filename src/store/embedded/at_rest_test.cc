@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "base/base64.h"
@@ -111,6 +112,11 @@ class AtRestTest : public StoreFixture {
     }
     return found;
   }
+  std::size_t BlockFiles() {
+    const auto names = fs_.List("data/blocks");
+    return static_cast<std::size_t>(std::ranges::count_if(
+        *names, [](const std::string& name) { return name.ends_with(".flb"); }));
+  }
   bool AllThere(EmbeddedStore& store) {
     bool all = Damaged(store).empty();
     for (const std::uint64_t trace : {1U, 2U, 3U, 5U, 6U}) all = all && Count(store, trace) == 6;
@@ -172,6 +178,30 @@ TEST(LsnRanges, HoldsWhatItWasMadeOf) {
   EXPECT_TRUE(LsnRanges::UpTo(9).ContainsAllUpTo(9));
   EXPECT_FALSE(LsnRanges::UpTo(9).ContainsAllUpTo(10));
   EXPECT_FALSE(ranges.ContainsAllUpTo(4));
+  EXPECT_TRUE(LsnRanges::UpTo(0).empty());
+  EXPECT_EQ(LsnRanges().last(), 0U);
+  EXPECT_EQ(ranges.last(), 12U);
+}
+
+TEST(LsnRanges, JoinsAsSetsDo) {
+  Rng rng(1);
+  for (int run = 0; run < 500; ++run) {
+    std::set<std::uint64_t> one;
+    std::set<std::uint64_t> other;
+    for (std::uint64_t i = rng.Below(12); i > 0; --i) one.insert(1 + rng.Below(20));
+    for (std::uint64_t i = rng.Below(12); i > 0; --i) other.insert(1 + rng.Below(20));
+    std::set<std::uint64_t> any = one;
+    any.insert(other.begin(), other.end());
+    const auto of = [](const std::set<std::uint64_t>& lsns) {
+      return LsnRanges::Of(std::vector<std::uint64_t>(lsns.begin(), lsns.end()));
+    };
+    EXPECT_EQ(of(one).Or(of(other)), of(any)) << run;
+    const LsnRanges open = of(one).Or(LsnRanges::From(7));
+    for (std::uint64_t lsn = 1; lsn < 25; ++lsn)
+      EXPECT_EQ(open.Contains(lsn), lsn >= 7 || one.contains(lsn)) << run << " " << lsn;
+    EXPECT_TRUE(open.Contains(UINT64_MAX));
+    EXPECT_EQ(open.Or(LsnRanges::UpTo(9)), LsnRanges::From(1));
+  }
 }
 
 TEST(HeldDeletions, RoundTripsAndFindsEveryFlippedBit) {
@@ -256,6 +286,107 @@ TEST_F(AtRestTest, WithoutItsKeyAFileIsNamedKeptAndBackWithIt) {
   store = Open(Keys("a"));
   EXPECT_EQ(*fs_.List("data/locked"), std::vector<std::string>());
   EXPECT_TRUE(VerifyFolder(fs_, "data", options_.keys.get())->ok());
+}
+
+// A sync fails and no new file can be made until another key is in use: what the log wrote anew
+// and a deletion stand in a file of that key. While it is missing the trace has rows from before
+// the deletion, of the file whose sync failed, and rows from behind it.
+TEST_F(AtRestTest, ADeletionWhoseKeyReturnsTakesNothingThatCameBehindIt) {
+  for (const bool is_merged : {false, true}) {
+    fs_.Load({});
+    options_.wal_allocate_bytes = 0;
+    auto store = Open(Keys("ab"));
+    Append(*store, 1, 6);
+    const std::uint64_t before = fs_.changes();
+    Append(*store, 2, 6);
+    fs_.FailSync(1);
+    fs_.FailChange(fs_.changes() - before + 1, FaultyFs::Fault::kIo, true);
+    EXPECT_FALSE(store->Append(Spans(3, 6), Durability::kSynced));
+    fs_.ClearFaults();
+    ASSERT_TRUE(store->SetWrappingKey("key-b"));
+    Append(*store, 2, 1);
+    // The power goes before the file whose sync failed has gone.
+    fs_.BeforeRemove([this](std::string_view path) {
+      if (path.starts_with("data/wal/")) fs_.CutPower();
+    });
+    EXPECT_EQ(*store->Delete(std::vector{IdOf(1)}), 1U);
+    fs_.BeforeRemove(nullptr);
+    ASSERT_TRUE(fs_.crashed());
+    Crash(store);
+
+    store = Open(Keys("a"));
+    EXPECT_EQ(Damaged(*store).size(), 1U);
+    EXPECT_EQ(Count(*store, 1), 6U);  // nobody can know
+    Append(*store, 1, 2);
+    ASSERT_TRUE(store->SealAll());
+    EXPECT_EQ(Count(*store, 1), 8U);
+    Append(*store, 1, 1);
+    Append(*store, 4, 1);
+    ASSERT_TRUE(store->SealAll());
+    if (is_merged) {
+      clock_.Advance(100 * kNsPerSecond);
+      ASSERT_TRUE(store->RunMaintenance());
+    }
+    Crash(store);
+
+    store = Open(Keys("ab"));
+    EXPECT_EQ(Damaged(*store), std::vector<std::string>());
+    EXPECT_EQ(Count(*store, 1), 3U);
+    EXPECT_EQ(Count(*store, 2), 7U);
+    EXPECT_EQ(Count(*store, 4), 1U);
+    ASSERT_TRUE(store->SealAll());
+    clock_.Advance(100 * kNsPerSecond);
+    ASSERT_TRUE(store->RunMaintenance());
+    Crash(store);
+    store = Open(Keys("ab"));
+    EXPECT_EQ(Count(*store, 1), 3U);
+    EXPECT_EQ(Count(*store, 2), 7U);
+  }
+}
+
+// Blocks that were sealed without them are merged before what a returned log file holds is sealed.
+TEST_F(AtRestTest, AMergeDoesNotClaimRowsThatHaveJustReturned) {
+  auto store = Open(Keys("a"));
+  Append(*store, 1, 6);
+  Crash(store);
+  store = Open(Keys("b"));
+  for (int i = 0; i < 4; ++i) {
+    Append(*store, 1, 2);
+    ASSERT_TRUE(store->SealAll());
+  }
+  Crash(store);
+  store = Open(Keys("ab"));
+  EXPECT_EQ(Count(*store, 1), 14U);
+  const std::size_t blocks = BlockFiles();
+  ASSERT_TRUE(store->RunMaintenance());  // the trace is not idle yet: its rows stay in the log
+  Crash(store);
+  store = Open(Keys("ab"));
+  EXPECT_EQ(Count(*store, 1), 14U);
+  // Once they are sealed nothing stands in the way.
+  ASSERT_TRUE(store->SealAll());
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_LT(BlockFiles(), blocks);
+  Crash(store);
+  store = Open(Keys("ab"));
+  EXPECT_EQ(Count(*store, 1), 14U);
+}
+
+// No file can be made for the key that is to be used, and then the key of the last file is used
+// again, which may have gone meanwhile.
+TEST_F(AtRestTest, ALogFileThatWasLeftForAnotherKeyIsNotTakenUpAgain) {
+  auto store = Open(Keys("ab"));
+  Append(*store, 1, 6);
+  ASSERT_TRUE(store->SetWrappingKey("key-b"));
+  fs_.FailChange(1, FaultyFs::Fault::kIo, false);
+  EXPECT_FALSE(store->Append(Spans(2, 6), Durability::kSynced));
+  ASSERT_TRUE(store->SetWrappingKey("key-a"));
+  ASSERT_TRUE(store->SealAll());  // file 1 is not needed any more
+  Append(*store, 3, 6);
+  Crash(store);
+  store = Open(Keys("ab"));
+  EXPECT_EQ(Damaged(*store), std::vector<std::string>());
+  EXPECT_EQ(Count(*store, 1), 6U);
+  EXPECT_EQ(Count(*store, 3), 6U);
 }
 
 TEST_F(AtRestTest, AnotherKeyOfThatNameIsCalledSo) {

@@ -40,12 +40,15 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     MergePolicy policy = options_.merge;
     policy.traces_max = TracesMax(options_, judges);
     const auto live_window_ns = judges ? std::optional(options_.live_window_ns) : std::nullopt;
+    // What a block leaves out matters for as long as replay may find it: in a log file without a
+    // key, and in one whose key is back until blocks hold its rows.
+    const LsnRanges in_log = left_out_.Or(LsnRanges::From(log_->FirstLsn()));
     merge_debt_.store(
-        CountDue(*list, clock_.UnixNs(), policy, unmergeable_, left_out_, live_window_ns),
+        CountDue(*list, clock_.UnixNs(), policy, unmergeable_, in_log, live_window_ns),
         std::memory_order_relaxed);
     merge_debt_gauge_.Set(static_cast<double>(merge_debt_.load(std::memory_order_relaxed)));
     const auto plan =
-        PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, left_out_, live_window_ns);
+        PlanMerge(*list, clock_.UnixNs(), policy, unmergeable_, in_log, live_window_ns);
     if (!plan) return false;
     thinning = PrepareThinning(*list, plan->first, plan->count);
     inputs.assign(list->begin() + static_cast<std::ptrdiff_t>(plan->first),
@@ -57,7 +60,9 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     for (const auto& block : inputs) deleted.push_back(block->deleted());
     meta.id = next_block_id_++;
     meta.level = plan->level;
-    meta.left_out = inputs.front()->meta().left_out.And(left_out_);
+    meta.left_out = inputs.front()->meta().left_out;
+    for (const auto& block : inputs) meta.left_out = meta.left_out.And(block->meta().left_out);
+    if (meta.left_out.And(in_log).empty()) meta.left_out = {};
     meta.created_ns = clock_.UnixNs();
   }
   Thinned thinned;

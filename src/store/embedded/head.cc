@@ -121,10 +121,21 @@ bool Head::Remove(const model::TraceId& id, std::uint64_t upto_lsn) {
   return removed;
 }
 
-std::unique_ptr<TraceRows> Head::Find(const model::TraceId& id) const {
+std::unique_ptr<TraceRows> Head::Find(const model::TraceId& id, std::uint64_t upto_lsn) const {
   const auto at = traces_.find(id);
   if (at == traces_.end()) return nullptr;
-  const Slot& slot = at->second;
+  Slot older;
+  const bool is_whole =
+      at->second.rows.empty() || at->second.rows.back().batch->commit.lsn <= upto_lsn;
+  if (!is_whole) {
+    older.limit_exceeded = at->second.limit_exceeded;
+    for (const Row& row : at->second.rows) {
+      if (row.batch->commit.lsn > upto_lsn) break;
+      Widen(older, row);
+    }
+    if (older.rows.empty()) return nullptr;
+  }
+  const Slot& slot = is_whole ? at->second : older;
   auto found = std::make_unique<TraceRows>();
   found->id = id;
   found->start_ns = slot.start_ns;

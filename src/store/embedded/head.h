@@ -53,8 +53,9 @@ class Head {
   bool Remove(const model::TraceId& id, std::uint64_t upto_lsn);
 
   [[nodiscard]] bool Contains(const model::TraceId& id) const { return traces_.contains(id); }
-  /// Null if unknown.
-  [[nodiscard]] std::unique_ptr<TraceRows> Find(const model::TraceId& id) const;
+  /// Its rows up to an LSN. Null if there are none.
+  [[nodiscard]] std::unique_ptr<TraceRows> Find(const model::TraceId& id,
+                                                std::uint64_t upto_lsn = UINT64_MAX) const;
   [[nodiscard]] std::vector<TraceTimes> Times() const;
 
   /// Traces idle since or begun before the given arrival times.
@@ -69,6 +70,10 @@ class Head {
   /// Batches with live rows in that file, in order of LSN.
   [[nodiscard]] std::vector<Commit> BatchesIn(std::uint64_t wal_file) const;
   void Move(std::uint64_t lsn, std::uint64_t wal_file);
+  /// Of the live rows; UINT64_MAX if there are none.
+  [[nodiscard]] std::uint64_t OldestLsn() const {
+    return batches_.empty() ? UINT64_MAX : batches_.begin()->first;
+  }
   /// Lowest file with live rows; UINT64_MAX if none.
   [[nodiscard]] std::uint64_t OldestWalFile() const;
 

@@ -255,6 +255,9 @@ Result<void> Log::EnsureFile() {
   if (current_.offset < options_.file_bytes && !other_key) return {};
   if (written_lsn_ > synced_lsn_ && options_.sync_ever) FLUORO_CHECK_OK(SyncNow());
   if (!poisoned_.empty()) return Fail(ErrorCode::kUnavailable, "the log cannot be written");
+  // Even if there is no new file, and the key that this one has is in use again by then: files
+  // before the newest that was tried may go at any time.
+  current_ = {};
   return Roll();
 }
 

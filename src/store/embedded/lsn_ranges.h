@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -29,7 +30,13 @@ class LsnRanges {
   /// From the first LSN, 1.
   static LsnRanges UpTo(std::uint64_t lsn) {
     LsnRanges all;
-    all.ranges_.emplace_back(1, lsn);
+    if (lsn > 0) all.ranges_.emplace_back(1, lsn);
+    return all;
+  }
+  /// All from `lsn` on.
+  static LsnRanges From(std::uint64_t lsn) {
+    LsnRanges all;
+    all.ranges_.emplace_back(lsn, UINT64_MAX);
     return all;
   }
   /// First and last of each range, one behind the other. Errors: kCorruption: not in order.
@@ -51,6 +58,8 @@ class LsnRanges {
   }
 
   [[nodiscard]] bool empty() const { return ranges_.empty(); }
+  /// 0: there is none.
+  [[nodiscard]] std::uint64_t last() const { return ranges_.empty() ? 0 : ranges_.back().second; }
   [[nodiscard]] bool Contains(std::uint64_t lsn) const {
     const auto at = std::ranges::lower_bound(ranges_, lsn, {}, &Range::second);
     return at != ranges_.end() && at->first <= lsn;
@@ -68,6 +77,22 @@ class LsnRanges {
       }
     }
     return both;
+  }
+  /// What is in one or both.
+  [[nodiscard]] LsnRanges Or(const LsnRanges& other) const {
+    std::vector<Range> sorted;
+    std::ranges::merge(ranges_, other.ranges_, std::back_inserter(sorted));
+    LsnRanges any;
+    for (const Range& range : sorted) {
+      // Those that touch become one, so that equal sets are equal.
+      if (!any.ranges_.empty() && (any.ranges_.back().second == UINT64_MAX ||
+                                   range.first <= any.ranges_.back().second + 1)) {
+        any.ranges_.back().second = std::max(any.ranges_.back().second, range.second);
+      } else {
+        any.ranges_.push_back(range);
+      }
+    }
+    return any;
   }
   bool operator==(const LsnRanges&) const = default;
 

@@ -23,7 +23,8 @@ constexpr std::int64_t kSealEveryNs = 60 * kNsPerSecond;
 constexpr std::int64_t kKeptOnLowDiskNs = 2 * 3'600 * kNsPerSecond;
 
 // A deletion that comes to light late: whether a block that was sealed without knowing of it may
-// hold rows from before it. Then the trace goes, with what came behind it too.
+// hold rows from before it. Only those of older programs may: then the trace goes, with what came
+// behind it too.
 bool MayHoldOlder(const BlockMeta& meta, std::uint64_t lsn) {
   return meta.left_out.Contains(lsn) && !meta.left_out.ContainsAllUpTo(lsn);
 }
@@ -51,18 +52,43 @@ void DeduplicateRows(TraceRows& trace, std::vector<model::SpanKey>& keys) {
 
 }  // namespace
 
+// No block holds rows from before and from behind a deletion that stands in a log file without a
+// key: once the key returns it will apply to the ones and not to the others.
 Result<void> EmbeddedStoreImpl::Seal(std::span<const model::TraceId> ids) {
   if (ids.empty()) return {};
+  std::uint64_t oldest_lsn = 0;
+  std::uint64_t applied_lsn = 0;
+  {
+    MutexLock lock(state_mutex_);
+    oldest_lsn = head_.OldestLsn();
+    applied_lsn = applied_lsn_;
+  }
+  std::uint64_t behind_lsn = 0;
+  for (const std::uint64_t deletion_lsn : locked_deletions_) {
+    if (deletion_lsn > applied_lsn) break;
+    if (deletion_lsn > oldest_lsn) FLUORO_CHECK_OK(SealUpTo(ids, behind_lsn, deletion_lsn - 1));
+    behind_lsn = deletion_lsn;
+  }
+  FLUORO_CHECK_OK(SealUpTo(ids, behind_lsn, UINT64_MAX));
+  FreeLog();
+  return {};
+}
+
+// The head holds none of their rows up to `behind_lsn` any more.
+Result<void> EmbeddedStoreImpl::SealUpTo(std::span<const model::TraceId> ids,
+                                         std::uint64_t behind_lsn, std::uint64_t upto_lsn) {
   std::vector<TraceRows> traces;
   std::uint64_t sealed_lsn = 0;
   {
     MutexLock lock(state_mutex_);
-    sealed_lsn = applied_lsn_;
+    sealed_lsn = std::min(applied_lsn_, upto_lsn);
     traces.reserve(ids.size());
     for (const model::TraceId& id : ids) {
-      if (auto rows = head_.Find(id)) traces.push_back(std::move(*rows));
+      if (auto rows = head_.Find(id, sealed_lsn)) traces.push_back(std::move(*rows));
     }
   }
+  const LsnRanges left_out =
+      left_out_.And(LsnRanges::UpTo(sealed_lsn)).Or(LsnRanges::UpTo(behind_lsn));
   std::vector<model::SpanKey> keys;
   for (TraceRows& trace : traces) DeduplicateRows(trace, keys);
   std::sort(traces.begin(), traces.end(), [](const TraceRows& a, const TraceRows& b) {
@@ -72,20 +98,18 @@ Result<void> EmbeddedStoreImpl::Seal(std::span<const model::TraceId> ids) {
   std::uint64_t spans = 0;
   for (TraceRows& trace : traces) {
     if (spans > 0 && spans + trace.rows.size() > kBlockSpansMax) {
-      FLUORO_CHECK_OK(SealChunk(chunk, sealed_lsn));
+      FLUORO_CHECK_OK(SealChunk(chunk, sealed_lsn, left_out));
       chunk.clear();
       spans = 0;
     }
     spans += trace.rows.size();
     chunk.push_back(std::move(trace));
   }
-  if (!chunk.empty()) FLUORO_CHECK_OK(SealChunk(chunk, sealed_lsn));
-  FreeLog();
-  return {};
+  return chunk.empty() ? Result<void>() : SealChunk(chunk, sealed_lsn, left_out);
 }
 
-Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
-                                          std::uint64_t sealed_lsn) {
+Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn,
+                                          const LsnRanges& left_out) {
   const std::uint64_t id = next_block_id_++;
   const std::string name = BlockFileName(id);
   const std::string tmp = layout_.tmp + "/" + name;
@@ -97,7 +121,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces,
     meta.order = id;
     meta.created_ns = clock_.UnixNs();
     meta.sealed_lsn = sealed_lsn;
-    meta.left_out = left_out_;
+    meta.left_out = left_out;
     BlockWriter writer(*file, std::move(meta), keys());
     SealRollup sums(*this, traces, writer.summaries());
     writer.SetUseRowGroup([&sums](std::span<const TraceRun> runs, const ColumnReader& column) {

@@ -23,7 +23,7 @@ struct Planning {
   std::int64_t now_ns;
   const MergePolicy& policy;
   const std::set<std::uint64_t>& leave_alone;
-  const LsnRanges& locked;
+  const LsnRanges& in_log;
   std::optional<std::int64_t> live_window_ns;
 
   // A run that begins at `first`, of blocks that `may_join` it and arrived in the same window.
@@ -40,7 +40,7 @@ struct Planning {
       const bool is_too_much = traces > policy.traces_max || bytes > policy.bytes_max;
       if (!may_join(block) || WindowOf(block, window_ns) != WindowOf(*blocks[first], window_ns) ||
           leave_alone.contains(block.meta().id) ||
-          block.meta().left_out.And(locked) != blocks[first]->meta().left_out.And(locked) ||
+          block.meta().left_out.And(in_log) != blocks[first]->meta().left_out.And(in_log) ||
           (is_too_much && i > first)) {
         break;
       }
@@ -380,9 +380,9 @@ std::int64_t JudgingWindow(const MergePolicy& policy, std::int64_t live_window_n
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
                                    const std::set<std::uint64_t>& leave_alone,
-                                   const LsnRanges& locked,
+                                   const LsnRanges& in_log,
                                    std::optional<std::int64_t> live_window_ns) {
-  const Planning planning{blocks, now_ns, policy, leave_alone, locked, live_window_ns};
+  const Planning planning{blocks, now_ns, policy, leave_alone, in_log, live_window_ns};
   for (const std::uint32_t level : {1U, 2U}) {
     for (std::size_t first = 0; first < blocks.size();) {
       const MergePlan run = planning.RunOfLevel(first, level);
@@ -400,9 +400,9 @@ std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
 }
 
 std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
-                     const std::set<std::uint64_t>& leave_alone, const LsnRanges& locked,
+                     const std::set<std::uint64_t>& leave_alone, const LsnRanges& in_log,
                      std::optional<std::int64_t> live_window_ns) {
-  const Planning planning{blocks, now_ns, policy, leave_alone, locked, live_window_ns};
+  const Planning planning{blocks, now_ns, policy, leave_alone, in_log, live_window_ns};
   std::size_t due = 0;
   for (std::size_t first = 0; first < blocks.size();) {
     const MergePlan run = planning.RunOfLevel(first, 1);

@@ -31,17 +31,17 @@ struct MergePlan {
 std::int64_t JudgingWindow(const MergePolicy& policy, std::int64_t live_window_ns);
 
 /// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`,
-/// all of which leave out the same of the LSNs in `locked`. Pure.
+/// all of which leave out the same of the LSNs in `in_log`. Pure.
 /// @param live_window_ns  if tail policies judge what leaves it: a plan may then have one block.
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
                                    const std::set<std::uint64_t>& leave_alone = {},
-                                   const LsnRanges& locked = {},
+                                   const LsnRanges& in_log = {},
                                    std::optional<std::int64_t> live_window_ns = {});
 
 /// Blocks sealed from the head that PlanMerge would merge by and by. Pure.
 std::size_t CountDue(const BlockList& blocks, std::int64_t now_ns, const MergePolicy& policy,
-                     const std::set<std::uint64_t>& leave_alone = {}, const LsnRanges& locked = {},
+                     const std::set<std::uint64_t>& leave_alone = {}, const LsnRanges& in_log = {},
                      std::optional<std::int64_t> live_window_ns = {});
 
 /// One input; `deleted` are the traces to leave out, sorted.

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -88,22 +89,14 @@ struct EmbeddedStoreImpl::Replay {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> records;  ///< LSN, offset
   };
   std::vector<Tail> tails;
-  bool has_rewritten = false;
+  /// Records may come that are older than what was applied: copies of others, or those of a file
+  /// that could not be looked at.
+  bool may_come_older = false;
   bool gaps_unknown = false;            ///< a whole file is unreadable
   std::vector<std::string> unreadable;  ///< files that the disk does not give, or not to their end
-  std::unordered_set<std::uint64_t> locked;  ///< LSNs in files without a key
-  std::vector<std::string> locked_files;     ///< of them those that are still in wal/
+  std::map<std::uint64_t, FrameType> locked;  ///< records in files without a key, by LSN
+  std::vector<std::string> locked_files;      ///< of them those that are still in wal/
   bool has_logs_aside = false;
-  /// Rows from before and after a file without a key stand in the head together.
-  bool is_mixed = false;
-  [[nodiscard]] LsnRanges LeftOut() const {
-    std::vector<std::uint64_t> lsns;
-    for (const std::uint64_t lsn : locked) {
-      if (!IsVoid(lsn) && !seen.contains(lsn)) lsns.push_back(lsn);
-    }
-    std::ranges::sort(lsns);
-    return LsnRanges::Of(lsns);
-  }
 };
 
 /// A file of the log, in wal/ or, put there for want of a key, in locked/.
@@ -435,13 +428,16 @@ void EmbeddedStoreImpl::ReplayRecord(Replay& replay, std::uint64_t file_number, 
   }
 }
 
-// So that each block holds rows from before a file without a key, or from behind it: a deletion in
-// that file will apply to the one and not to the other.
-void EmbeddedStoreImpl::SealBeforeLocked(Replay& replay) {
-  if (options_.read_only) return;
-  // Older records may still come, which a block's sealed_lsn would cover.
-  replay.is_mixed = replay.is_mixed || replay.has_rewritten || !replay.unreadable.empty() ||
-                    !SealAll().has_value();
+// What only files without a key hold, as far as it is known by now.
+void EmbeddedStoreImpl::LeaveOut(const Replay& replay) {
+  std::vector<std::uint64_t> lsns;
+  locked_deletions_.clear();
+  for (const auto& [lsn, type] : replay.locked) {
+    if (replay.IsVoid(lsn) || replay.seen.contains(lsn)) continue;
+    lsns.push_back(lsn);
+    if (type == FrameType::kTombstone) locked_deletions_.push_back(lsn);
+  }
+  left_out_ = LsnRanges::Of(lsns);
 }
 
 void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_last) {
@@ -487,9 +483,7 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_la
   replay.max_lsn = std::max(replay.max_lsn, header->first_lsn - 1);
   Replay::Tail tail{.file_number = file_number, .path = path, .end_offset = 0, .records = {}};
   const FrameReading how = log_file.Reading(*header);
-  if (how.is_locked) SealBeforeLocked(replay);
   const auto walk = WalkFrames(window, how, [&](WalRecord& record) -> Result<void> {
-    replay.has_rewritten = replay.has_rewritten || (record.header.flags & kFrameRewritten) != 0;
     bool full = false;
     {
       MutexLock lock(state_mutex_);
@@ -497,7 +491,7 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_la
     }
     // A log larger than memory: blocks are written on the way. Not where records may still come
     // that are older than what was applied, since a block's sealed_lsn would cover them.
-    if (full && !options_.read_only && !replay.has_rewritten && replay.unreadable.empty()) {
+    if (full && !options_.read_only && !replay.may_come_older && replay.unreadable.empty()) {
       MutexLock lock(maintenance_mutex_);
       // On failure the rows stay in the head and the log; the next record tries again.
       log::WarnIfFailed("store: sealing during replay", SealWhatIsDue(true));
@@ -509,7 +503,7 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_la
                   [&](const auto& known) { return known.first <= record.header.synced_lsn; });
     tail.records.emplace_back(record.header.lsn, record.offset);
     if (how.is_locked) {
-      replay.locked.insert(record.header.lsn);
+      replay.locked.emplace(record.header.lsn, record.header.type);
       replay.max_lsn = std::max(replay.max_lsn, record.header.lsn);
       return {};
     }
@@ -522,12 +516,11 @@ void EmbeddedStoreImpl::ReplayFile(Replay& replay, LogFile& log_file, bool is_la
   replay.tails.push_back(std::move(tail));
   if (how.is_locked && walk->max_lsn > 0) {  // else there is nothing in it
     AddLocked(log_file.shown, *log_file.no_key, *size);
-    left_out_ = replay.is_mixed ? replay.LeftOut() : LsnRanges::UpTo(walk->max_lsn);
     if (!log_file.is_aside) replay.locked_files.push_back(path);
   } else {
     log_->AdoptFile({.number = file_number,
                      .bytes = *size,
-                     .first_lsn = header->first_lsn,
+                     .first_lsn = std::min(header->first_lsn, walk->min_lsn),  // copies are older
                      .path = path,
                      .key_name = header->envelope ? header->envelope->key_name : std::string()});
   }
@@ -607,9 +600,9 @@ Result<void> EmbeddedStoreImpl::ReplayLog() {
     replay.has_logs_aside = replay.has_logs_aside || file.is_aside;
     ReplayFile(replay, file, &file == &files.back());
   }
-  if (replay.is_mixed) left_out_ = replay.LeftOut();  // less what other files hold too
+  LeaveOut(replay);  // less what other files hold too
   if (replay.first_lsn != UINT64_MAX) ReportGaps(replay);
-  std::uint64_t max_lsn = std::max(replay.max_lsn, locked_lsn_);
+  std::uint64_t max_lsn = std::max({replay.max_lsn, locked_lsn_, left_out_.last()});
   for (const auto& block : *blocks()) max_lsn = std::max(max_lsn, block->meta().sealed_lsn);
   {
     MutexLock lock(state_mutex_);
@@ -637,7 +630,7 @@ void EmbeddedStoreImpl::LookAhead(Replay& replay, std::vector<LogFile>& files) {
     return {};
   };
   const auto note_lsn = [&](WalRecord& record) -> Result<void> {
-    replay.locked.insert(record.header.lsn);
+    replay.locked.emplace(record.header.lsn, record.header.type);
     return {};
   };
   const auto look = [&](LogFile& log_file) -> Result<void> {
@@ -649,16 +642,18 @@ void EmbeddedStoreImpl::LookAhead(Replay& replay, std::vector<LogFile>& files) {
     FLUORO_TRY(const WalHeader header, DecodeWalHeader(start));
     replay.voids.emplace_back(header.last_good_lsn, header.first_lsn);
     FindLogKey(header, log_file);
-    if (log_file.no_key) {
-      FLUORO_TRY(const WalWalk walk, WalkFrames(window, log_file.Reading(header), note_lsn));
-      // Copies of records that other files may hold too: what is left out is known in the end only.
-      replay.has_rewritten = replay.has_rewritten || walk.has_rewritten;
-      return {};
-    }
-    FLUORO_CHECK_OK(WalkFrames(window, log_file.Reading(header), note, FrameType::kTombstone));
+    FLUORO_TRY(const WalWalk walk,
+               log_file.no_key
+                   ? WalkFrames(window, log_file.Reading(header), note_lsn)
+                   : WalkFrames(window, log_file.Reading(header), note, FrameType::kTombstone));
+    replay.may_come_older = replay.may_come_older || walk.has_rewritten;
     return {};
   };
-  for (LogFile& file : files) (void)look(file);
+  for (LogFile& file : files) {
+    const auto looked = look(file);
+    if (!looked && looked.error().code == ErrorCode::kIo) replay.may_come_older = true;
+  }
+  LeaveOut(replay);
   for (const auto& [lsn, tombstone] : tombstones) {
     if (replay.IsVoid(lsn)) continue;
     const std::uint64_t upto = tombstone.upto_lsn == 0 ? lsn : tombstone.upto_lsn;

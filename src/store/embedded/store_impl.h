@@ -140,7 +140,7 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void FindLogKey(const WalHeader& header, LogFile& file) const;
   void LookAhead(Replay& replay, std::vector<LogFile>& files);
   void SyncTails(const Replay& replay);
-  void SealBeforeLocked(Replay& replay);
+  void LeaveOut(const Replay& replay);
   void ReplayFile(Replay& replay, LogFile& log_file, bool is_last);
   void ReplayRecord(Replay& replay, std::uint64_t file_number, WalRecord& record);
   void ReportGaps(const Replay& replay);
@@ -163,7 +163,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
 
   // maintain.cc
   Result<void> Seal(std::span<const model::TraceId> ids);
-  Result<void> SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn);
+  Result<void> SealUpTo(std::span<const model::TraceId> ids, std::uint64_t behind_lsn,
+                        std::uint64_t upto_lsn);
+  Result<void> SealChunk(std::vector<TraceRows>& traces, std::uint64_t sealed_lsn,
+                         const LsnRanges& left_out);
   Result<void> SealWhatIsDue(bool everything_due);
   Result<void> EnforceRetention();
   void LookAtDisk();
@@ -284,10 +287,11 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::uint64_t format_version_ = 0;  ///< of the folder; under maintenance_mutex_
   // What files without a key are to learn of when it returns; under maintenance_mutex_.
   HeldDeletions held_deletions_;
-  bool held_unsaved_ = false;          ///< their file lags behind: the log keeps the tombstones
-  LsnRanges left_out_;                 ///< in log files without a key; set by Open
-  std::uint64_t locked_block_id_ = 0;  ///< the last without a key; set by Open
-  std::uint64_t locked_lsn_ = 0;       ///< no block without a key holds a higher one; set by Open
+  bool held_unsaved_ = false;  ///< their file lags behind: the log keeps the tombstones
+  LsnRanges left_out_;         ///< in log files without a key and nowhere else; set by Open
+  std::vector<std::uint64_t> locked_deletions_;  ///< of them those of deletions; in order
+  std::uint64_t locked_block_id_ = 0;            ///< the last without a key; set by Open
+  std::uint64_t locked_lsn_ = 0;  ///< no block without a key holds a higher one; set by Open
 
   Mutex state_mutex_;
   Head head_ FLUORO_GUARDED_BY(state_mutex_);

@@ -323,6 +323,7 @@ Result<WalWalk> WalkFrames(WalWindow& file, const FrameReading& how,
       open.body = *std::move(raw);
     }
     walk.end_offset = std::min(offset, file.size());
+    walk.min_lsn = std::min(walk.min_lsn, header.lsn);
     walk.max_lsn = std::max(walk.max_lsn, header.lsn);
     FLUORO_CHECK_OK(visit(open));
   }

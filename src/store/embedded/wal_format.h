@@ -95,6 +95,7 @@ struct WalWalk {
   std::uint64_t garbage_bytes = 0;             ///< bytes that are neither frames nor zeros
   bool has_rewritten = false;
   std::uint64_t max_synced_lsn = 0;
+  std::uint64_t min_lsn = UINT64_MAX;
   std::uint64_t max_lsn = 0;
 };
 
