@@ -70,9 +70,10 @@ class Head {
   /// Batches with live rows in that file, in order of LSN.
   [[nodiscard]] std::vector<Commit> BatchesIn(std::uint64_t wal_file) const;
   void Move(std::uint64_t lsn, std::uint64_t wal_file);
-  /// Of the live rows; UINT64_MAX if there are none.
-  [[nodiscard]] std::uint64_t OldestLsn() const {
-    return batches_.empty() ? UINT64_MAX : batches_.begin()->first;
+  /// Whether there are live rows with LSNs between these two.
+  [[nodiscard]] bool HasBetween(std::uint64_t lsn, std::uint64_t end_lsn) const {
+    const auto next = batches_.upper_bound(lsn);
+    return next != batches_.end() && next->first < end_lsn;
   }
   /// Lowest file with live rows; UINT64_MAX if none.
   [[nodiscard]] std::uint64_t OldestWalFile() const;

@@ -56,17 +56,15 @@ void DeduplicateRows(TraceRows& trace, std::vector<model::SpanKey>& keys) {
 // key: once the key returns it will apply to the ones and not to the others.
 Result<void> EmbeddedStoreImpl::Seal(std::span<const model::TraceId> ids) {
   if (ids.empty()) return {};
-  std::uint64_t oldest_lsn = 0;
-  std::uint64_t applied_lsn = 0;
-  {
-    MutexLock lock(state_mutex_);
-    oldest_lsn = head_.OldestLsn();
-    applied_lsn = applied_lsn_;
-  }
   std::uint64_t behind_lsn = 0;
   for (const std::uint64_t deletion_lsn : locked_deletions_) {
-    if (deletion_lsn > applied_lsn) break;
-    if (deletion_lsn > oldest_lsn) FLUORO_CHECK_OK(SealUpTo(ids, behind_lsn, deletion_lsn - 1));
+    bool has_rows = false;
+    {
+      MutexLock lock(state_mutex_);
+      if (deletion_lsn > applied_lsn_) break;
+      has_rows = head_.HasBetween(behind_lsn, deletion_lsn);
+    }
+    if (has_rows) FLUORO_CHECK_OK(SealUpTo(ids, behind_lsn, deletion_lsn - 1));
     behind_lsn = deletion_lsn;
   }
   FLUORO_CHECK_OK(SealUpTo(ids, behind_lsn, UINT64_MAX));
