@@ -4,6 +4,7 @@
 #include "cli/bench/merge_ahead.h"
 #include "cli/bench/questions.h"
 #include "cli/bench/rows.h"
+#include "cli/bench/send.h"
 #include "cli/bench/udp.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -19,6 +20,7 @@ using Bench = std::function<int(const BenchOptions&)>;
 struct Shared {
   BenchOptions options;
   std::string output;
+  std::string to;
   bool pin = false;
 };
 
@@ -86,6 +88,12 @@ void AddBench(const Registry& registry) {
       [shared](const BenchOptions& options) { return bench::WriteRows(options, shared->output); },
       " --output spans.rows")
       ->add_option("--output", shared->output, "the file")
+      ->required();
+  add(
+      "send", "sends the spans that the others send by OTLP/HTTP to any server, for a peer",
+      [shared](const BenchOptions& options) { return bench::SendSpans(options, shared->to); },
+      " --to 127.0.0.1:4318")
+      ->add_option("--to", shared->to, "IPv4 address and port; the path is /v1/traces")
       ->required();
   // How the others merge in a process of its own; not for people.
   CLI::App* merge = group->add_subcommand("merge-ahead")->group("");

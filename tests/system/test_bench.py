@@ -1,17 +1,27 @@
 """The benchmark commands end to end, small. What they measure is theirs; that they check what they measure is tested here."""
+import importlib
 import json
 import os
 import subprocess
 
 import pytest
 
-from harness import BINARY
+from harness import BINARY, ROOT
 
 
 def bench(*words):
     done = subprocess.run([str(BINARY), "bench", *words, "--json"], capture_output=True, text=True, timeout=300, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """Loads a program of bench/ as a module."""
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(ROOT / "bench" / "peers")
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    return importlib.import_module
 
 
 @pytest.mark.parametrize("workload", ["flat", "cluster"])
@@ -45,3 +55,23 @@ def test_udp_accounts_for_every_segment():
     highest, quiet = bench("udp", "--spans", "2000")
     assert quiet["sent"] == quiet["stored"] + quiet["kernel_drops"] + quiet["rejected"] == 2000 and quiet["lost"] == 0
     assert quiet["offered_per_second"] == pytest.approx(0.9 * highest["offered_per_second"])
+
+
+def test_what_is_sent_to_a_peer_can_be_asked_for(server, program):
+    sent = bench("send", "--to", server.ports["otlp_http"], "--spans", "2000")[0]
+    assert sent["spans"] == 2000 and 670 < sent["wire_bytes_per_span"] < 684
+    assert len(sent["traces"]) == 1000 and {trace["spans"] for trace in sent["traces"]} == {10}
+    look_up = program("peer_server").look_up
+    port = int(server.ports["http"].rsplit(":", 1)[1])
+    ask = lambda traces: look_up(port, traces, lambda trace_id: f"/api/traces/{trace_id}", lambda body: len(json.loads(body)["data"][0]["spans"]))
+    lookup = ask(sent["traces"][:50])
+    assert lookup["lookups"] == 50 and 0 < lookup["p50_ms"] <= lookup["p99_ms"] <= lookup["max_ms"]
+    with pytest.raises(RuntimeError, match="acknowledged with 11 spans and comes with 10"):
+        ask([{**sent["traces"][0], "spans": 11}])
+    with pytest.raises(RuntimeError, match="the answer is .*404"):
+        ask([{"id": "0123456789abcdef0123456789abcdef", "spans": 10}])
+
+
+def test_send_fails_where_nobody_takes_the_spans():
+    done = subprocess.run([str(BINARY), "bench", "send", "--to", "127.0.0.1:1", "--spans", "1000"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and "a request was refused" in done.stderr

@@ -190,7 +190,7 @@ def test_header_and_sampling_and_completion(server, tmp_path):
 
 
 COMMANDS = ["serve", "demo", "trace", "search", "graph", "tail", "verify", "export", "import", "header", "header parse", "sampling", "sampling check",
-            "bench", "bench ingest", "bench lookup", "bench search", "bench graph", "bench udp", "bench rows", "completion"]
+            "bench", "bench ingest", "bench lookup", "bench search", "bench graph", "bench udp", "bench rows", "bench send", "completion"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
