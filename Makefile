@@ -22,10 +22,10 @@ test: setup-test ## all tests: unit, property, crash, fuzz replay, layers, syste
 	@cmake --build --preset dev
 	@cd build/dev && ctest --output-on-failure -j $(JOBS)
 
-bench: build-bench ## Fluoro beside ClickHouse on the same spans, in turns: one table (BENCH_ROUNDS=3; bench/README.md)
+bench: build-bench ## Fluoro beside ClickHouse, Jaeger and VictoriaLogs on the same spans, in turns: two tables (BENCH_ROUNDS=3; bench/README.md)
 	@bench/side_by_side.py build/bench
 
-bench-record: build-bench ## bench, and its table goes into docs/benchmarks.md
+bench-record: build-bench ## bench, and its tables go into docs/benchmarks.md
 	@bench/side_by_side.py build/bench --record docs/benchmarks.md
 
 bench-micro: build-bench ## micro benchmarks of single parts (Google Benchmark)

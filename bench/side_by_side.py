@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Measures Fluoro and its peer in turns and prints one table. Usage: bench/side_by_side.py BUILD_DIR [--record FILE]
+"""Measures Fluoro and its peers in turns and prints a table of each. Usage: bench/side_by_side.py BUILD_DIR [--record FILE]
 
 Environment: BENCH_ROUNDS (3), BENCH_SPANS (2,000,000: of one round), BENCH_LOOKUP_SPANS (10,000,000), BENCH_UDP_SPANS (1,000,000),
-BENCH_PEER=off leaves the peer out. Results: BUILD_DIR/results/side_by_side.{json,txt}; with --record the text also replaces what FILE has
+BENCH_SERVER_SPANS (200,000: of one round beside the peers that are servers); BENCH_PEER=off leaves all peers out, BENCH_JAEGER=off and
+BENCH_VICTORIALOGS=off that one. Results: BUILD_DIR/results/side_by_side.{json,txt}; with --record the text also replaces what FILE has
 between its lines `<!-- figures -->` and `<!-- /figures -->`. bench/README.md says what each row means.
 """
 import datetime
@@ -57,6 +58,10 @@ class Fluoro:
         ingest = self.bench("ingest", "--protocol", "otlp-http", "--spans", spans)["otlp-http"]
         return {"ingest": ingest, "search": self.bench("search", "--spans", spans), "graph": self.bench("graph", "--spans", spans)}
 
+    def beside_servers(self, spans):
+        return {"ingest": self.bench("ingest", "--protocol", "otlp-http", "--spans", spans)["otlp-http"],
+                "lookup": self.bench("lookup", "--spans", spans)["warm"]}
+
 
 class ClickHouse:
     """None of its methods runs where `problem` is set."""
@@ -106,8 +111,72 @@ class ClickHouse:
         self.rows.unlink(missing_ok=True)
 
 
-def measure_rounds(fluoro, peer, rounds, spans):
-    """Every round: ours, then the peer, with the spin loop around both."""
+class ServerPeer:
+    """A server written in Go. None of its methods runs where `problem` is set. It gets fewer spans than ClickHouse, for its sake, and ours is
+    measured on as few beside it."""
+
+    def __init__(self, name, package, about, build):
+        self.name, self.package, self.about = name, package, about
+        self.key = name.lower()
+        self.build = build
+        self.folder = build.parent / "peers" / self.key
+        self.pinned = {file: (HERE / "peers" / self.key / file).read_text() for file in ("go.mod", "go.sum")}
+        self.problem = None
+        if os.environ.get("BENCH_PEER") == "off":
+            self.problem = "left out (BENCH_PEER=off)"
+        elif os.environ.get(f"BENCH_{self.key.upper()}") == "off":
+            self.problem = f"left out (BENCH_{self.key.upper()}=off)"
+        elif not shutil.which("go"):
+            self.problem = "Go is not installed"
+        elif not self.install():
+            self.problem = "its Go modules cannot be had or built here"
+
+    def install(self):
+        stamp = self.folder / "installed"
+        if stamp.exists() and stamp.read_text() == "".join(self.pinned.values()):
+            return True
+        say(f"installing {self.name} (a Go program, which takes minutes) into the build folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for file, text in self.pinned.items():
+            (self.folder / file).write_text(text)
+        # go.sum has the hash of every module; read-only, so that another one is refused. What the machine's user set stays, as -p=1.
+        flags = os.environ.get("GOFLAGS", "") + " -mod=readonly -buildvcs=false -trimpath"
+        done = subprocess.run(["go", "build", "-o", "program", self.package], cwd=self.folder, env={**os.environ, "GOFLAGS": flags.strip(), "GOWORK": "off"},
+                              check=False)
+        if done.returncode == 0:
+            stamp.write_text("".join(self.pinned.values()))
+        return done.returncode == 0
+
+    def version(self):
+        module = "/".join(self.package.split("/")[:3])
+        return next(line.split()[1] for line in self.pinned["go.mod"].splitlines() if line.strip().startswith(module + " ")).removeprefix("v")
+
+    def round(self, fluoro, spans):
+        """None, and `problem` set, where it fails: the figures beside the others are not lost by that."""
+        try:
+            program = HERE / "peers" / f"{self.key}.py"
+            return json.loads(run([sys.executable, "-B", program, self.folder / "program", fluoro.binary, self.folder / "data", spans, CORES[-1]], CORES[0]))
+        except RuntimeError as error:
+            self.problem = f"failed ({error})".replace(str(self.build.parent), "build")
+            return None
+
+    def note(self):
+        return f"{self.name} was not measured: {self.problem}." if self.problem else f"{self.name} {self.version()} {self.about}"
+
+
+def server_peers(build):
+    return [
+        ServerPeer("Jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger",
+                   "stores in Badger and acknowledges what is written there and not synced (`consistency: false`, its default).", build),
+        ServerPeer("VictoriaLogs", "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",
+                   "is the storage engine that VictoriaTraces is built on and stands in for it: each span comes as one OTLP log record with the same "
+                   "fields; without VictoriaTraces' index of traces. It acknowledges what it holds in memory and writes it out within 5 s, its default.",
+                   build),
+    ]
+
+
+def measure_rounds(fluoro, peer, servers, rounds, spans, server_spans):
+    """Every round: ours, then ClickHouse; then ours and the servers on fewer spans; with the spin loop around each."""
     results = []
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}: {spans:,} spans")
@@ -118,7 +187,15 @@ def measure_rounds(fluoro, peer, rounds, spans):
         if not peer.problem:
             theirs = peer.round()
             spins.append(spin())
-        results.append({"ours": ours, "peer": theirs, "spin_seconds": spins})
+        beside = {}
+        if any(not server.problem for server in servers):
+            beside["ours"] = fluoro.beside_servers(server_spans)
+            spins.append(spin())
+        for server in servers:
+            if not server.problem:
+                beside[server.key] = server.round(fluoro, server_spans)
+                spins.append(spin())
+        results.append({"ours": ours, "peer": theirs, "servers": beside, "spin_seconds": spins})
     best = min(s for result in results for s in result["spin_seconds"])
     for result in results:
         result["slowdown"] = max(result["spin_seconds"]) / best
@@ -148,8 +225,11 @@ class Table:
         show = lambda value: "–" if value is None else form(value)
         self.rows.append({"metric": metric, "ours": ours, "peer": peer, "ratio": ratio and ratio[0], "ratio_range": ratio and ratio[1:],
                           "gate": gate[0], "goal": goal[0], "reached": verdict,
-                          "cells": [metric, show(ours), show(peer), "–" if not ratio else f"{ratio[0]:.2f}× ({ratio[1]:.2f}–{ratio[2]:.2f})",
-                                    gate[0], goal[0], verdict]})
+                          "cells": [metric, show(ours), show(peer), self.ratio_text(ratio), gate[0], goal[0], verdict]})
+
+    @staticmethod
+    def ratio_text(ratio):
+        return "–" if not ratio else f"{ratio[0]:.2f}× ({ratio[1]:.2f}–{ratio[2]:.2f})"
 
     def compared(self, metric, ours, theirs, gate, goal, form):
         """A rate whose gate and goal are multiples of the peer's."""
@@ -173,11 +253,14 @@ class Table:
         self.add(metric, value, peer, ratio, words(gate), words(goal), fits, form)
 
     def markdown(self):
-        head = ["", "Fluoro", "ClickHouse", "ratio (of the rounds)", "gate", "goal", "reached"]
-        lines = [head] + [row["cells"] for row in self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
-        return "\n".join([text[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *text[1:]])
+        return aligned([["", "Fluoro", "ClickHouse", "ratio (of the rounds)", "gate", "goal", "reached"], *(row["cells"] for row in self.rows)])
+
+
+def aligned(lines):
+    """A Markdown table; the first line is its head."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
+    return "\n".join([text[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *text[1:]])
 
 
 def build_table(rounds, lookup, udp, cluster):
@@ -218,6 +301,35 @@ def build_table(rounds, lookup, udp, cluster):
     return table
 
 
+def build_server_table(rounds, servers):
+    """Rows with a figure of ours and, for each server, its own and the ratio; and the same as a Markdown table. None without a server."""
+    servers = [server for server in servers if not server.problem]
+    if not servers:
+        return None, None
+    two = lambda value: f"{value:,.2f}"
+    cpu = lambda side: side["ingest"]["cpu_seconds_per_million_spans"]
+    metrics = [
+        ("ingest, spans per CPU-second, all merges included", lambda side: 1e6 / cpu(side), lambda value: f"{value:,.0f}"),
+        ("the same as CPU-seconds per million spans", cpu, two),
+        ("bytes per span on disk, indexes included", lambda side: side["ingest"]["disk_bytes_per_span"], lambda value: f"{value:,.1f}"),
+        ("peak RSS while ingesting", lambda side: side["ingest"]["peak_rss_bytes"] / MIB, lambda value: f"{value:,.0f} MiB"),
+        ("trace by id, warm, p50, ms", lambda side: side["lookup"]["p50_ms"], two),
+        ("trace by id, warm, p99, ms", lambda side: side["lookup"]["p99_ms"], two),
+    ]
+    tables = [Table([{"ours": r["servers"]["ours"], "peer": r["servers"][server.key], "counts": r["counts"]} for r in rounds]) for server in servers]
+    rows, lines = [], [["", "Fluoro", *(head for server in servers for head in (server.name, "ratio (of the rounds)"))]]
+    for metric, read, form in metrics:
+        ours = tables[0].median("ours", read)
+        row, line = {"metric": metric, "ours": ours}, [metric, form(ours)]
+        for server, table in zip(servers, tables):
+            peer, ratio = table.median("peer", read), table.ratio(read, read)
+            row[server.key] = {"value": peer, "ratio": ratio[0], "ratio_range": ratio[1:]}
+            line += [form(peer), Table.ratio_text(ratio)]
+        rows.append(row)
+        lines.append(line)
+    return rows, aligned(lines)
+
+
 def machine():
     model = "unknown processor"
     if pathlib.Path("/proc/cpuinfo").exists():
@@ -243,6 +355,13 @@ def notes(rounds, peer, spans, failures):
     return "\n".join(lines + failures)
 
 
+def server_notes(servers, spans):
+    said = [server.note() for server in servers]
+    if any(not server.problem for server in servers):
+        said.insert(0, f"Below, servers that get {spans:,} spans a round by OTLP/HTTP, as ours beside them; ours acknowledges after fdatasync.")
+    return "\n".join(said)
+
+
 def replace_figures(file, text):
     begin, end = "<!-- figures -->\n", "<!-- /figures -->\n"
     before, rest = file.read_text().split(begin)
@@ -258,10 +377,11 @@ def main():
     lookup_spans, udp_spans = setting("BENCH_LOOKUP_SPANS", "10000000"), setting("BENCH_UDP_SPANS", "1000000")
     begin = time.monotonic()
     fluoro, peer = Fluoro(build), ClickHouse(build)
+    servers, server_spans = server_peers(build), min(spans, setting("BENCH_SERVER_SPANS", "200000"))
     if not peer.problem:
         peer.prepare(fluoro, spans)
     try:
-        measured = measure_rounds(fluoro, peer, rounds, spans)
+        measured = measure_rounds(fluoro, peer, servers, rounds, spans, server_spans)
     finally:
         peer.clean()
     # After the rounds a failure of one command must not take their figures away.
@@ -281,10 +401,13 @@ def main():
     if lookup:
         lookup["spans"] = lookup_spans
     table = build_table(measured, lookup, udp, cluster)
-    text = f"{table.markdown()}\n\n{notes(measured, peer, spans, failures)}\n"
+    text = f"{table.markdown()}\n\n{notes(measured, peer, spans, failures)}\n{server_notes(servers, server_spans)}\n"
+    server_rows, server_table = build_server_table(measured, servers)
+    if server_table:
+        text += f"\n{server_table}\n"
     (results / "side_by_side.txt").write_text(text)
-    whole = {"table": [{k: v for k, v in row.items() if k != "cells"} for row in table.rows], "rounds": measured, "lookup": lookup, "udp": udp,
-             "cluster": cluster, "machine": machine(), "date": str(datetime.date.today()), "seconds": time.monotonic() - begin}
+    whole = {"table": [{k: v for k, v in row.items() if k != "cells"} for row in table.rows], "server_table": server_rows, "rounds": measured,
+             "lookup": lookup, "udp": udp, "cluster": cluster, "machine": machine(), "date": str(datetime.date.today()), "seconds": time.monotonic() - begin}
     (results / "side_by_side.json").write_text(json.dumps(whole, indent=1) + "\n")
     if record:
         replace_figures(record, text)

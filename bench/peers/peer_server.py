@@ -69,13 +69,19 @@ class PeerServer:
                 raise RuntimeError(f"still busy {PATIENCE_SECONDS} s after the last acknowledgement")
 
     def stop(self):
-        """Lets it write what it holds. Gives the CPU seconds of its whole life; 0 if it has ended before."""
+        """Lets it write what it holds. Gives the CPU seconds of its whole life; 0 if it has ended before. RuntimeError: it had to be killed."""
         if self.process.returncode is not None:
             return 0.0
         self.process.terminate()
-        _, status, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        return used.ru_utime + used.ru_stime
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (ended := os.wait4(self.process.pid, os.WNOHANG))[0] == 0:
+            if time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
+                raise RuntimeError(f"it does not stop within {PATIENCE_SECONDS} s")
+            time.sleep(0.02)
+        self.process.returncode = os.waitstatus_to_exitcode(ended[1])
+        return ended[2].ru_utime + ended[2].ru_stime
 
 
 def receive(server, data, send):
