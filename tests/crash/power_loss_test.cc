@@ -14,8 +14,12 @@ namespace {
 constexpr std::uint64_t kRuns = 2'500;
 constexpr std::uint64_t kNewRuns = 150;
 // Runs that failed once.
-constexpr std::uint64_t kRegressions[] = {34, 451, 77'000'001'907, 20'261'200'000'000'036,
-                                          20'261'200'000'000'528};
+constexpr std::uint64_t kRegressions[] = {34,
+                                          451,
+                                          77'000'001'907,
+                                          20'261'200'000'000'036,
+                                          20'261'200'000'000'528,
+                                          1'795'959'218'500'000'115};
 constexpr std::uint64_t kRegressionsOfFailingCalls[] = {29,
                                                         69,
                                                         74,
