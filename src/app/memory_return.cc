@@ -3,6 +3,7 @@
 #ifdef FLUORO_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #endif
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,16 +16,48 @@
 
 #ifdef FLUORO_JEMALLOC
 // Read by jemalloc when it is loaded. Few threads allocate at the same time: more arenas would only
-// keep more of what was freed. Unused pages go back after ten seconds. Huge pages, where the system
-// gives them to who asks: spans are written once and read once, far apart.
-const char* malloc_conf =
-    "narenas:2,muzzy_decay_ms:0,background_thread:true,thp:always,metadata_thp:auto";
+// keep more of what was freed. Unused pages go back after ten seconds.
+const char* malloc_conf = "narenas:2,muzzy_decay_ms:0,background_thread:true";
 #endif
 
 namespace fluoro::app {
 namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{250};
+// Below this the ends of huge pages that are not used would be felt.
+constexpr std::uint64_t kHugePagesFrom = std::uint64_t{256} << 20;
+
+#ifdef FLUORO_JEMALLOC
+// jemalloc's own, which ours add to.
+extent_hooks_t* own_hooks = nullptr;
+extent_hooks_t huge_hooks;
+
+void* AllocateHuge(extent_hooks_t*, void* wanted, std::size_t bytes, std::size_t alignment,
+                   bool* zero, bool* commit, unsigned arena) {
+  void* const memory = own_hooks->alloc(own_hooks, wanted, bytes, alignment, zero, commit, arena);
+  if (memory != nullptr) madvise(memory, bytes, MADV_HUGEPAGE);
+  return memory;
+}
+#endif
+
+// What arenas take from the system from now on is of huge pages, where it gives them to who asks:
+// spans are written once and read once, far apart.
+void TakeHugePages() {
+#ifdef FLUORO_JEMALLOC
+  unsigned arenas = 0;
+  std::size_t bytes = sizeof arenas;
+  if (own_hooks != nullptr || mallctl("arenas.narenas", &arenas, &bytes, nullptr, 0) != 0) return;
+  for (unsigned arena = 0; arena < arenas; ++arena) {
+    const std::string name = "arena." + std::to_string(arena) + ".extent_hooks";
+    bytes = sizeof own_hooks;
+    if (mallctl(name.c_str(), static_cast<void*>(&own_hooks), &bytes, nullptr, 0) != 0) continue;
+    huge_hooks = *own_hooks;
+    huge_hooks.alloc = AllocateHuge;
+    extent_hooks_t* hooks = &huge_hooks;
+    mallctl(name.c_str(), nullptr, nullptr, static_cast<void*>(&hooks), sizeof hooks);
+  }
+#endif
+}
 
 // All pages that hold nothing, of all arenas.
 void GivePagesBack() {
@@ -46,6 +79,7 @@ std::optional<std::uint64_t> ResidentBytes() {
 }
 
 MemoryReturn::MemoryReturn(std::uint64_t resident_bytes_max) {
+  if (resident_bytes_max >= kHugePagesFrom) TakeHugePages();
   thread_ = std::jthread([resident_bytes_max](const std::stop_token& stop) {
     NameThread("memory");
     std::mutex mutex;

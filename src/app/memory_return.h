@@ -16,7 +16,8 @@ std::optional<std::uint64_t> ResidentBytes();
 /// the process is above its bound.
 class MemoryReturn {
  public:
-  /// `resident_bytes_max`: below this nothing is given back.
+  /// `resident_bytes_max`: below this nothing is given back. Where there is much of it the heap
+  /// takes huge pages from here on.
   explicit MemoryReturn(std::uint64_t resident_bytes_max);
 
  private:

@@ -159,7 +159,7 @@ class Rollup {
     Known& KnownOf(const Series& theirs);
     /// A period's cells of nodes and edges by the numbers of their keys, as long as these are few:
     /// what is asked for with each sample must stay in the fast caches.
-    static constexpr std::size_t kNearKeys = 256;
+    static constexpr std::size_t kNearKeys = 128;
     struct Near {
       using Cells = std::array<std::uint32_t, kNearKeys>;  ///< cell + 1; 0: not known
       Cells nodes{};

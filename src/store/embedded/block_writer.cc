@@ -179,25 +179,28 @@ Result<void> BlockWriter::FlushRowGroup() {
 }
 
 void BlockWriter::Written::Take(EncodedColumn& column) {
+  if (column.bytes.size() > kUsedColumnBytesMax) return too_large.push_back(column.id);
   if (count == columns.size()) columns.emplace_back();
   std::swap(columns[count++], column);
 }
 
 // They came in order of id.
-std::string_view BlockWriter::Written::Find(std::uint32_t id) const {
+Result<std::string_view> BlockWriter::Written::Find(std::uint32_t id) const {
   const auto end = columns.begin() + static_cast<std::ptrdiff_t>(count);
   const auto at = std::ranges::lower_bound(columns.begin(), end, id, {}, &EncodedColumn::id);
-  return at != end && at->id == id ? std::string_view(at->bytes) : std::string_view();
+  if (at != end && at->id == id) return at->bytes;
+  if (std::ranges::binary_search(too_large, id))
+    return Fail(ErrorCode::kTooLarge, "column " + std::to_string(id) + " is not kept");
+  return std::string_view();
 }
 
 void BlockWriter::UseWritten() {
-  use_row_group_(written_.runs, [this](std::uint32_t id) -> Result<std::string_view> {
-    return written_.Find(id);
-  });
+  use_row_group_(written_.runs, [this](std::uint32_t id) { return written_.Find(id); });
   written_.runs.clear();
   written_.count = 0;
+  written_.too_large.clear();
   for (EncodedColumn& column : written_.columns) {
-    if (column.bytes.capacity() > kWriteBytes) column.bytes = std::string();
+    if (column.bytes.capacity() > kUsedColumnBytesMax) column.bytes = std::string();
   }
 }
 

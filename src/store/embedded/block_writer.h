@@ -45,7 +45,9 @@ class BlockWriter {
   /// Is told of each row group while it is written: its runs, in order of rows, and its columns.
   using UseRowGroup =
       std::function<void(std::span<const TraceRun> runs, const ColumnReader& column)>;
-  /// Before any row. Costs the columns of one row group in memory, before compression.
+  /// Before any row. Costs the columns of one row group in memory, before compression; of those
+  /// larger than kUsedColumnBytesMax there is only kTooLarge to be had.
+  static constexpr std::size_t kUsedColumnBytesMax = std::size_t{512} << 10;
   void SetUseRowGroup(UseRowGroup use) { use_row_group_ = std::move(use); }
   /// Summaries of the block's traces, by the rows that these have here; before Finish.
   [[nodiscard]] SummaryBuilder& summaries() { return summaries_; }
@@ -80,8 +82,9 @@ class BlockWriter {
     std::vector<TraceRun> runs;
     std::vector<EncodedColumn> columns;
     std::size_t count = 0;  ///< of the columns
+    std::vector<std::uint32_t> too_large;
     void Take(EncodedColumn& column);
-    [[nodiscard]] std::string_view Find(std::uint32_t id) const;
+    [[nodiscard]] Result<std::string_view> Find(std::uint32_t id) const;
   };
   Result<void> FlushRowGroup();
   void UseWritten();

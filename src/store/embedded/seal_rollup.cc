@@ -30,7 +30,9 @@ void SealRollup::AddRowGroup(std::span<const TraceRun> runs, const ColumnReader&
     FLUORO_CHECK_OK(summaries_.BeginGroup(column));
     return reader_.ReadWritten(runs, column);
   };
-  const auto covered = read();
+  auto covered = read();
+  // Traces with that much text are summed from their rows.
+  if (!covered && covered.error().code == ErrorCode::kTooLarge) covered = false;
   if (!covered) {
     result_ = std::unexpected(covered.error());
     return;
