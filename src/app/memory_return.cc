@@ -24,8 +24,8 @@ namespace fluoro::app {
 namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{250};
-// Below this the ends of huge pages that are not used would be felt.
-constexpr std::uint64_t kHugePagesFrom = std::uint64_t{256} << 20;
+// Below this the pages that are kept for later, and the ends of huge ones, would be felt.
+constexpr std::uint64_t kMuch = std::uint64_t{256} << 20;
 
 #ifdef FLUORO_JEMALLOC
 // jemalloc's own, which ours add to.
@@ -38,24 +38,41 @@ void* AllocateHuge(extent_hooks_t*, void* wanted, std::size_t bytes, std::size_t
   if (memory != nullptr) madvise(memory, bytes, MADV_HUGEPAGE);
   return memory;
 }
+
+// Calls `use` with the name of a setting of each arena.
+template <class Use>
+void ForEachArena(const char* setting, const Use& use) {
+  unsigned arenas = 0;
+  std::size_t bytes = sizeof arenas;
+  if (mallctl("arenas.narenas", &arenas, &bytes, nullptr, 0) != 0) return;
+  for (unsigned arena = 0; arena < arenas; ++arena)
+    use("arena." + std::to_string(arena) + "." + setting);
+}
 #endif
 
 // What arenas take from the system from now on is of huge pages, where it gives them to who asks:
 // spans are written once and read once, far apart.
 void TakeHugePages() {
 #ifdef FLUORO_JEMALLOC
-  unsigned arenas = 0;
-  std::size_t bytes = sizeof arenas;
-  if (own_hooks != nullptr || mallctl("arenas.narenas", &arenas, &bytes, nullptr, 0) != 0) return;
-  for (unsigned arena = 0; arena < arenas; ++arena) {
-    const std::string name = "arena." + std::to_string(arena) + ".extent_hooks";
-    bytes = sizeof own_hooks;
-    if (mallctl(name.c_str(), static_cast<void*>(&own_hooks), &bytes, nullptr, 0) != 0) continue;
+  if (own_hooks != nullptr) return;
+  ForEachArena("extent_hooks", [](const std::string& name) {
+    std::size_t bytes = sizeof own_hooks;
+    if (mallctl(name.c_str(), static_cast<void*>(&own_hooks), &bytes, nullptr, 0) != 0) return;
     huge_hooks = *own_hooks;
     huge_hooks.alloc = AllocateHuge;
     extent_hooks_t* hooks = &huge_hooks;
     mallctl(name.c_str(), nullptr, nullptr, static_cast<void*>(&hooks), sizeof hooks);
-  }
+  });
+#endif
+}
+
+// Pages go back as soon as they hold nothing.
+void KeepNoPages() {
+#ifdef FLUORO_JEMALLOC
+  ForEachArena("dirty_decay_ms", [](const std::string& name) {
+    ssize_t at_once = 0;
+    mallctl(name.c_str(), nullptr, nullptr, &at_once, sizeof at_once);
+  });
 #endif
 }
 
@@ -79,7 +96,11 @@ std::optional<std::uint64_t> ResidentBytes() {
 }
 
 MemoryReturn::MemoryReturn(std::uint64_t resident_bytes_max) {
-  if (resident_bytes_max >= kHugePagesFrom) TakeHugePages();
+  if (resident_bytes_max >= kMuch) {
+    TakeHugePages();
+  } else {
+    KeepNoPages();
+  }
   thread_ = std::jthread([resident_bytes_max](const std::stop_token& stop) {
     NameThread("memory");
     std::mutex mutex;

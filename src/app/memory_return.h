@@ -17,7 +17,7 @@ std::optional<std::uint64_t> ResidentBytes();
 class MemoryReturn {
  public:
   /// `resident_bytes_max`: below this nothing is given back. Where there is much of it the heap
-  /// takes huge pages from here on.
+  /// takes huge pages from here on; where there is little it keeps none that hold nothing.
   explicit MemoryReturn(std::uint64_t resident_bytes_max);
 
  private:

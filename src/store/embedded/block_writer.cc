@@ -239,7 +239,7 @@ Result<void> BlockWriter::AddRows(
     std::size_t count = 0;
     std::size_t bytes = rows_.bytes();
     while (count < left.size() && rows_.spans() + count < kRowGroupTargetSpans &&
-           bytes < kRowGroupTargetBytes) {
+           bytes < row_group_bytes_) {
       bytes += RowGroupBuilder::RowBytes(left[count]);
       ++count;
     }
@@ -252,7 +252,7 @@ Result<void> BlockWriter::AddRows(
                                .end_ns = trace.end_ns});
     }
     left = left.subspan(count);
-    if (!left.empty() || rows_.bytes() >= kRowGroupTargetBytes ||
+    if (!left.empty() || rows_.bytes() >= row_group_bytes_ ||
         rows_.spans() >= kRowGroupTargetSpans) {
       FLUORO_CHECK_OK(FlushRowGroup());
       if (!left.empty()) held_.insert(held_.end(), batches.begin(), batches.end());

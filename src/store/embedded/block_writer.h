@@ -1,6 +1,7 @@
 // Writes one block file.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -42,6 +43,8 @@ class BlockWriter {
   Result<std::uint64_t> CopyRowGroup(const Block& from, std::uint32_t group);
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
+  /// Before any row: ends row groups at so many bytes, if that is less than kRowGroupTargetBytes.
+  void BoundRowGroups(std::size_t bytes) { row_group_bytes_ = std::min(bytes, row_group_bytes_); }
   /// Is told of each row group while it is written: its runs, in order of rows, and its columns.
   using UseRowGroup =
       std::function<void(std::span<const TraceRun> runs, const ColumnReader& column)>;
@@ -103,6 +106,7 @@ class BlockWriter {
   std::unique_ptr<Compressor> compressor_;
   RowGroupBuilder rows_;
   RowGroupBuilder::Operations operations_;
+  std::size_t row_group_bytes_ = kRowGroupTargetBytes;
   UseRowGroup use_row_group_;
   Written written_;
   std::vector<TraceEntry> traces_;

@@ -121,6 +121,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::u
     meta.sealed_lsn = sealed_lsn;
     meta.left_out = left_out;
     BlockWriter writer(*file, std::move(meta), keys());
+    writer.BoundRowGroups(static_cast<std::size_t>(options_.memory_bytes / 16));
     SealRollup sums(*this, traces, writer.summaries());
     writer.SetUseRowGroup([&sums](std::span<const TraceRun> runs, const ColumnReader& column) {
       sums.AddRowGroup(runs, column);
