@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "rollup/testing.h"
+#include "store/embedded/block_writer.h"
 #include "store/embedded/rollup_section.h"
 #include "store/embedded/sums_store_for_test.h"
 
@@ -151,6 +152,27 @@ TEST_F(RollupStoreTest, OfAKeyThatStandsTwiceTheFirstValueCountsWhereverItIsRead
   ASSERT_TRUE(store_->SealAll());
   EXPECT_EQ(Print(store_->Graph({})), Naive());
   EXPECT_EQ(Print(store_->Graph({.from_spans = true})), Naive());
+}
+
+TEST_F(RollupStoreTest, ColumnsTooLargeToKeepAreSummedFromRows) {
+  constexpr std::size_t kNameBytes = 4'000;
+  constexpr std::size_t kSpans = 200;
+  static_assert(kNameBytes * kSpans > BlockWriter::kUsedColumnBytesMax);
+  for (std::uint64_t i = 0; i < kSpans; ++i) {
+    model::Span span = rollup::testing::RandomGraphSpan(rng_, MakeTraceId(i / 2), 1 + i % 2);
+    span.name = std::to_string(i) + std::string(kNameBytes, 'n');
+    AppendSpans({span});
+  }
+  ASSERT_TRUE(store_->SealAll());
+  const auto graph = store_->Graph({});
+  EXPECT_EQ(Print(graph), Naive());
+  EXPECT_EQ(graph->summed_blocks, 1U);
+  EXPECT_EQ(graph->spans_read, 0U);
+  const auto block = OpenBlock(1);
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(std::ranges::none_of(block->meta().sections, [](const Section& section) {
+    return section.type == SectionType::kSummaries;
+  }));
 }
 
 TEST_F(RollupStoreTest, PiecesOfTracesAddUpOverBlocksAndAfterAStart) {
