@@ -3,7 +3,7 @@
 #ifdef FLUORO_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #endif
-#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,8 +16,9 @@
 
 #ifdef FLUORO_JEMALLOC
 // Read by jemalloc when it is loaded. Few threads allocate at the same time: more arenas would only
-// keep more of what was freed. Unused pages go back after ten seconds.
-const char* malloc_conf = "narenas:2,muzzy_decay_ms:0,background_thread:true";
+// keep more of what was freed. Unused pages go back after ten seconds. What arenas take is of huge
+// pages, where the system gives them to who asks: spans are written once and read once, far apart.
+const char* malloc_conf = "narenas:2,muzzy_decay_ms:0,background_thread:true,thp:always";
 #endif
 
 namespace fluoro::app {
@@ -25,54 +26,20 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{250};
 // Below this the pages that are kept for later, and the ends of huge ones, would be felt.
-constexpr std::uint64_t kMuch = std::uint64_t{256} << 20;
+constexpr std::uint64_t kLittle = std::uint64_t{256} << 20;
 
+// Pages go back as soon as they hold nothing, and none is huge.
+void KeepNoPages() {
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 #ifdef FLUORO_JEMALLOC
-// jemalloc's own, which ours add to.
-extent_hooks_t* own_hooks = nullptr;
-extent_hooks_t huge_hooks;
-
-void* AllocateHuge(extent_hooks_t*, void* wanted, std::size_t bytes, std::size_t alignment,
-                   bool* zero, bool* commit, unsigned arena) {
-  void* const memory = own_hooks->alloc(own_hooks, wanted, bytes, alignment, zero, commit, arena);
-  if (memory != nullptr) madvise(memory, bytes, MADV_HUGEPAGE);
-  return memory;
-}
-
-// Calls `use` with the name of a setting of each arena.
-template <class Use>
-void ForEachArena(const char* setting, const Use& use) {
   unsigned arenas = 0;
   std::size_t bytes = sizeof arenas;
   if (mallctl("arenas.narenas", &arenas, &bytes, nullptr, 0) != 0) return;
-  for (unsigned arena = 0; arena < arenas; ++arena)
-    use("arena." + std::to_string(arena) + "." + setting);
-}
-#endif
-
-// What arenas take from the system from now on is of huge pages, where it gives them to who asks:
-// spans are written once and read once, far apart.
-void TakeHugePages() {
-#ifdef FLUORO_JEMALLOC
-  if (own_hooks != nullptr) return;
-  ForEachArena("extent_hooks", [](const std::string& name) {
-    std::size_t bytes = sizeof own_hooks;
-    if (mallctl(name.c_str(), static_cast<void*>(&own_hooks), &bytes, nullptr, 0) != 0) return;
-    huge_hooks = *own_hooks;
-    huge_hooks.alloc = AllocateHuge;
-    extent_hooks_t* hooks = &huge_hooks;
-    mallctl(name.c_str(), nullptr, nullptr, static_cast<void*>(&hooks), sizeof hooks);
-  });
-#endif
-}
-
-// Pages go back as soon as they hold nothing.
-void KeepNoPages() {
-#ifdef FLUORO_JEMALLOC
-  ForEachArena("dirty_decay_ms", [](const std::string& name) {
+  for (unsigned arena = 0; arena < arenas; ++arena) {
     ssize_t at_once = 0;
-    mallctl(name.c_str(), nullptr, nullptr, &at_once, sizeof at_once);
-  });
+    const std::string setting = "arena." + std::to_string(arena) + ".dirty_decay_ms";
+    mallctl(setting.c_str(), nullptr, nullptr, &at_once, sizeof at_once);
+  }
 #endif
 }
 
@@ -96,11 +63,7 @@ std::optional<std::uint64_t> ResidentBytes() {
 }
 
 MemoryReturn::MemoryReturn(std::uint64_t resident_bytes_max) {
-  if (resident_bytes_max >= kMuch) {
-    TakeHugePages();
-  } else {
-    KeepNoPages();
-  }
+  if (resident_bytes_max < kLittle) KeepNoPages();
   thread_ = std::jthread([resident_bytes_max](const std::stop_token& stop) {
     NameThread("memory");
     std::mutex mutex;

@@ -16,8 +16,8 @@ std::optional<std::uint64_t> ResidentBytes();
 /// the process is above its bound.
 class MemoryReturn {
  public:
-  /// `resident_bytes_max`: below this nothing is given back. Where there is much of it the heap
-  /// takes huge pages from here on; where there is little it keeps none that hold nothing.
+  /// `resident_bytes_max`: below this nothing is given back. Where it is little, the heap keeps no
+  /// pages that hold nothing and takes no huge ones, from here on.
   explicit MemoryReturn(std::uint64_t resident_bytes_max);
 
  private:

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace fluoro::app {
@@ -30,6 +32,19 @@ TEST(MemoryReturn, WhatWasFreedGoesBackThoughSomethingBehindItIsInUse) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LE(*ResidentBytes(), full - kPieces * kPieceBytes / 2);
 #endif
+}
+
+// jemalloc sets a thread up when it first allocates, which must not be while it gives an extent
+// back: threads of gRPC's begin with that.
+TEST(MemoryReturn, AThreadMayBeginByFreeingWhatAnotherAllocated) {
+  constexpr std::size_t kPieceBytes = std::size_t{128} << 10;
+  const MemoryReturn memory(std::uint64_t{1} << 30);
+  std::vector<void*> pieces(256);
+  for (void*& piece : pieces) piece = std::malloc(kPieceBytes);
+  for (void* piece : pieces) {
+    ASSERT_NE(piece, nullptr);
+    std::jthread([piece] { std::free(piece); });
+  }
 }
 
 }  // namespace

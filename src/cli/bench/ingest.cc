@@ -69,18 +69,19 @@ std::vector<Request> Compress(const std::vector<Request>& requests,
   return compressed;
 }
 
-bool SendGrpc(const BoundPorts& ports, const std::vector<Request>& requests) {
+Result<void> SendGrpc(const BoundPorts& ports, const std::vector<Request>& requests) {
   return SendAll(requests, [&ports]() -> Send {
     auto client = std::make_shared<net::GrpcClient>(ports.otlp_grpc);
-    return [client](const Request& request) {
+    return [client](const Request& request) -> Result<void> {
+      net::GrpcClient::Answer answer;
       for (int attempt = 0; attempt < 500; ++attempt) {
-        const auto answer = client->Call(std::string(kExportMethod), request.body);
-        if (!answer) return false;
-        if (answer->code == 0) return true;
-        if (answer->code != 14 && answer->code != 8) return false;
+        FLUORO_TRY(answer, client->Call(std::string(kExportMethod), request.body));
+        if (answer.code == 0) return {};
+        if (answer.code != 14 && answer.code != 8) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
       }
-      return false;
+      return Fail(ErrorCode::kUnavailable, fmt::format("a request was refused: gRPC status {}, {}",
+                                                       answer.code, answer.message));
     };
   });
 }
@@ -88,7 +89,7 @@ bool SendGrpc(const BoundPorts& ports, const std::vector<Request>& requests) {
 struct Variant {
   std::string_view name;
   std::string (*compress)(std::string_view);
-  bool (*send)(const BoundPorts& ports, const std::vector<Request>& requests);
+  Result<void> (*send)(const BoundPorts& ports, const std::vector<Request>& requests);
 };
 constexpr std::array kVariants{
     Variant{"otlp-http", nullptr, [](const auto& p, const auto& r) { return SendHttp(p, r, ""); }},
@@ -110,8 +111,8 @@ Result<Row> Measure(const Variant& variant, const std::vector<Request>& requests
   }
   const double cpu_before = server->CostNow().cpu_seconds;
   const std::int64_t begin_ns = SystemClock().MonotonicNs();
-  if (!variant.send(server->ports(), requests))
-    return Fail(ErrorCode::kUnavailable, row.name + ": a request was refused");
+  if (const auto sent = variant.send(server->ports(), requests); !sent)
+    return Fail(sent.error().code, row.name + ": " + sent.error().message);
   row.seconds = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e9;
   row.acknowledged_cpu = server->CostNow().cpu_seconds - cpu_before;
   row.merged_before_cpu = server->ThreadSeconds("merge");

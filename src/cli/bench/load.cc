@@ -1,11 +1,14 @@
 #include "cli/bench/load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "cli/bench/http_connection.h"
 #include "codec/otlp/otlp.h"
 
@@ -73,9 +76,10 @@ std::vector<Request> Take(RequestStream& stream, std::uint64_t requests_max) {
   return requests;
 }
 
-bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& open) {
+Result<void> SendAll(const std::vector<Request>& requests, const std::function<Send()>& open) {
   std::atomic<std::size_t> next{0};
-  std::atomic<bool> ok{true};
+  Mutex mutex;
+  Result<void> done;
   {
     std::vector<std::jthread> senders;
     senders.reserve(kConnections);
@@ -84,28 +88,32 @@ bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& 
         const Send send = open();
         for (std::size_t at = next.fetch_add(1, std::memory_order_relaxed); at < requests.size();
              at = next.fetch_add(1, std::memory_order_relaxed)) {
-          if (!send(requests[at])) ok.store(false, std::memory_order_relaxed);
+          const Result<void> sent = send(requests[at]);
+          if (sent) continue;
+          const MutexLock lock(mutex);
+          if (done) done = sent;
         }
       });
     }
   }
-  return ok.load();
+  return done;
 }
 
-bool SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
-              std::string_view encoding) {
+Result<void> SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
+                      std::string_view encoding) {
   return SendAll(requests, [&]() -> Send {
     auto connection = std::make_shared<HttpConnection>(ports.otlp_http);
-    return [connection, encoding = std::string(encoding)](const Request& request) {
+    return [connection, encoding = std::string(encoding)](const Request& request) -> Result<void> {
+      int status = 0;
       for (int attempt = 0; attempt < 500; ++attempt) {
-        const auto status =
-            connection->Post("/v1/traces", "application/x-protobuf", encoding, request.body);
-        if (!status) return false;
-        if (*status == 200) return true;
-        if (*status != 503 && *status != 429) return false;
+        FLUORO_TRY(status, connection->Post("/v1/traces", "application/x-protobuf", encoding,
+                                            request.body));
+        if (status == 200) return {};
+        if (status != 503 && status != 429) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
       }
-      return false;
+      return Fail(ErrorCode::kUnavailable,
+                  fmt::format("a request was refused: HTTP status {}", status));
     };
   });
 }

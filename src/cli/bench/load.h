@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "cli/bench/workload.h"
 #include "cli/running_server.h"
@@ -70,14 +71,14 @@ class RequestStream {
 /// At most so many of the stream's requests.
 std::vector<Request> Take(RequestStream& stream, std::uint64_t requests_max = UINT64_MAX);
 
-/// Sends all requests over eight threads; `open` makes each thread's sender, which is false if a
-/// request failed for good. False if one did.
-using Send = std::function<bool(const Request&)>;
-bool SendAll(const std::vector<Request>& requests, const std::function<Send()>& open);
+/// Sends all requests over eight threads; `open` makes each thread's sender, which fails if a
+/// request failed for good. Errors: that of one that did.
+using Send = std::function<Result<void>(const Request&)>;
+Result<void> SendAll(const std::vector<Request>& requests, const std::function<Send()>& open);
 
 /// By OTLP/HTTP over kept connections; what is refused for a moment is sent again. `encoding`: of
 /// the bodies, or "".
-bool SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
-              std::string_view encoding);
+Result<void> SendHttp(const BoundPorts& ports, const std::vector<Request>& requests,
+                      std::string_view encoding);
 
 }  // namespace fluoro::cli::bench

@@ -37,8 +37,7 @@ Result<Loaded> Load(const BenchOptions& options) {
   for (;;) {
     const auto requests = Take(stream, kRequestsPerLoad);
     if (requests.empty()) break;
-    if (!SendHttp(loaded.server->ports(), requests, ""))
-      return Fail(ErrorCode::kUnavailable, "a request was refused");
+    FLUORO_CHECK_OK(SendHttp(loaded.server->ports(), requests, ""));
     for (const Request& request : requests) sent += request.spans;
     progress.Update(fmt::format("{} of {}", sent, options.load.spans));
   }
