@@ -19,8 +19,7 @@ Result<void> SendTo(const BenchOptions& options, const std::string& address) {
   BoundPorts ports;
   ports.otlp_http = address;
   const std::int64_t begin_ns = SystemClock().MonotonicNs();
-  if (const auto sent = SendHttp(ports, requests, ""); !sent)
-    return Fail(sent.error().code, address + ": " + sent.error().message);
+  FLUORO_CHECK_OK(SendHttp(ports, requests, ""));
   const double seconds = static_cast<double>(SystemClock().MonotonicNs() - begin_ns) / 1e9;
   std::uint64_t spans = 0;
   std::uint64_t wire_bytes = 0;
