@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,12 @@ class File {
                                                    std::size_t bytes) const = 0;
   /// Writes all of `data` at `offset`; a partial write is an error (kIo or kNoSpace).
   virtual Result<void> WriteAt(std::uint64_t offset, std::string_view data) = 0;
+  /// Likewise of pieces, one behind the other, which need not be put together first.
+  virtual Result<void> WritePieces(std::uint64_t offset, std::span<const std::string_view> pieces) {
+    std::string data;
+    for (const std::string_view piece : pieces) data += piece;
+    return WriteAt(offset, data);
+  }
   /// fdatasync. After a failure the file must not be trusted again: its unsynced bytes may be gone.
   virtual Result<void> Sync() = 0;
   virtual Result<void> Truncate(std::uint64_t bytes) = 0;

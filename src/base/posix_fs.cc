@@ -2,9 +2,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -70,6 +72,30 @@ class PosixFile final : public File {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return Errno("write", path_);
       done += static_cast<std::size_t>(n);
+    }
+    return {};
+  }
+
+  Result<void> WritePieces(std::uint64_t offset,
+                           std::span<const std::string_view> pieces) override {
+    std::array<iovec, 64> some{};
+    std::size_t taken = 0;  // of the first piece
+    while (!pieces.empty()) {
+      const std::size_t count = std::min(pieces.size(), some.size());
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::string_view left = pieces[i].substr(i == 0 ? taken : 0);
+        some[i] = {.iov_base = const_cast<char*>(left.data()), .iov_len = left.size()};
+      }
+      const ssize_t n =
+          ::pwritev(fd_, some.data(), static_cast<int>(count), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return Errno("write", path_);
+      offset += static_cast<std::uint64_t>(n);
+      taken += static_cast<std::size_t>(n);
+      while (!pieces.empty() && taken >= pieces.front().size()) {
+        taken -= pieces.front().size();
+        pieces = pieces.subspan(1);
+      }
     }
     return {};
   }

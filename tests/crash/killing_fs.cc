@@ -60,6 +60,10 @@ class KillingFs::KillingFile final : public File {
   Result<void> WriteAt(std::uint64_t offset, std::string_view data) override {
     return fs_.At(write_, [&] { return file_->WriteAt(offset, data); });
   }
+  Result<void> WritePieces(std::uint64_t offset,
+                           std::span<const std::string_view> pieces) override {
+    return fs_.At(write_, [&] { return file_->WritePieces(offset, pieces); });
+  }
   Result<void> Sync() override {
     return fs_.At(sync_, [&] { return file_->Sync(); });
   }

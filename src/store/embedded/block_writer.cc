@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr int kZstdLevel = 1;
+constexpr std::size_t kCompressedBytesMin = 64;
 // Of a large section a piece of the middle is tried first: ids and packed integers do not shrink.
 constexpr std::size_t kTriedSectionBytes = std::size_t{32} << 10;
 constexpr std::size_t kTrialBytes = std::size_t{4} << 10;
@@ -72,7 +73,7 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
                   .raw = raw.size(),
                   .sum = 0};
   std::string_view stored = raw;
-  if (raw.size() >= 64 &&
+  if (meta_.level > 0 && raw.size() >= kCompressedBytesMin &&
       (raw.size() < kTriedSectionBytes ||
        !compressor_->Compress(raw.substr(raw.size() / 2, kTrialBytes)).empty())) {
     if (const std::string_view compressed = compressor_->Compress(raw); !compressed.empty()) {
@@ -118,6 +119,10 @@ Result<std::uint64_t> BlockWriter::CopyRowGroup(const Block& from, std::uint32_t
   meta_.row_groups.push_back(from.meta().row_groups[group]);
   for (Section section : stored.sections) {
     const std::string_view bytes = stored.Of(section);
+    if (from.meta().level == 0 && section.codec == SectionCodec::kNone) {
+      FLUORO_CHECK_OK(PutSection(section.type, number, section.column, bytes));
+      continue;
+    }
     section.row_group = number;
     FLUORO_CHECK_OK(PutStored(section, bytes));
   }

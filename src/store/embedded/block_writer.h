@@ -26,7 +26,8 @@ inline constexpr std::size_t kRowGroupTargetBytes = std::size_t{8} << 20;
 class BlockWriter {
  public:
   /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
-  /// With a key in use among `keys` the block is encrypted under a data key of its own.
+  /// With a key in use among `keys` the block is encrypted under a data key of its own. A block of
+  /// level 0 is not compressed: its first merge does that.
   BlockWriter(File& file, BlockMeta meta, const crypto::Keyring* keys = nullptr);
   ~BlockWriter();
   /// The batches of the rows are held until their row group is written. Traces in order of
@@ -38,8 +39,8 @@ class BlockWriter {
   Result<void> BeginTrace(const TraceEntry& trace);
   Result<void> AddRows(std::span<const RowRef> rows,
                        std::span<const std::shared_ptr<const model::SpanBatch>> batches);
-  /// Takes over a row group of another block as it was compressed; returns the number of its first
-  /// row here. What its rows are AddPlaced says.
+  /// Takes over a row group of another block as it is stored, or compressed by now; returns the
+  /// number of its first row here. What its rows are AddPlaced says.
   Result<std::uint64_t> CopyRowGroup(const Block& from, std::uint32_t group);
   /// A trace (part) whose rows were copied, with first_row.
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }

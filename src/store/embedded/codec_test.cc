@@ -11,6 +11,7 @@
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/frames_for_test.h"
 #include "store/embedded/row_group.h"
 #include "store/embedded/row_group_for_test.h"
 #include "store/embedded/wal_format.h"

@@ -16,6 +16,7 @@
 #include "store/embedded/block_cache.h"
 #include "store/embedded/block_format.h"
 #include "store/embedded/embedded_store.h"
+#include "store/embedded/frames_for_test.h"
 #include "store/embedded/fuse_filter.h"
 #include "store/embedded/reference_reader_for_test.h"
 #include "store/embedded/row_group.h"

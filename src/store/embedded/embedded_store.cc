@@ -11,8 +11,9 @@
 namespace fluoro::store {
 namespace {
 
-// For which an append is held up at most.
+// For which an append is held up at most, while merges or seals catch up.
 constexpr std::chrono::microseconds kDelayMax{100'000};
+constexpr std::chrono::milliseconds kRoomWaitMax{1'000};
 
 }  // namespace
 
@@ -54,8 +55,8 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
       refused_merges_(metrics.GetCounter("fluoro_store_append_refused_total", "Batches refused.",
                                          {{"reason", "merges"}})),
       delay_seconds_(metrics.GetCounter("fluoro_store_append_delay_seconds_total",
-                                        "Time for which appends were held up for merges to "
-                                        "catch up.")),
+                                        "Time for which appends were held up for merges and "
+                                        "seals to catch up.")),
       dropped_early_blocks_(metrics.GetCounter("fluoro_store_dropped_early_blocks_total",
                                                "Blocks dropped because the disk was low.")),
       disk_state_gauge_(metrics.GetGauge("fluoro_store_disk_state",
@@ -113,19 +114,8 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     return Fail(ErrorCode::kInternal, "refused: " + checked.error().message);
   }
   const std::uint64_t bytes = batch.MemoryBytes();
-  const std::uint64_t bound = HeadLimit() / 10 * 9;
-  if (bytes > bound) {
-    return Fail(ErrorCode::kTooLarge, "a batch of " + std::to_string(bytes) +
-                                          " bytes does not fit the memory for unsealed spans, " +
-                                          std::to_string(bound) + " bytes");
-  }
-  const std::uint64_t in_flight =
-      in_flight_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  FLUORO_CHECK_OK(TakeRoom(bytes));
   const auto submit = [&]() -> Result<void> {
-    if (head_bytes_.load(std::memory_order_relaxed) + in_flight > bound) {
-      refused_head_.Add();
-      return Fail(ErrorCode::kUnavailable, "the memory for unsealed spans is full: try again");
-    }
     Commit commit;
     commit.arrival_ns = clock_.UnixNs();
     commit.batch = std::make_shared<const model::SpanBatch>(std::move(batch));
@@ -133,13 +123,56 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     return log_->Submit(std::move(record), std::move(commit), durability == Durability::kSynced);
   };
   auto result = submit();
-  in_flight_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  if (head_bytes_.load(std::memory_order_relaxed) > HeadLimit() / 4 * 3) {
+  {
+    MutexLock lock(room_mutex_);
+    in_flight_bytes_ -= bytes;
+  }
+  if (!result) TellRoom();  // else the head has them now
+  if (head_bytes_.load(std::memory_order_relaxed) > HeadLimit() / 4 * 3) WantSeal();
+  return result;
+}
+
+// Who sends more than can be sealed is held up before he is refused: what was refused is received
+// and decoded once more.
+Result<void> EmbeddedStoreImpl::TakeRoom(std::uint64_t bytes) {
+  const std::uint64_t bound = HeadLimit() / 10 * 9;
+  if (bytes > bound) {
+    return Fail(ErrorCode::kTooLarge, "a batch of " + std::to_string(bytes) +
+                                          " bytes does not fit the memory for unsealed spans, " +
+                                          std::to_string(bound) + " bytes");
+  }
+  MutexLock lock(room_mutex_);
+  const auto has_room = [&]() FLUORO_NO_THREAD_SAFETY_ANALYSIS {
+    return head_bytes_.load(std::memory_order_relaxed) + in_flight_bytes_ + bytes <= bound;
+  };
+  if (!has_room() && options_.background_thread) {
+    WantSeal();
+    const std::int64_t begin_ns = clock_.MonotonicNs();
+    room_.wait_for(lock, kRoomWaitMax,
+                   [&] { return has_room() || closed_.load(std::memory_order_relaxed); });
+    delay_seconds_.Add(static_cast<double>(clock_.MonotonicNs() - begin_ns) * 1e-9);
+  }
+  if (!has_room()) {
+    refused_head_.Add();
+    return Fail(ErrorCode::kUnavailable, "the memory for unsealed spans is full: try again");
+  }
+  in_flight_bytes_ += bytes;
+  return {};
+}
+
+void EmbeddedStoreImpl::TellRoom() {
+  {
+    MutexLock lock(room_mutex_);
+  }  // nobody is between looking and waiting
+  room_.notify_all();
+}
+
+void EmbeddedStoreImpl::WantSeal() {
+  {
     MutexLock lock(wake_mutex_);
     wanted_ = true;
-    wake_.notify_one();
   }
-  return result;
+  wake_.notify_one();
 }
 
 Result<void> EmbeddedStoreImpl::PushBack() {
@@ -189,7 +222,8 @@ void EmbeddedStoreImpl::Apply(const std::vector<Commit>& commits) {
 }
 
 void EmbeddedStoreImpl::UpdateGauges() {
-  head_bytes_.store(head_.bytes(), std::memory_order_relaxed);
+  const std::uint64_t before = head_bytes_.exchange(head_.bytes(), std::memory_order_relaxed);
+  if (head_.bytes() < before) TellRoom();
   head_bytes_gauge_.Set(static_cast<double>(head_.bytes()));
   head_spans_gauge_.Set(static_cast<double>(head_.spans()));
   head_traces_gauge_.Set(static_cast<double>(head_.traces()));
@@ -272,13 +306,10 @@ Usage EmbeddedStoreImpl::GetUsage() {
 
 Result<void> EmbeddedStoreImpl::Close() {
   if (closed_.exchange(true) || !log_) return {};
+  TellRoom();
   if (background_.joinable()) {
     background_.request_stop();
-    {
-      MutexLock lock(wake_mutex_);
-      wanted_ = true;
-    }
-    wake_.notify_all();
+    WantSeal();
     background_.join();
   }
   if (merger_.joinable()) {

@@ -204,6 +204,32 @@ TEST_F(EmbeddedStoreTest, RefusesWhatMemoryCannotHoldAndTakesItAfterASeal) {
   EXPECT_EQ(huge.error().code, ErrorCode::kTooLarge);
 }
 
+TEST_F(EmbeddedStoreTest, WhoSendsMoreThanCanBeSealedIsHeldUpRatherThanRefused) {
+  constexpr std::uint64_t kWriters = 4;
+  constexpr std::uint64_t kEach = 150;
+  options_.memory_bytes = 1 << 20;  // 256 KiB of head
+  options_.background_thread = true;
+  const auto store = Open();
+  std::vector<std::vector<model::SpanBatch>> batches(kWriters);
+  for (std::uint64_t i = 0; i < kWriters * kEach; ++i)
+    batches[i % kWriters].push_back(MakeBatch(Spans(i, 5)));
+  std::atomic<std::uint64_t> refused = 0;
+  {
+    std::vector<std::jthread> writers;
+    for (auto& mine : batches) {
+      writers.emplace_back([&] {
+        for (model::SpanBatch& batch : mine) {
+          if (!store->Append(std::move(batch), Durability::kSynced)) ++refused;
+        }
+      });
+    }
+  }
+  ASSERT_EQ(refused, 0U);
+  EXPECT_LE(store->GetUsage().head_bytes, (1U << 18) / 10 * 9);
+  for (std::uint64_t trace = 0; trace < kWriters * kEach; ++trace)
+    EXPECT_EQ(Count(*store, trace), 5U);
+}
+
 TEST_F(EmbeddedStoreTest, ReplaysALogLargerThanMemory) {
   {
     const auto store = Open();
@@ -406,6 +432,39 @@ TEST_P(MergeTest, JoinsTheBlocksOfAWindowAndKeepsWhatTheyHold) {
   EXPECT_TRUE(report->ok());
 }
 
+TEST_P(MergeTest, WhatWasSealedIsCompressedByItsFirstMergeThoughItIsAlone) {
+  const auto store = Open();
+  std::vector<model::Span> spans;
+  for (std::uint64_t i = 1; i <= 2'000; ++i) {
+    model::Span& span = spans.emplace_back(RandomSpan(rng_, MakeTraceId(1), i));
+    span.start_ns = clock_.UnixNs();
+    span.end_ns = span.start_ns + static_cast<std::int64_t>(i);
+  }
+  sent_[MakeTraceId(1)] = spans;
+  ASSERT_TRUE(store->Append(MakeBatch(spans), Durability::kSynced));
+  ASSERT_TRUE(store->SealAll());
+  const auto meta = [&] {
+    EXPECT_EQ(Blocks().size(), 1U);
+    std::uint64_t id = 0;
+    EXPECT_TRUE(ParseBlockFileName(Blocks().front(), id));
+    BlockCache cache(metrics_, "test", 1'000'000);
+    return (*Block::Open(fs_, cache, "data/blocks/" + Blocks().front(), id))->meta();
+  };
+  const auto is_compressed = [](const Section& section) {
+    return section.codec == SectionCodec::kZstd;
+  };
+  EXPECT_TRUE(std::ranges::none_of(meta().sections, is_compressed));
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(meta().level, 0U);  // more may come in its window
+  const std::uint64_t sealed_bytes = store->GetUsage().disk_bytes;
+  clock_.Advance(20 * kNsPerSecond);
+  ASSERT_TRUE(store->RunMaintenance());
+  EXPECT_EQ(meta().level, 1U);
+  EXPECT_TRUE(std::ranges::any_of(meta().sections, is_compressed));
+  EXPECT_LT(store->GetUsage().disk_bytes, sealed_bytes);
+  ExpectAll(*store);
+}
+
 TEST_P(MergeTest, AnInputWhoseFileStaysIsNoPartOfTheStoreAnyMore) {
   std::string name;
   std::string content;
@@ -562,8 +621,6 @@ TEST_F(EmbeddedStoreTest, LogFilesGoWhenTheirBatchesAreSealed) {
   EXPECT_EQ(fs_.List("data/wal")->size(), 1U);
 }
 
-// While the files of sealed batches are removed, others are written, filled and followed by the
-// next.
 // While the disk does not answer, what waits for it is bounded, and the rest is told to try again.
 TEST_F(EmbeddedStoreTest, ASlowDiskPushesBackAndLosesNothing) {
   constexpr std::uint64_t kWriters = 150;

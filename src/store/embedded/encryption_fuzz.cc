@@ -5,6 +5,7 @@
 #include <string>
 
 #include "store/embedded/block_format.h"
+#include "store/embedded/frames_for_test.h"
 #include "store/embedded/held_deletions.h"
 #include "store/embedded/wal_format.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 
 #include "base/log.h"
 #include "base/path.h"
@@ -165,16 +166,16 @@ void Log::CommitGroup(std::vector<Request*>& group) {
 
 Result<void> Log::WriteGroup(std::vector<Request*>& group) {
   FLUORO_CHECK_OK(EnsureFile());
-  buffer_.clear();
+  frames_.Clear();
   bool sync = false;
   for (Request* request : group) {
     request->commit.lsn = next_lsn_++;
     request->commit.wal_file = current_.header.file_number;
     sync = sync || request->sync;
-    AppendFrames(request->record, request->commit.lsn, synced_lsn_, 0, current_.seed, buffer_,
-                 current_.cipher.get(), current_.offset);
+    frames_.Add(request->record, request->commit.lsn, synced_lsn_, 0, current_.seed,
+                current_.cipher.get(), current_.offset + frames_.bytes());
   }
-  FLUORO_CHECK_OK(WriteFrames(buffer_));
+  FLUORO_CHECK_OK(WriteFrames());
   written_lsn_ = next_lsn_ - 1;
   if (sync && options_.sync_each && options_.sync_ever) FLUORO_CHECK_OK(SyncNow());
   return {};
@@ -182,15 +183,15 @@ Result<void> Log::WriteGroup(std::vector<Request*>& group) {
 
 // Writes at the end of the current file. After a failure the file is left: what was acknowledged in
 // it is synced once more or, where even that fails, written anew elsewhere.
-Result<void> Log::WriteFrames(std::string_view frames) {
-  if (const std::uint64_t end = current_.offset + frames.size(); end > current_.allocated) {
+Result<void> Log::WriteFrames() {
+  if (const std::uint64_t end = current_.offset + frames_.bytes(); end > current_.allocated) {
     const std::uint64_t wanted = end + options_.allocate_bytes;
     if (current_.file->Allocate(wanted)) current_.allocated = wanted;  // only saves metadata writes
   }
-  auto written = current_.file->WriteAt(current_.offset, frames);
+  auto written = current_.file->WritePieces(current_.offset, frames_.pieces());
   if (written) {
-    current_.offset += frames.size();
-    bytes_written_.Add(static_cast<double>(frames.size()));
+    current_.offset += frames_.bytes();
+    bytes_written_.Add(static_cast<double>(frames_.bytes()));
     MutexLock lock(files_mutex_);
     files_.back().bytes = std::max(current_.offset, current_.allocated);
     return {};
@@ -315,12 +316,13 @@ Result<void> Log::Roll() {
 Result<void> Log::Rescue() {
   if (!current_.file) FLUORO_CHECK_OK(Roll());
   std::vector<Commit> moved;
-  std::string frames;
+  std::deque<EncodedRecord> records;
+  Frames frames;
   for (const std::uint64_t wal_file : poisoned_) {
     for (Commit& commit : owner_.Unsealed(wal_file)) {
-      FLUORO_TRY(const EncodedRecord record, EncodeCommit(commit));
-      AppendFrames(record, commit.lsn, 0, kFrameRewritten, current_.seed, frames,
-                   current_.cipher.get(), current_.offset);
+      FLUORO_TRY(EncodedRecord record, EncodeCommit(commit));
+      frames.Add(records.emplace_back(std::move(record)), commit.lsn, 0, kFrameRewritten,
+                 current_.seed, current_.cipher.get(), current_.offset + frames.bytes());
       moved.push_back(std::move(commit));
     }
   }
@@ -329,7 +331,7 @@ Result<void> Log::Rescue() {
     current_ = {};
     return result;
   };
-  if (auto written = current_.file->WriteAt(current_.offset, frames); !written) {
+  if (auto written = current_.file->WritePieces(current_.offset, frames.pieces()); !written) {
     write_failures_.Add();
     return give_up(std::move(written));
   }
@@ -337,7 +339,7 @@ Result<void> Log::Rescue() {
     sync_failures_.Add();
     return give_up(std::move(synced));
   }
-  current_.offset += frames.size();
+  current_.offset += frames.bytes();
   synced_lsn_ = written_lsn_;
   owner_.Moved(moved, current_.header.file_number);
   if (!moved.empty()) {

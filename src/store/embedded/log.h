@@ -147,7 +147,7 @@ class Log {
   Result<void> SyncNow();
   void ForgetSynced();
   void Poison();
-  Result<void> WriteFrames(std::string_view frames);
+  Result<void> WriteFrames();
 
   Fs& fs_;
   const Clock& clock_;
@@ -162,7 +162,7 @@ class Log {
   std::uint64_t written_lsn_ = 0;
   std::uint64_t synced_lsn_ = 0;
   std::vector<std::uint64_t> poisoned_;  ///< files whose unsealed records must be written anew
-  std::string buffer_;
+  Frames frames_;
 
   mutable Mutex mutex_;
   std::condition_variable_any ready_;

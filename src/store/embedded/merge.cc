@@ -64,7 +64,9 @@ struct Planning {
   }
 
   [[nodiscard]] bool IsDue(const MergePlan& run) const {
-    if (run.count < 2) return false;
+    // What was sealed is not compressed yet.
+    const bool is_sealed = run.count == 1 && blocks[run.first]->meta().level == 0;
+    if (run.count < 2 && !is_sealed) return false;
     const std::int64_t window_ns = policy.window_ns[run.level - 1];
     // Only then all of the window has been judged.
     const std::int64_t over_ns =

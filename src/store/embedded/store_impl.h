@@ -194,6 +194,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// Errors: kUnavailable: the disk or the merges have to catch up. Waits a little where they
   /// nearly have to.
   Result<void> PushBack();
+  Result<void> TakeRoom(std::uint64_t bytes);
+  void TellRoom();
+  void WantSeal();
 
   // fold_rollup.cc
   Result<std::shared_ptr<Block>> Fold(const Block& block);
@@ -306,11 +309,15 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   std::shared_ptr<const CommitListener> listener_ FLUORO_GUARDED_BY(state_mutex_);
   std::shared_ptr<const query::TailFilters> tail_policies_ FLUORO_GUARDED_BY(state_mutex_);
 
-  std::atomic<std::uint64_t> head_bytes_ = 0;       ///< copy of head_.bytes(), read by Append
-  std::atomic<std::uint64_t> in_flight_bytes_ = 0;  ///< of batches between Append and the head
+  std::atomic<std::uint64_t> head_bytes_ = 0;  ///< copy of head_.bytes(), read by Append
   std::atomic<bool> closed_ = false;
   std::atomic<DiskState> disk_state_ = DiskState::kEnough;  ///< set under maintenance_mutex_
   std::atomic<std::size_t> merge_debt_ = 0;  ///< CountDue, when a merge was last planned
+
+  // Under all other mutexes but wake_mutex_.
+  Mutex room_mutex_;
+  std::condition_variable_any room_;
+  std::uint64_t in_flight_bytes_ FLUORO_GUARDED_BY(room_mutex_) = 0;  ///< between Append and head
 
   std::unique_ptr<Log> log_;
   std::condition_variable_any wake_;

@@ -243,7 +243,8 @@ TEST_P(ThinningTest, ATraceThatGoesOnIsNotJudgedBeforeItsYoungestPiece) {
   const std::uint64_t dropped = TraceThatIs(false, kept + 1);
   const std::uint64_t in_head = TraceThatIs(false, dropped + 1);
   for (const std::uint64_t trace : {bad, kept, dropped, in_head}) Append(trace, 2);
-  SealAndWait(90);
+  SealAndWait(20);
+  Wait(70);
   for (const std::uint64_t trace : {bad, kept, dropped}) Append(trace, 2, trace == bad);
   SealAndWait(8);
   Append(in_head, 1);

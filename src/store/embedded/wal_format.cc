@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include "base/assert.h"
 #include "store/embedded/bytes.h"
@@ -207,39 +208,60 @@ std::size_t FramesBytes(const EncodedRecord& record) {
   return bytes;
 }
 
-void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
-                  std::uint16_t flags, std::uint64_t seed, std::string& out,
-                  const FileCipher* cipher, std::uint64_t out_place) {
+void Frames::Put(std::string_view piece) {
+  pieces_.push_back(piece);
+  bytes_ += piece.size();
+}
+
+void Frames::Add(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
+                 std::uint16_t flags, std::uint64_t seed, const FileCipher* cipher,
+                 std::uint64_t place) {
+  static constexpr std::string_view kZeros("\0\0\0\0\0\0\0", 7);
+  const auto free_state = [](XXH3_state_t* state) { XXH3_freeState(state); };
+  const std::unique_ptr<XXH3_state_t, decltype(free_state)> summed(XXH3_createState());
   std::string_view left = record.body;
   const std::size_t tag_bytes = cipher == nullptr ? 0 : crypto::kTagBytes;
   do {
-    const std::string_view part = left.substr(0, kFrameBodyBytesMax - tag_bytes);
-    left.remove_prefix(part.size());
+    std::string_view body = left.substr(0, kFrameBodyBytesMax - tag_bytes);
+    left.remove_prefix(body.size());
     const auto part_flags =
         static_cast<std::uint16_t>(flags | (left.empty() ? 0U : unsigned{kFrameContinued}) |
-                                   (part.data() == record.body.data() ? 0U : unsigned{kFrameTail}));
-    const std::size_t begin = out.size();
-    ByteWriter writer(out);
+                                   (body.data() == record.body.data() ? 0U : unsigned{kFrameTail}));
+    std::string& head = held_.emplace_back();
+    head.reserve(kFrameHeaderBytes);
+    ByteWriter writer(head);
     writer.PutFixed64(0);
     writer.PutFixed32(kFrameMagic);
     writer.PutU8(static_cast<std::uint8_t>(record.type));
     writer.PutU8(static_cast<std::uint8_t>(record.codec));
     writer.PutFixed16(part_flags);
-    writer.PutFixed32(static_cast<std::uint32_t>(part.size() + tag_bytes));
+    writer.PutFixed32(static_cast<std::uint32_t>(body.size() + tag_bytes));
     writer.PutFixed32(record.raw);
     writer.PutFixed64(lsn);
     writer.PutFixed64(synced_lsn);
-    if (cipher == nullptr) {
-      writer.PutBytes(part);
-    } else {
-      const std::string bound = out.substr(begin + kBoundAt);
-      cipher->Seal(out_place + begin, bound, part, out);
+    if (cipher != nullptr) {
+      std::string& sealed = held_.emplace_back();
+      cipher->Seal(place, std::string_view(head).substr(kBoundAt), body, sealed);
+      body = sealed;
     }
-    const std::uint64_t sum =
-        XXH3_64bits_withSeed(out.data() + begin + 8, out.size() - begin - 8, seed);
-    std::memcpy(out.data() + begin, &sum, 8);
-    out.resize(begin + Padded(out.size() - begin), '\0');
+    XXH3_64bits_reset_withSeed(summed.get(), seed);
+    XXH3_64bits_update(summed.get(), head.data() + kBoundAt, head.size() - kBoundAt);
+    XXH3_64bits_update(summed.get(), body.data(), body.size());
+    const std::uint64_t sum = XXH3_64bits_digest(summed.get());
+    std::memcpy(head.data(), &sum, 8);
+    const std::size_t bytes = head.size() + body.size();
+    Put(head);
+    Put(body);
+    if (const std::size_t padding = Padded(bytes) - bytes; padding > 0)
+      Put(kZeros.substr(0, padding));
+    place += Padded(bytes);
   } while (!left.empty());
+}
+
+void Frames::Clear() {
+  held_.clear();
+  pieces_.clear();
+  bytes_ = 0;
 }
 
 Result<std::string_view> WalWindow::At(std::uint64_t offset, std::size_t bytes) {

@@ -11,8 +11,10 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,12 +76,27 @@ struct EncodedRecord {
 /// With kLz4 it is compressed where that saves. Errors: kTooLarge.
 Result<EncodedRecord> EncodeRecord(FrameType type, std::string raw,
                                    FrameCodec codec = FrameCodec::kLz4);
-/// Appends the record's frames. Returns nothing: cannot fail.
-/// @param cipher     of an encrypted file; then `out_place` is where in it `out` begins.
-void AppendFrames(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
-                  std::uint16_t flags, std::uint64_t seed, std::string& out,
-                  const FileCipher* cipher = nullptr, std::uint64_t out_place = 0);
-/// Bytes that AppendFrames adds, without a cipher.
+/// Frames of records, to be written one behind the other. What needs no cipher is not copied: the
+/// records must be there until then. Not thread-safe.
+class Frames {
+ public:
+  /// @param cipher  of an encrypted file; then `place` is where in it the first of these will
+  /// stand.
+  void Add(const EncodedRecord& record, std::uint64_t lsn, std::uint64_t synced_lsn,
+           std::uint16_t flags, std::uint64_t seed, const FileCipher* cipher = nullptr,
+           std::uint64_t place = 0);
+  void Clear();
+  [[nodiscard]] std::span<const std::string_view> pieces() const { return pieces_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  void Put(std::string_view piece);
+
+  std::deque<std::string> held_;  // headers, and bodies that were sealed
+  std::vector<std::string_view> pieces_;
+  std::uint64_t bytes_ = 0;
+};
+/// Bytes of a record's frames, without a cipher.
 std::size_t FramesBytes(const EncodedRecord& record);
 
 /// A record read back, decompressed.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "store/embedded/batch_codec.h"
+#include "store/embedded/frames_for_test.h"
 #include "store/embedded/wal_format.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
