@@ -61,6 +61,23 @@ TEST_P(FsContract, WritesAnywhereAndReadsExactly) {
   EXPECT_EQ(*ReadFile(*fs_, Path("a")), std::string("hELlo\0\0\0\0\0world", 15));
 }
 
+TEST_P(FsContract, WritesPiecesOneBehindTheOther) {
+  const auto file = Create("a");
+  ASSERT_TRUE(file->WriteAt(0, "0123456789"));
+  std::vector<std::string> texts(300);  // more than one system call takes
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    texts[i] = std::string(i % 7, static_cast<char>('a' + i % 26));
+  std::string wanted = "01234";
+  for (const std::string& text : texts) wanted += text;
+  const std::vector<std::string_view> pieces(texts.begin(), texts.end());
+  ASSERT_TRUE(file->WritePieces(5, pieces));
+  EXPECT_EQ(*file->ReadAt(0, *file->Size()), wanted);
+  ASSERT_TRUE(file->WritePieces(2, {}));
+  ASSERT_TRUE(file->Sync());
+  file->Forget(0, 100);
+  EXPECT_EQ(*ReadFile(*fs_, Path("a")), wanted);
+}
+
 TEST_P(FsContract, TruncatesAndAllocates) {
   const auto file = Create("a");
   ASSERT_TRUE(file->WriteAt(0, "hello"));
