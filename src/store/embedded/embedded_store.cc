@@ -127,8 +127,9 @@ Result<void> EmbeddedStoreImpl::Append(model::SpanBatch batch, Durability durabi
     MutexLock lock(room_mutex_);
     in_flight_bytes_ -= bytes;
   }
-  if (!result) TellRoom();  // else the head has them now
-  if (head_bytes_.load(std::memory_order_relaxed) > HeadLimit() / 4 * 3) WantSeal();
+  const bool wants_seal = head_bytes_.load(std::memory_order_relaxed) > HeadLimit() / 4 * 3;
+  if (wants_seal) WantSeal();
+  if (!wants_seal || !result) room_.notify_all();  // a seal tells of the room that it makes
   return result;
 }
 

@@ -31,8 +31,10 @@ struct MergePlan {
 std::int64_t JudgingWindow(const MergePolicy& policy, std::int64_t live_window_ns);
 
 /// Blocks that stand together in `blocks` (in order of arrival), none with an id in `leave_alone`,
-/// all of which leave out the same of the LSNs in `in_log`. Pure.
-/// @param live_window_ns  if tail policies judge what leaves it: a plan may then have one block.
+/// all of which leave out the same of the LSNs in `in_log`. One block alone if it was sealed and
+/// its window is over, since it is not compressed yet. Pure.
+/// @param live_window_ns  if tail policies judge what leaves it: a plan may then have one block,
+/// too.
 std::optional<MergePlan> PlanMerge(const BlockList& blocks, std::int64_t now_ns,
                                    const MergePolicy& policy,
                                    const std::set<std::uint64_t>& leave_alone = {},

@@ -194,8 +194,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   /// Errors: kUnavailable: the disk or the merges have to catch up. Waits a little where they
   /// nearly have to.
   Result<void> PushBack();
+  /// Counts a batch as in flight; waits for seals to make room for it. Errors: kTooLarge,
+  /// kUnavailable: they did not in time.
   Result<void> TakeRoom(std::uint64_t bytes);
-  void TellRoom();
+  void TellRoom();  ///< the head got smaller
   void WantSeal();
 
   // fold_rollup.cc
