@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
 #include "cli/tail_policy_file.h"
+#include "control/repository.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
 #include "ingest/pipeline.h"
@@ -95,11 +96,14 @@ class Server final : public cli::RunningServer {
     FLUORO_TRY(store_options.keys, cli::LoadAtRestKeys(config.at_rest_key));
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
                                                         server->metrics_, store_options));
+    FLUORO_TRY(server->control_,
+               control::Repository::Open(config.data + "/control.db", server->clock_));
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
-    server->xray_.emplace(*server->store_, *server->pipeline_, server->clock_, server->metrics_,
-                          XRayOptions(config));
-    server->ui_.emplace(*server->store_, &*server->pipeline_, server->clock_, server->metrics_);
+    server->xray_.emplace(*server->store_, *server->pipeline_, *server->control_, server->clock_,
+                          server->metrics_, XRayOptions(config));
+    server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, server->clock_,
+                        server->metrics_);
     server->jaeger_.emplace(*server->store_, server->clock_);
     if (auto listening = server->Listen(config); !listening) {
       // The destructor stops what did start.
@@ -197,6 +201,7 @@ class Server final : public cli::RunningServer {
   std::atomic<bool> ready_{false};  ///< read by /readyz; no other memory hangs on it
   bool stopped_ = false;
   std::unique_ptr<store::EmbeddedStore> store_;
+  std::unique_ptr<control::Repository> control_;
   std::optional<ingest::Pipeline> pipeline_;
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;

@@ -55,8 +55,14 @@ class FolderSource final : public Source {
     if (options.writable)
       source->pipeline_.emplace(*source->store_, source->clock_, source->metrics_,
                                 ingest::Options{});
+    // A folder from before there were control records has none, and reading it makes none.
+    const std::string records = options.folder + "/control.db";
+    FLUORO_TRY(source->control_,
+               control::Repository::Open(
+                   source->fs_->Exists(records) || options.writable ? records : ":memory:",
+                   source->clock_));
     source->api_.emplace(*source->store_, source->pipeline_ ? &*source->pipeline_ : nullptr,
-                         source->clock_, source->metrics_);
+                         *source->control_, source->clock_, source->metrics_);
     return source;
   }
 
@@ -83,6 +89,7 @@ class FolderSource final : public Source {
   SystemClock clock_;
   Metrics metrics_;
   std::unique_ptr<store::EmbeddedStore> store_;
+  std::unique_ptr<control::Repository> control_;
   std::optional<ingest::Pipeline> pipeline_;
   std::optional<api::ui::UiApi> api_;
 };

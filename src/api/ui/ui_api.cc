@@ -1,6 +1,7 @@
 #include "api/ui/ui_api.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "analysis/service_graph.h"
@@ -43,10 +44,13 @@ net::HttpResponse MethodNotAllowed(std::string_view allowed) {
 struct UiApi::Impl {
   store::TraceStore& store;
   ingest::Pipeline* pipeline;
+  control::Repository& control;
   const Clock& clock;
   TailHub tail;
 
-  net::HttpResponse Trace(const net::HttpRequest& http, std::string_view id_text) {
+  net::HttpResponse Trace(const net::HttpRequest& http) {
+    std::string_view id_text = http.path;
+    id_text.remove_prefix(id_text.rfind('/') + 1);
     const auto id = model::TraceId::Parse(id_text);
     if (!id) return ErrorAnswer(id.error());
     std::uint64_t first_span = 0;
@@ -326,9 +330,38 @@ struct UiApi::Impl {
   }
 };
 
-UiApi::UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, const Clock& clock,
-             Metrics& metrics)
-    : impl_(new Impl{store, pipeline, clock, {store, clock, metrics}}) {
+namespace {
+
+/// One call.
+struct Route {
+  std::string_view method;
+  std::string_view path;  ///< behind kPrefix; one that ends with '/' takes one more part
+  net::HttpResponse (UiApi::Impl::*handle)(const net::HttpRequest&);
+};
+
+constexpr auto kRoutes = std::to_array<Route>({
+    {"GET", "trace/", &UiApi::Impl::Trace},
+    {"GET", "tail", &UiApi::Impl::Tail},
+    {"POST", "search", &UiApi::Impl::Search},
+    {"POST", "graph", &UiApi::Impl::Graph},
+    {"POST", "genai", &UiApi::Impl::Calls},
+    {"POST", "whatif", &UiApi::Impl::WhatIf},
+    {"POST", "export", &UiApi::Impl::Export},
+    {"POST", "delete", &UiApi::Impl::Delete},
+    {"POST", "import", &UiApi::Impl::Import},
+});
+
+bool IsAt(const Route& route, std::string_view path) {
+  if (!route.path.ends_with('/')) return path == route.path;
+  return path.starts_with(route.path) && path.size() > route.path.size() &&
+         path.find('/', route.path.size()) == std::string_view::npos;
+}
+
+}  // namespace
+
+UiApi::UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, control::Repository& control,
+             const Clock& clock, Metrics& metrics)
+    : impl_(new Impl{store, pipeline, control, clock, {store, clock, metrics}}) {
   store.SetCommitListener(
       [tail = &impl_->tail](const std::shared_ptr<const model::SpanBatch>& batch) {
         tail->OnCommit(*batch);
@@ -342,18 +375,13 @@ void UiApi::Stop() { impl_->tail.Stop(); }
 net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
   std::string_view path = request.path;
   if (path.starts_with(kPrefix)) path.remove_prefix(kPrefix.size());
-  const bool get = request.method == "GET";
-  const bool post = request.method == "POST";
-  if (path.starts_with("trace/"))
-    return get ? impl_->Trace(request, path.substr(6)) : MethodNotAllowed("GET");
-  if (path == "tail") return get ? impl_->Tail(request) : MethodNotAllowed("GET");
-  if (path == "search") return post ? impl_->Search(request) : MethodNotAllowed("POST");
-  if (path == "graph") return post ? impl_->Graph(request) : MethodNotAllowed("POST");
-  if (path == "genai") return post ? impl_->Calls(request) : MethodNotAllowed("POST");
-  if (path == "whatif") return post ? impl_->WhatIf(request) : MethodNotAllowed("POST");
-  if (path == "export") return post ? impl_->Export(request) : MethodNotAllowed("POST");
-  if (path == "delete") return post ? impl_->Delete(request) : MethodNotAllowed("POST");
-  if (path == "import") return post ? impl_->Import(request) : MethodNotAllowed("POST");
+  std::string allowed;
+  for (const Route& route : kRoutes) {
+    if (!IsAt(route, path)) continue;
+    if (route.method == request.method) return ((*impl_).*route.handle)(request);
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  if (!allowed.empty()) return MethodNotAllowed(allowed);
   return ErrorAnswer(Error{ErrorCode::kNotFound, "no such call: " + request.path});
 }
 

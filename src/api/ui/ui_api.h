@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "control/repository.h"
 #include "net/http.h"
 #include "store/trace_store.h"
 
@@ -30,14 +31,16 @@ namespace fluoro::api::ui {
 class UiApi {
  public:
   /// `pipeline` may be null: a folder opened read-only takes no imports.
-  UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, const Clock& clock, Metrics& metrics);
+  UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, control::Repository& control,
+        const Clock& clock, Metrics& metrics);
   ~UiApi();
   net::HttpResponse Handle(const net::HttpRequest& request);
   /// Ends tail streams.
   void Stop();
 
+  struct Impl;  ///< of ui_api.cc only
+
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "api/ui/request.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "base/json_tree.h"
 #include "query/tail_filters.h"
 #include "sampling/what_if.h"
@@ -17,14 +18,7 @@ Result<std::string> PoliciesText(std::string_view body) {
   if (!tree) return Fail(ErrorCode::kInvalidArgument, "body: " + tree.error().message);
   const JsonView policies = tree->root()["policies"];
   if (!policies.exists()) return Fail(ErrorCode::kInvalidArgument, "policies: an object wanted");
-  const std::string_view rest = body.substr(policies.offset());
-  std::size_t depth = 0;
-  const std::size_t end = FindOutsideStrings(rest, 0, [&](char c) {
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    return depth == 0;
-  });
-  return std::string(rest.substr(0, end + 1));
+  return std::string(JsonTextAt(body, policies.offset()));
 }
 
 void WriteCount(JsonWriter& out, std::string_view name, const sampling::WhatIfCount& count) {

@@ -14,6 +14,7 @@ namespace fluoro::api::xray {
 struct Context {
   store::TraceStore& store;
   ingest::Pipeline& pipeline;
+  control::Repository& control;
   const Clock& clock;
   Metrics& metrics;
   Options options;

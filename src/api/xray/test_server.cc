@@ -75,7 +75,10 @@ TestServer::TestServer(const Options& options) {
   FLUORO_ASSERT(store.has_value());
   store_ = *std::move(store);
   pipeline_ = std::make_unique<ingest::Pipeline>(*store_, clock_, metrics_, ingest::Options{});
-  api_ = std::make_unique<XRayApi>(*store_, *pipeline_, clock_, metrics_, options);
+  auto control = control::Repository::Open(":memory:", clock_);
+  FLUORO_ASSERT(control.has_value());
+  control_ = *std::move(control);
+  api_ = std::make_unique<XRayApi>(*store_, *pipeline_, *control_, clock_, metrics_, options);
 }
 
 TestServer::~TestServer() {

@@ -46,6 +46,7 @@ class TestServer {
   FaultyFs& disk() { return fs_; }
   Metrics& metrics() { return metrics_; }
   store::EmbeddedStore& store() { return *store_; }
+  control::Repository& control() { return *control_; }
 
  private:
   ManualClock clock_{kNowNs};
@@ -53,6 +54,7 @@ class TestServer {
   FaultyFs fs_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<ingest::Pipeline> pipeline_;
+  std::unique_ptr<control::Repository> control_;
   std::unique_ptr<XRayApi> api_;
   ServiceModel model_;
 };

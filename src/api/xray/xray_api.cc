@@ -56,10 +56,11 @@ ApiResult<Answer> Run(Context& context, const net::HttpRequest& request,
 }  // namespace
 
 struct XRayApi::Impl {
-  Impl(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock, Metrics& metrics,
-       const Options& options)
+  Impl(store::TraceStore& store, ingest::Pipeline& pipeline, control::Repository& control,
+       const Clock& clock, Metrics& metrics, const Options& options)
       : context{.store = store,
                 .pipeline = pipeline,
+                .control = control,
                 .clock = clock,
                 .metrics = metrics,
                 .options = options,
@@ -70,9 +71,9 @@ struct XRayApi::Impl {
   Context context;
 };
 
-XRayApi::XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock,
-                 Metrics& metrics, const Options& options)
-    : impl_(std::make_unique<Impl>(store, pipeline, clock, metrics, options)) {}
+XRayApi::XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, control::Repository& control,
+                 const Clock& clock, Metrics& metrics, const Options& options)
+    : impl_(std::make_unique<Impl>(store, pipeline, control, clock, metrics, options)) {}
 
 XRayApi::~XRayApi() = default;
 

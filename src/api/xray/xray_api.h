@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "control/repository.h"
 #include "ingest/pipeline.h"
 #include "net/http.h"
 #include "store/trace_store.h"
@@ -24,8 +25,8 @@ struct Options {
 /// Thread-safe.
 class XRayApi {
  public:
-  XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, const Clock& clock,
-          Metrics& metrics, const Options& options);
+  XRayApi(store::TraceStore& store, ingest::Pipeline& pipeline, control::Repository& control,
+          const Clock& clock, Metrics& metrics, const Options& options);
   ~XRayApi();
   /// True if the path is one of X-Ray's operations.
   [[nodiscard]] static bool HasPath(std::string_view path);
