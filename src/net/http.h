@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/percent.h"
+
 namespace fluoro::net {
 
 /// Header names are lower-case; repeated headers are joined with ", ".
@@ -21,6 +23,14 @@ struct HttpRequest {
   Headers headers;
   std::string body;  ///< inflated (Content-Encoding gzip, deflate, zstd are undone by the server)
   std::string peer;  ///< "127.0.0.1:51234"
+
+  // What signatures over the request as it was sent need.
+  /// Values of a header that came more than once, in order; `headers` has them joined.
+  std::vector<std::pair<std::string, std::vector<std::string>>> repeated_headers = {};
+  std::string undone_encoding = {};  ///< Content-Encoding as sent, where the server undid one
+  /// Lower-case hex SHA-256 of the body as received, where an encoding was undone and the request
+  /// carries an AWS signature; else empty.
+  std::string received_sha256 = {};
 
   [[nodiscard]] std::string_view Header(std::string_view lower_case_name) const;
   /// Media type in lower case without parameters: "application/json".
@@ -55,10 +65,8 @@ using HttpHandler = std::function<HttpResponse(HttpRequest&&)>;
 using HttpErrorAnswer =
     std::function<HttpResponse(const HttpRequest& head, int status, std::string_view message)>;
 
-/// Percent-decodes; '+' becomes a space where `form`. A '%' without two hex digits stays as it is.
-std::string PercentDecode(std::string_view text, bool form);
-/// For a query parameter: everything but letters, digits and `-._~` becomes %XX.
-std::string PercentEncode(std::string_view text);
+using fluoro::PercentDecode;
+using fluoro::PercentEncode;
 
 /// ASCII letters only.
 std::string LowerCase(std::string_view text);

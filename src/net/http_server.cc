@@ -1,6 +1,7 @@
 #include "net/http_server.h"
 
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "base/hex.h"
 #include "base/thread_name.h"
 #include "net/http_core.h"
 #include "net/inflate.h"
@@ -50,6 +52,19 @@ std::string FormatPeer(const tcp::socket& socket) {
   sockaddr_storage storage{};
   std::memcpy(&storage, endpoint.data(), endpoint.size());
   return FormatAddress(storage);
+}
+
+/// AWS signatures are over the body as sent; the hash of a body that stays is left to who checks.
+bool IsSigned(const HttpRequest& request) {
+  return request.Header("authorization").starts_with("AWS4-") ||
+         request.query.find("X-Amz-Signature") != std::string::npos;
+}
+
+std::string Sha256Hex(std::string_view bytes) {
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return ToHex(digest);
 }
 
 }  // namespace
@@ -159,6 +174,7 @@ struct HttpServer::Impl {
       return;
     }
     if (job.coding != Coding::kIdentity) {
+      if (IsSigned(job.request)) job.request.received_sha256 = Sha256Hex(job.request.body);
       auto inflated = Inflate(
           job.coding, job.request.body,
           {.bytes_max = core.options.body_bytes_max, .ratio_max = core.options.inflation_ratio_max},
@@ -168,6 +184,7 @@ struct HttpServer::Impl {
         return Refuse(job, inflated.error());
       }
       job.request.body = *std::move(inflated);
+      job.request.undone_encoding = job.request.Header("content-encoding");
       job.request.headers.erase("content-encoding");
     }
     HttpResponse response = core.handler(std::move(job.request));

@@ -92,6 +92,13 @@ HttpRequest HeadOf(const Parser& parser, const std::string& peer) {
     auto [at, fresh] =
         request.headers.try_emplace(LowerCase(View(field.name_string())), View(field.value()));
     if (!fresh) {
+      auto repeated = std::ranges::find(request.repeated_headers, at->first,
+                                        [](const auto& one) { return one.first; });
+      if (repeated == request.repeated_headers.end()) {
+        request.repeated_headers.emplace_back(at->first, std::vector<std::string>{at->second});
+        repeated = request.repeated_headers.end() - 1;
+      }
+      repeated->second.emplace_back(View(field.value()));
       at->second += ", ";
       at->second += View(field.value());
     }
