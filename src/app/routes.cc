@@ -19,9 +19,10 @@ std::string_view ErrorTypeOf(int status) {
 }
 
 net::HttpResponse Answer(const Handlers& handlers, net::HttpRequest&& request) {
+  const auth::Caller caller = auth::Caller::Root("000000000000");
   const std::string_view path = request.path;
   const bool post = request.method == "POST";
-  if (post && api::xray::XRayApi::HasPath(path)) return handlers.xray.Handle(request);
+  if (post && api::xray::XRayApi::HasPath(path)) return handlers.xray.Handle(request, caller);
   if (IsOtlpPath(path)) return handlers.otlp(std::move(request));
   if (path == "/api/v2/spans" || path == "/api/v1/spans")
     return handlers.zipkin(std::move(request));

@@ -23,6 +23,8 @@ struct HttpRequest {
   Headers headers;
   std::string body;  ///< inflated (Content-Encoding gzip, deflate, zstd are undone by the server)
   std::string peer;  ///< "127.0.0.1:51234"
+  /// ARN of whoever sends it, once somebody has found out; never from the wire.
+  std::string principal = {};
 
   // What signatures over the request as it was sent need.
   /// Values of a header that came more than once, in order; `headers` has them joined.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/sha.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "base/hex.h"
 #include "net/compress_for_test.h"
 #include "net/http_client.h"
 #include "net/raw_client_for_test.h"
@@ -138,6 +140,34 @@ TEST_F(HttpServerTest, JoinsRepeatedHeadersAndStripsLineBreaksOfItsOwn) {
   const std::string answer = Exchange("GET / HTTP/1.1\r\nX-A: 1\r\nx-a:  2 \r\n\r\n");
   EXPECT_THAT(answer, ::testing::EndsWith("\r\n\r\n1, 2"));
   EXPECT_THAT(answer, Not(HasSubstr("\nset-cookie")));
+}
+
+TEST_F(HttpServerTest, KeepsWhatSignaturesAreOver) {
+  HttpRequest seen;
+  handler_ = [&seen](HttpRequest&& request) {
+    seen = std::move(request);
+    return HttpResponse::Text(200, "");
+  };
+  Start();
+  const std::string body = Gzip("compressed");
+  Post(
+      "Content-Encoding: GZip\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nX-A: 1\r\nx-a: "
+      "2\r\nX-A:3\r\n",
+      body);
+  EXPECT_EQ(seen.body, "compressed");
+  EXPECT_EQ(seen.undone_encoding, "GZip");
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest.data());
+  EXPECT_EQ(seen.received_sha256, ToHex(digest));
+  const std::vector<std::string> values{"1", "2", "3"};
+  EXPECT_THAT(seen.repeated_headers, ::testing::ElementsAre(::testing::Pair("x-a", values)));
+  EXPECT_EQ(seen.principal, "");
+  // Unsigned: nobody asks, so nothing is hashed.
+  Post("Content-Encoding: gzip\r\n", body);
+  EXPECT_EQ(seen.received_sha256, "");
+  Post("Authorization: AWS4-HMAC-SHA256 x\r\n", "as sent");
+  EXPECT_EQ(seen.received_sha256, "");
+  EXPECT_EQ(seen.undone_encoding, "");
 }
 
 TEST_F(HttpServerTest, UndoesContentEncodings) {

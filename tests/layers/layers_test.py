@@ -23,7 +23,7 @@ LAYERS = {
     "cli": 9,
     "app": 10,
 }
-SIDEWAYS = {("codec", "codec"), ("api", "api")}
+SIDEWAYS = {("codec", "codec"), ("api", "api"), ("auth", "control")}
 NET_USERS = {"ingest", "api", "relay", "cli", "app"}
 PURE = {"model", "codec", "propagation", "sampling", "genai", "query", "rollup", "analysis"}
 IMPURE_HEADERS = re.compile(

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,6 +51,8 @@ class Request {
   static ApiResult<Request> Parse(std::string_view body, const Shape& input);
 
   [[nodiscard]] const MembersView& members() const { return members_; }
+
+  std::string principal = {};  ///< ARN of the caller
 
  private:
   Request(std::unique_ptr<simdjson::dom::parser> parser, simdjson::dom::element root)

@@ -92,7 +92,7 @@ net::HttpResponse TestServer::Send(std::string_view path, std::string body, std:
   request.method = std::move(method);
   request.path = path;
   request.body = std::move(body);
-  return api_->Handle(request);
+  return api_->Handle(request, auth::Caller::Root("000000000000"));
 }
 
 std::string TestServer::Call(std::string_view path, std::string body) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "api/xray/access.h"
 #include "api/xray/context.h"
 #include "api/xray/shape.h"
 #include "base/json.h"
@@ -41,8 +42,8 @@ net::HttpResponse Respond(int status, std::string body, net::Headers headers) {
   return response;
 }
 
-ApiResult<Answer> Run(Context& context, const net::HttpRequest& request,
-                      const Operation* operation) {
+ApiResult<Answer> Run(Context& context, const net::HttpRequest& request, const Operation* operation,
+                      const auth::Caller& caller) {
   const Handler handler = operation == nullptr ? nullptr : HandlerOf(operation->name);
   if (handler == nullptr || operation->input == nullptr || request.method != "POST") {
     return std::unexpected(ApiError{
@@ -50,6 +51,9 @@ ApiResult<Answer> Run(Context& context, const net::HttpRequest& request,
   }
   auto parsed = Request::Parse(request.body, *operation->input);
   if (!parsed) return std::unexpected(std::move(parsed).error());
+  if (auto allowed = CheckAccess(caller, *operation, parsed->members(), context.options); !allowed)
+    return std::unexpected(std::move(allowed).error());
+  parsed->principal = caller.arn();
   return handler(context, *parsed);
 }
 
@@ -79,9 +83,9 @@ XRayApi::~XRayApi() = default;
 
 bool XRayApi::HasPath(std::string_view path) { return FindOperation(path) != nullptr; }
 
-net::HttpResponse XRayApi::Handle(const net::HttpRequest& request) {
+net::HttpResponse XRayApi::Handle(const net::HttpRequest& request, const auth::Caller& caller) {
   const Operation* operation = FindOperation(request.path);
-  ApiResult<Answer> answer = Run(impl_->context, request, operation);
+  ApiResult<Answer> answer = Run(impl_->context, request, operation, caller);
   const int status = answer ? 200 : answer.error().status;
   impl_->context.metrics
       .GetCounter("fluoro_xray_api_requests_total", "X-Ray API requests by operation and status",

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/caller.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "control/repository.h"
@@ -30,7 +31,8 @@ class XRayApi {
   ~XRayApi();
   /// True if the path is one of X-Ray's operations.
   [[nodiscard]] static bool HasPath(std::string_view path);
-  net::HttpResponse Handle(const net::HttpRequest& request);
+  /// `caller` must be allowed the operation, else AccessDeniedException.
+  net::HttpResponse Handle(const net::HttpRequest& request, const auth::Caller& caller);
   /// {"__type","Message"} with x-amzn-ErrorType and x-amzn-RequestId: also for what the listener
   /// refuses itself.
   static net::HttpResponse ErrorAnswer(int status, std::string_view type, std::string_view message);
