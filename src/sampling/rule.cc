@@ -84,6 +84,8 @@ bool Matches(const Rule& rule, const Request& request) {
   return true;
 }
 
+bool IsBefore(const Rule& a, const Rule& b) { return EvaluationKey(a) < EvaluationKey(b); }
+
 const Rule* FindRule(const std::vector<Rule>& rules, const Request& request) {
   const Rule* best = nullptr;
   for (const Rule& rule : rules) {

@@ -4,11 +4,19 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace fluoro::sampling {
+
+/// SamplingRateBoost: for a minute a higher rate, when anomalies go unsampled.
+struct RateBoost {
+  double max_rate = 1;                ///< 0..1
+  std::int32_t cooldown_minutes = 1;  ///< between the beginnings of two boosts
+  bool operator==(const RateBoost&) const = default;
+};
 
 struct Rule {
   std::string name;
@@ -23,6 +31,7 @@ struct Rule {
   std::string resource_arn = "*";
   std::int32_t version = 1;
   std::map<std::string, std::string> attributes;
+  std::optional<RateBoost> boost;
   std::int64_t created_ns = 0;
   std::int64_t modified_ns = 0;
   bool operator==(const Rule&) const = default;
@@ -45,6 +54,9 @@ struct Request {
 bool WildcardMatch(std::string_view pattern, std::string_view text);
 /// All six patterns and all attributes match; an attribute that the request lacks does not.
 bool Matches(const Rule& rule, const Request& request);
+/// The order in which rules are tried: by priority, then by name, Default last whatever its
+/// priority.
+bool IsBefore(const Rule& a, const Rule& b);
 /// First match by priority, then by name, Default last whatever its priority; null if none. Points
 /// into `rules`.
 const Rule* FindRule(const std::vector<Rule>& rules, const Request& request);
