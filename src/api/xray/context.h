@@ -18,6 +18,7 @@ struct Context {
   const Clock& clock;
   Metrics& metrics;
   Options options;
+  control::Place place;
   SamplingService sampling;
   PageCache pages{RandomSeed()};
 };
@@ -37,6 +38,22 @@ ApiResult<Answer> PutTelemetryRecords(Context& context, const Request& request);
 ApiResult<Answer> GetSamplingRules(Context& context, const Request& request);
 ApiResult<Answer> GetSamplingTargets(Context& context, const Request& request);
 ApiResult<Answer> GetSamplingStatisticSummaries(Context& context, const Request& request);
+
+ApiResult<Answer> CreateSamplingRule(Context& context, const Request& request);
+ApiResult<Answer> UpdateSamplingRule(Context& context, const Request& request);
+ApiResult<Answer> DeleteSamplingRule(Context& context, const Request& request);
+
+// Groups.
+ApiResult<Answer> CreateGroup(Context& context, const Request& request);
+ApiResult<Answer> GetGroup(Context& context, const Request& request);
+ApiResult<Answer> GetGroups(Context& context, const Request& request);
+ApiResult<Answer> UpdateGroup(Context& context, const Request& request);
+ApiResult<Answer> DeleteGroup(Context& context, const Request& request);
+
+// Tags.
+ApiResult<Answer> TagResource(Context& context, const Request& request);
+ApiResult<Answer> UntagResource(Context& context, const Request& request);
+ApiResult<Answer> ListTagsForResource(Context& context, const Request& request);
 
 /// StartTime and EndTime of a request. Errors: InvalidRequestException unless EndTime is later, or
 /// where the window is longer than `hours_max` and quotas are on.

@@ -20,6 +20,7 @@ ApiError FromError(const Error& error) {
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kTooLarge:
     case ErrorCode::kNotFound:
+    case ErrorCode::kAlreadyExists:
       return {.message = error.message};
     case ErrorCode::kUnavailable:
     case ErrorCode::kNoSpace:

@@ -15,6 +15,7 @@ struct ApiError {
   int status = 400;
   std::string type = "InvalidRequestException";
   std::string message{};
+  std::string resource_name{};  ///< ResourceName, of the types that have it
   bool operator==(const ApiError&) const = default;
 };
 
@@ -40,6 +41,12 @@ std::string NewRequestId();
 
 }  // namespace fluoro::api::xray
 
+/// FLUORO_API_CHECK_OK(Call()): for Result<void> of the layers below.
+#define FLUORO_API_CHECK_OK(...)                                                    \
+  do {                                                                              \
+    if (auto fluoro_check = (__VA_ARGS__); !fluoro_check)                           \
+      return std::unexpected(::fluoro::api::xray::FromError(fluoro_check.error())); \
+  } while (false)
 /// FLUORO_API_TRY(decl, expr): as FLUORO_TRY, where `expr` is a Result of the layers below.
 #define FLUORO_API_TRY_INNER(decl, r, ...)                                              \
   auto r = (__VA_ARGS__);                                                               \

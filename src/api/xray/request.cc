@@ -1,5 +1,7 @@
 #include "api/xray/request.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -60,6 +62,7 @@ std::string_view KindName(ShapeKind kind) {
       return "a number of seconds since the epoch";
     case ShapeKind::kList:
       return "a list";
+    case ShapeKind::kMap:
     case ShapeKind::kStructure:
       return "an object";
   }
@@ -115,6 +118,9 @@ class Checker {
             set += (set.empty() ? "" : ", ") + std::string(allowed);
           Broken(path, "Member must satisfy enum value set: [" + set + "]");
         }
+        if (!shape.pattern.empty() && !RE2::FullMatch(text, RE2(shape.pattern)))
+          Broken(path,
+                 "Member must satisfy regular expression pattern: " + std::string(shape.pattern));
         return;
       }
       case ShapeKind::kInteger:
@@ -151,6 +157,16 @@ class Checker {
           if (wrong_type_) return;
         }
         return CheckBounds(static_cast<double>(count), shape, path, "length");
+      }
+      case ShapeKind::kMap: {
+        simdjson::dom::object map;
+        if (value.get(map) != simdjson::SUCCESS) return WrongType(shape, path);
+        for (const auto& [key, item] : map) {
+          CheckBounds(static_cast<double>(CodePoints(key)), *shape.key, path + ".key", "length");
+          Check(item, *shape.element, path + "." + std::string(key) + ".value");
+          if (wrong_type_) return;
+        }
+        return CheckBounds(static_cast<double>(map.size()), shape, path, "length");
       }
     }
   }
@@ -250,6 +266,18 @@ std::vector<MembersView> MembersView::Structures(std::string_view name) const {
     if (item.is_object()) structures.emplace_back(item);
   }
   return structures;
+}
+
+std::optional<std::map<std::string, std::string>> MembersView::Map(std::string_view name) const {
+  const std::optional<element> found = Find(name);
+  simdjson::dom::object object;
+  if (!found || found->get(object) != simdjson::SUCCESS) return std::nullopt;
+  std::map<std::string, std::string> entries;
+  for (const auto& [key, item] : object) {
+    std::string_view text;
+    if (item.get(text) == simdjson::SUCCESS) entries[std::string(key)] = text;
+  }
+  return entries;
 }
 
 ApiResult<Request> Request::Parse(std::string_view body, const Shape& input) {

@@ -4,10 +4,12 @@
 #include <simdjson.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/xray/errors.h"
@@ -35,6 +37,8 @@ class MembersView {
   [[nodiscard]] std::optional<MembersView> Structure(std::string_view name) const;
   [[nodiscard]] std::vector<std::string_view> Texts(std::string_view name) const;
   [[nodiscard]] std::vector<MembersView> Structures(std::string_view name) const;
+  /// The entries of a map of texts; the last one where a key is repeated.
+  [[nodiscard]] std::optional<std::map<std::string, std::string>> Map(std::string_view name) const;
 
  private:
   [[nodiscard]] std::optional<simdjson::dom::element> Find(std::string_view name) const;

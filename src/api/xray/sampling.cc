@@ -1,19 +1,20 @@
 #include "api/xray/sampling.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 
 #include "api/xray/context.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "sampling/rule_json.h"
 
 namespace fluoro::api::xray {
 namespace {
 
 constexpr std::int64_t kReportSkewNs = 600 * kNsPerSecond;
 constexpr std::size_t kSummariesPage = 1'000;
+constexpr std::int64_t kWindowSeconds = 10;
 
 struct Unprocessed {
   std::string_view rule_name;
@@ -30,21 +31,24 @@ void AppendUnprocessed(JsonWriter& out, const std::vector<Unprocessed>& entries)
 }
 
 struct Reported {
+  std::string_view rule_name;
   sampling::Report report;
   bool stale = false;  ///< its counts belong to no window
 };
 
-/// The reports on one rule, one for each client: what it says several times over is summed.
-std::vector<Reported> ReportsOf(const MembersView& request, std::string_view rule_name,
-                                std::int64_t now_ns, std::vector<Unprocessed>& unprocessed) {
+/// One report for each rule and client: what it says several times over is summed.
+std::vector<Reported> ReportsOf(const MembersView& request, std::int64_t now_ns,
+                                std::vector<Unprocessed>& unprocessed,
+                                const std::function<bool(std::string_view)>& is_rule) {
   std::vector<Reported> reports;
   for (const MembersView& document : request.Structures("SamplingStatisticsDocuments")) {
     const std::string_view name = document.Text("RuleName").value_or("");
-    if (name != rule_name) {
+    if (!is_rule(name)) {
       unprocessed.push_back({name, "Unknown rule"});
       continue;
     }
-    Reported read{.report = {.client_id = std::string(document.Text("ClientID").value_or("")),
+    Reported read{.rule_name = name,
+                  .report = {.client_id = std::string(document.Text("ClientID").value_or("")),
                              .timestamp_ns = document.TimeNs("Timestamp").value_or(0),
                              .request_count = document.Int("RequestCount").value_or(0),
                              .sampled_count = document.Int("SampledCount").value_or(0),
@@ -57,7 +61,8 @@ std::vector<Reported> ReportsOf(const MembersView& request, std::string_view rul
       read.stale = true;
     }
     const auto same = std::ranges::find_if(reports, [&](const Reported& known) {
-      return known.stale == read.stale && known.report.client_id == read.report.client_id;
+      return known.stale == read.stale && known.rule_name == name &&
+             known.report.client_id == read.report.client_id;
     });
     if (same == reports.end()) {
       reports.push_back(std::move(read));
@@ -72,62 +77,116 @@ std::vector<Reported> ReportsOf(const MembersView& request, std::string_view rul
   return reports;
 }
 
+void AppendTarget(JsonWriter& out, std::string_view rule_name, const sampling::Target& target,
+                  const std::optional<sampling::Boost>& boost) {
+  out.BeginObject().Key("RuleName").String(rule_name);
+  out.Key("FixedRate").Double(target.fixed_rate);
+  out.Key("ReservoirQuota").Int(target.reservoir_quota);
+  out.Key("ReservoirQuotaTTL").Int(target.reservoir_quota_ttl_s);
+  out.Key("Interval").Int(target.interval_s);
+  if (boost) {
+    out.Key("SamplingBoost").BeginObject().Key("BoostRate").Double(boost->rate);
+    out.Key("BoostRateTTL").Int(boost->until_s).EndObject();
+  }
+  out.EndObject();
+}
+
 }  // namespace
 
-SamplingService::SamplingService(sampling::Rule default_rule, std::string arn_prefix,
-                                 std::int64_t now_ns)
-    : default_rule_(std::move(default_rule)),
-      arn_prefix_(std::move(arn_prefix)),
-      last_modification_ns_(now_ns) {}
+std::string SamplingRuleArn(const control::Place& place, std::string_view name) {
+  return place.Arn("sampling-rule/" + std::string(name));
+}
 
-std::string SamplingService::RulesJson() const {
-  const sampling::Rule& rule = default_rule_;
+void AppendRuleRecord(JsonWriter& out, const control::Place& place, const sampling::Rule& rule) {
+  out.BeginObject().Key("SamplingRule");
+  sampling::WriteRule(out, rule, SamplingRuleArn(place, rule.name));
+  out.Key("CreatedAt").Seconds(rule.created_ns).Key("ModifiedAt").Seconds(rule.modified_ns);
+  out.EndObject();
+}
+
+const sampling::Rule* SamplingService::RuleSet::Find(std::string_view name) const {
+  const auto at = std::ranges::find(read.rules, name, &sampling::Rule::name);
+  return at == read.rules.end() ? nullptr : &*at;
+}
+
+std::shared_ptr<const SamplingService::RuleSet> SamplingService::Rules() {
+  const auto snapshot = control_.Read();
+  if (rules_ && rules_->generation == snapshot->generation()) return rules_;
+  auto rules = std::make_shared<RuleSet>();
+  rules->generation = snapshot->generation();
+  rules->read = control::ReadSamplingRules(*snapshot);
   JsonWriter out;
-  out.BeginObject().Key("SamplingRuleRecords").BeginArray().BeginObject();
-  out.Key("SamplingRule").BeginObject();
-  out.Key("RuleName").String(rule.name).Key("RuleARN").String(arn_prefix_ + rule.name);
-  out.Key("ResourceARN").String(rule.resource_arn).Key("Priority").Int(rule.priority);
-  out.Key("FixedRate").Double(rule.fixed_rate).Key("ReservoirSize").Int(rule.reservoir);
-  out.Key("ServiceName").String(rule.service_name).Key("ServiceType").String(rule.service_type);
-  out.Key("Host").String(rule.host).Key("HTTPMethod").String(rule.http_method);
-  out.Key("URLPath").String(rule.url_path).Key("Version").Int(rule.version);
-  out.Key("Attributes").BeginObject();
-  for (const auto& [key, value] : rule.attributes) out.Key(key).String(value);
-  out.EndObject().EndObject();
-  out.Key("CreatedAt").Seconds(rule.created_ns).Key("ModifiedAt").Seconds(last_modification_ns_);
-  out.EndObject().EndArray().EndObject();
-  return out.Take();
+  out.BeginObject().Key("SamplingRuleRecords").BeginArray();
+  for (const sampling::Rule& rule : rules->read.rules) AppendRuleRecord(out, place_, rule);
+  out.EndArray().EndObject();
+  rules->json = out.Take();
+  rules_ = rules;
+  std::erase_if(states_, [&](const auto& state) {
+    if (rules->Find(state.first) != nullptr) return false;
+    windows_.Forget(state.first);
+    return true;
+  });
+  return rules;
+}
+
+std::string SamplingService::RulesJson() {
+  const MutexLock lock(mutex_);
+  return Rules()->json;
+}
+
+double SamplingService::ObservedRate(const sampling::Rule& rule, std::int64_t now_ns) const {
+  const auto windows = windows_.windows().find(rule.name);
+  if (windows == windows_.windows().end()) return rule.fixed_rate;
+  const auto window = windows->second.find(now_ns / kNsPerSecond / kWindowSeconds * kWindowSeconds);
+  if (window == windows->second.end() || window->second.request_count == 0) return rule.fixed_rate;
+  // Some SDKs count what they borrowed among the sampled, others do not.
+  const auto& counts = window->second;
+  return static_cast<double>(std::max(counts.sampled_count, counts.borrow_count)) /
+         static_cast<double>(counts.request_count);
 }
 
 std::string SamplingService::TargetsJson(const MembersView& request, std::int64_t now_ns) {
   std::vector<Unprocessed> unprocessed;
-  std::optional<sampling::Target> target;
-  {
-    const MutexLock lock(mutex_);
-    for (const auto& [report, stale] :
-         ReportsOf(request, default_rule_.name, now_ns, unprocessed)) {
-      if (!stale) windows_.Add(default_rule_.name, report, now_ns);
-      target = assigners_[default_rule_.name].Accept(default_rule_, report, now_ns);
-    }
-  }
   std::vector<Unprocessed> unprocessed_boosts;
-  for (const MembersView& document : request.Structures("SamplingBoostStatisticsDocuments")) {
-    const std::string_view name = document.Text("RuleName").value_or("");
-    unprocessed_boosts.push_back({name, name == default_rule_.name
-                                            ? "The rule has no sampling rate boost"
-                                            : "Unknown rule"});
-  }
-
   JsonWriter out;
   out.BeginObject().Key("SamplingTargetDocuments").BeginArray();
-  if (target) {
-    out.BeginObject().Key("RuleName").String(default_rule_.name);
-    out.Key("FixedRate").Double(target->fixed_rate);
-    out.Key("ReservoirQuota").Int(target->reservoir_quota);
-    out.Key("ReservoirQuotaTTL").Int(target->reservoir_quota_ttl_s);
-    out.Key("Interval").Int(target->interval_s).EndObject();
+
+  const MutexLock lock(mutex_);
+  const auto rules = Rules();
+  std::vector<std::pair<const sampling::Rule*, sampling::Target>> targets;
+  for (const Reported& reported :
+       ReportsOf(request, now_ns, unprocessed,
+                 [&](std::string_view name) { return rules->Find(name) != nullptr; })) {
+    const sampling::Rule& rule = *rules->Find(reported.rule_name);
+    if (!reported.stale) windows_.Add(rule.name, reported.report, now_ns);
+    const sampling::Target target = states_[rule.name].quotas.Accept(rule, reported.report, now_ns);
+    const auto same = std::ranges::find(targets, &rule, [](const auto& t) { return t.first; });
+    if (same == targets.end()) {
+      targets.emplace_back(&rule, target);
+    } else {
+      same->second = target;
+    }
   }
-  out.EndArray().Key("LastRuleModification").Seconds(last_modification_ns_);
+  for (const MembersView& document : request.Structures("SamplingBoostStatisticsDocuments")) {
+    const std::string_view name = document.Text("RuleName").value_or("");
+    const sampling::Rule* rule = rules->Find(name);
+    if (rule == nullptr || !rule->boost) {
+      unprocessed_boosts.push_back(
+          {name, rule == nullptr ? "Unknown rule" : "The rule has no sampling rate boost"});
+      continue;
+    }
+    states_[rule->name].boost.Add(
+        {.service_name = std::string(document.Text("ServiceName").value_or("")),
+         .total_count = document.Int("TotalCount").value_or(0),
+         .anomaly_count = document.Int("AnomalyCount").value_or(0),
+         .sampled_anomaly_count = document.Int("SampledAnomalyCount").value_or(0)},
+        now_ns);
+  }
+  for (const auto& [rule, target] : targets) {
+    AppendTarget(out, rule->name, target,
+                 states_[rule->name].boost.At(*rule, ObservedRate(*rule, now_ns), now_ns));
+  }
+  out.EndArray().Key("LastRuleModification").Seconds(rules->read.last_modification_ns);
   out.Key("UnprocessedStatistics");
   AppendUnprocessed(out, unprocessed);
   out.Key("UnprocessedBoostStatistics");
@@ -136,8 +195,10 @@ std::string SamplingService::TargetsJson(const MembersView& request, std::int64_
   return out.Take();
 }
 
-std::vector<std::string> SamplingService::StatisticSummaries() {
+std::vector<std::string> SamplingService::StatisticSummaries(std::int64_t now_ns) {
   const MutexLock lock(mutex_);
+  (void)Rules();
+  windows_.Prune(now_ns);
   std::vector<std::string> summaries;
   for (const auto& [name, windows] : windows_.windows()) {
     for (const auto& [start_s, window] : windows) {
@@ -160,9 +221,9 @@ ApiResult<Answer> GetSamplingTargets(Context& context, const Request& request) {
 }
 
 ApiResult<Answer> GetSamplingStatisticSummaries(Context& context, const Request& request) {
-  auto page = context.pages.Get(request.members().Text("NextToken"),
-                                Fingerprint("GetSamplingStatisticSummaries"), kSummariesPage,
-                                [&] { return context.sampling.StatisticSummaries(); });
+  auto page = context.pages.Get(
+      request.members().Text("NextToken"), Fingerprint("GetSamplingStatisticSummaries"),
+      kSummariesPage, [&] { return context.sampling.StatisticSummaries(context.clock.UnixNs()); });
   if (!page) return std::unexpected(std::move(page).error());
   JsonWriter out;
   out.BeginObject().Key("SamplingStatisticSummaries").Raw(page->Json());

@@ -16,16 +16,30 @@ namespace {
 
 constexpr std::int64_t kNowNs = 1'530'922'806 * kNsPerSecond;
 
-SamplingService Service() {
-  return SamplingService(sampling::DefaultRule(0.05, 10),
-                         "arn:aws:xray:us-east-1:000000000000:sampling-rule/", kNowNs);
-}
+/// The service over records in which the Default rule has a reservoir of 10.
+struct Service {
+  Service() { EXPECT_TRUE(Change({.name = "Default", .reservoir = 10})); }
+  Result<void> Change(const control::SamplingRuleUpdate& update) {
+    return control->Write("t", [&](control::Transaction& transaction) -> Result<void> {
+      FLUORO_CHECK_OK(control::UpdateSamplingRule(transaction, update));
+      return {};
+    });
+  }
+  Result<void> Create(const sampling::Rule& rule) {
+    return control->Write("t", [&](control::Transaction& transaction) -> Result<void> {
+      FLUORO_CHECK_OK(control::CreateSamplingRule(transaction, rule));
+      return {};
+    });
+  }
+  ManualClock clock{kNowNs};
+  std::unique_ptr<control::Repository> control = *control::Repository::Open(":memory:", clock);
+  SamplingService sampling{*control, {}};
+};
 
-std::string Targets(SamplingService& service, const std::string& body,
-                    std::int64_t now_ns = kNowNs) {
+std::string Targets(Service& service, const std::string& body, std::int64_t now_ns = kNowNs) {
   const auto request = Request::Parse(body, *FindOperation("/SamplingTargets")->input);
   EXPECT_TRUE(request) << request.error().message;
-  return request ? service.TargetsJson(request->members(), now_ns) : "";
+  return request ? service.sampling.TargetsJson(request->members(), now_ns) : "";
 }
 
 std::string Report(const std::string& rule, const std::string& client, const std::string& timestamp,
@@ -38,7 +52,7 @@ std::string Report(const std::string& rule, const std::string& client, const std
 const std::string kClient = "d0d4a2f2f2f2f2f2f2f2f2f2";
 
 TEST(SamplingRules, TheDefaultRuleHasEveryMember) {
-  const std::string json = Service().RulesJson();
+  const std::string json = Service().sampling.RulesJson();
   EXPECT_EQ(
       json,
       R"({"SamplingRuleRecords":[{"SamplingRule":{"RuleName":"Default","RuleARN":"arn:aws:xray:us-east-1:000000000000:)"
@@ -49,7 +63,7 @@ TEST(SamplingRules, TheDefaultRuleHasEveryMember) {
 }
 
 TEST(SamplingTargets, OneClientGetsTheWholeReservoir) {
-  SamplingService service = Service();
+  Service service;
   const std::string json =
       Targets(service, R"({"SamplingStatisticsDocuments":[)" +
                            Report("Default", kClient, "1530922806", 100) + "]}");
@@ -62,7 +76,7 @@ TEST(SamplingTargets, OneClientGetsTheWholeReservoir) {
 }
 
 TEST(SamplingTargets, ListsAreThereWithoutReports) {
-  SamplingService service = Service();
+  Service service;
   EXPECT_EQ(
       Targets(service, R"({"SamplingStatisticsDocuments":[]})"),
       R"({"SamplingTargetDocuments":[],"LastRuleModification":1530922806,"UnprocessedStatistics":[],)"
@@ -70,7 +84,7 @@ TEST(SamplingTargets, ListsAreThereWithoutReports) {
 }
 
 TEST(SamplingTargets, UnknownRulesAndStaleReportsAreNamed) {
-  SamplingService service = Service();
+  Service service;
   const std::string json = Targets(service, R"({"SamplingStatisticsDocuments":[)" +
                                                 Report("gone", kClient, "1530922806", 1) + "," +
                                                 Report("Default", kClient, "1530922205", 1) + "]}");
@@ -83,11 +97,11 @@ TEST(SamplingTargets, UnknownRulesAndStaleReportsAreNamed) {
   EXPECT_NE(json.find(R"([{"RuleName":"Default","FixedRate":0.05,"ReservoirQuota":10,)"),
             std::string::npos)
       << json;
-  EXPECT_TRUE(service.StatisticSummaries().empty());
+  EXPECT_TRUE(service.sampling.StatisticSummaries(kNowNs).empty());
 }
 
 TEST(SamplingTargets, MillisecondsOfTheJavaSdkAreTaken) {
-  SamplingService service = Service();
+  Service service;
   const std::string json =
       Targets(service, R"({"SamplingStatisticsDocuments":[)" +
                            Report("Default", kClient, "1530922806123", 1) + "]}");
@@ -95,7 +109,7 @@ TEST(SamplingTargets, MillisecondsOfTheJavaSdkAreTaken) {
 }
 
 TEST(SamplingTargets, TwoReportsOfOneRuleGiveOneDocument) {
-  SamplingService service = Service();
+  Service service;
   const std::string json = Targets(
       service, R"({"SamplingStatisticsDocuments":[)" + Report("Default", kClient, "1530922806", 1) +
                    "," + Report("Default", "0123456789abcdef01234567", "1530922806", 1) + "]}");
@@ -103,7 +117,7 @@ TEST(SamplingTargets, TwoReportsOfOneRuleGiveOneDocument) {
 }
 
 TEST(SamplingTargets, RepeatedReportsOfOneRequestAreSummed) {
-  SamplingService service = Service();
+  Service service;
   const std::string request = R"({"SamplingStatisticsDocuments":[)" +
                               Report("Default", kClient, "1530922801", 7) + "," +
                               Report("Default", kClient, "1530922801", 100) + "," +
@@ -111,9 +125,9 @@ TEST(SamplingTargets, RepeatedReportsOfOneRequestAreSummed) {
   const std::vector<std::string> sums = {
       R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":107,"BorrowCount":0,"SampledCount":2})"};
   Targets(service, request);
-  EXPECT_EQ(service.StatisticSummaries(), sums);
+  EXPECT_EQ(service.sampling.StatisticSummaries(kNowNs), sums);
   Targets(service, request);
-  EXPECT_EQ(service.StatisticSummaries(), sums) << "sent again";
+  EXPECT_EQ(service.sampling.StatisticSummaries(kNowNs), sums) << "sent again";
 }
 
 TEST(SamplingTargets, TakesAReportOnEveryRuleAtOnce) {
@@ -130,7 +144,7 @@ TEST(SamplingTargets, TakesAReportOnEveryRuleAtOnce) {
 }
 
 TEST(SamplingTargets, BoostReportsNeverFail) {
-  SamplingService service = Service();
+  Service service;
   const std::string json = Targets(
       service,
       R"({"SamplingStatisticsDocuments":[],"SamplingBoostStatisticsDocuments":[{"RuleName":"Default","ServiceName":"s","ClientID":"x",)"
@@ -140,12 +154,82 @@ TEST(SamplingTargets, BoostReportsNeverFail) {
       << json;
 }
 
+TEST(SamplingTargets, EachRuleHasTargetsOfItsOwn) {
+  Service service;
+  sampling::Rule rule;
+  rule.name = "pay";
+  rule.priority = 1;
+  rule.reservoir = 3;
+  rule.fixed_rate = 0.5;
+  ASSERT_TRUE(service.Create(rule));
+  const std::string report = R"({"SamplingStatisticsDocuments":[)" +
+                             Report("pay", kClient, "1530922806", 1) + "," +
+                             Report("Default", kClient, "1530922806", 1) + "]}";
+  const std::string json = Targets(service, report);
+  EXPECT_NE(json.find(R"({"RuleName":"pay","FixedRate":0.5,"ReservoirQuota":3,)"),
+            std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"({"RuleName":"Default","FixedRate":0.05,"ReservoirQuota":10,)"),
+            std::string::npos)
+      << json;
+  EXPECT_EQ(service.sampling.StatisticSummaries(kNowNs).size(), 2U);
+
+  ASSERT_TRUE(service.control->Write("t", [](control::Transaction& transaction) -> Result<void> {
+    FLUORO_CHECK_OK(control::DeleteSamplingRule(transaction, "pay"));
+    return {};
+  }));
+  EXPECT_EQ(service.sampling.StatisticSummaries(kNowNs).size(), 1U) << "its counts go with it";
+  EXPECT_NE(Targets(service, report).find(R"([{"RuleName":"pay","ErrorCode":"400",)"),
+            std::string::npos);
+}
+
+TEST(SamplingTargets, AChangedRateIsHandedOutAtOnce) {
+  Service service;
+  ASSERT_TRUE(service.Change({.name = "Default", .fixed_rate = 0.75}));
+  EXPECT_NE(Targets(service, R"({"SamplingStatisticsDocuments":[)" +
+                                 Report("Default", kClient, "1530922806", 1) + "]}")
+                .find(R"("FixedRate":0.75)"),
+            std::string::npos);
+}
+
+TEST(SamplingTargets, AnomaliesThatGoUnsampledRaiseTheRate) {
+  Service service;
+  sampling::Rule rule;
+  rule.name = "pay";
+  rule.priority = 1;
+  rule.fixed_rate = 0.01;
+  rule.boost = sampling::RateBoost{.max_rate = 1, .cooldown_minutes = 5};
+  ASSERT_TRUE(service.Create(rule));
+  const std::string json = Targets(
+      service,
+      R"({"SamplingStatisticsDocuments":[{"RuleName":"pay","ClientID":")" + kClient +
+          R"(","Timestamp":1530922806,"RequestCount":1000,"SampledCount":10}],)"
+          R"("SamplingBoostStatisticsDocuments":[{"RuleName":"pay","ServiceName":"s",)"
+          R"("Timestamp":1530922806,"AnomalyCount":10,"TotalCount":1000,"SampledAnomalyCount":0}]})");
+  EXPECT_NE(json.find(R"("SamplingBoost":{"BoostRate":0.258)"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("BoostRateTTL":1530922866)"), std::string::npos) << json;
+  EXPECT_THAT(ServiceModel().ProblemsOf("GetSamplingTargets", json), testing::IsEmpty());
+  // Who reports the rule within that minute has it too.
+  EXPECT_NE(Targets(service,
+                    R"({"SamplingStatisticsDocuments":[)" +
+                        Report("pay", "0123456789abcdef01234567", "1530922836", 1) + "]}",
+                    kNowNs + 30 * kNsPerSecond)
+                .find("SamplingBoost"),
+            std::string::npos);
+  EXPECT_EQ(Targets(service,
+                    R"({"SamplingStatisticsDocuments":[)" +
+                        Report("pay", kClient, "1530922866", 1) + "]}",
+                    kNowNs + 60 * kNsPerSecond)
+                .find("SamplingBoost"),
+            std::string::npos);
+}
+
 TEST(SamplingStatisticSummaries, CountPerTenSeconds) {
-  SamplingService service = Service();
+  Service service;
   Targets(service, R"({"SamplingStatisticsDocuments":[)" +
                        Report("Default", kClient, "1530922806", 100) + "]}");
   EXPECT_THAT(
-      service.StatisticSummaries(),
+      service.sampling.StatisticSummaries(kNowNs),
       testing::ElementsAre(
           R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":100,"BorrowCount":0,"SampledCount":1})"));
 }

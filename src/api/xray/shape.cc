@@ -102,45 +102,181 @@ constexpr std::array kTargetsMembers{Member{"SamplingStatisticsDocuments", &kRep
                                      Member{"SamplingBoostStatisticsDocuments", &kBoostReports}};
 constexpr Shape kTargetsInput{.kind = kStructure, .members = kTargetsMembers};
 
+constexpr std::array<Member, 0> kNoMembers{};
+constexpr Shape kEmptyInput{.kind = kStructure, .members = kNoMembers};
+
+constexpr Shape kTagKey{.kind = kString, .min = 1, .max = 128};
+constexpr Shape kTagValue{.kind = kString, .max = 256};
+constexpr std::array kTagMembers{Member{"Key", &kTagKey, true}, Member{"Value", &kTagValue, true}};
+constexpr Shape kTag{.kind = kStructure, .members = kTagMembers};
+constexpr Shape kTags{.kind = kList, .max = 200, .element = &kTag};
+constexpr Shape kTagKeys{.kind = kList, .max = 200, .element = &kTagKey};
+constexpr Shape kTaggedArn{.kind = kString, .min = 1, .max = 1011};
+constexpr std::array kTagResourceMembers{Member{"ResourceARN", &kTaggedArn, true},
+                                         Member{"Tags", &kTags, true}};
+constexpr Shape kTagResourceInput{.kind = kStructure, .members = kTagResourceMembers};
+constexpr std::array kUntagMembers{Member{"ResourceARN", &kTaggedArn, true},
+                                   Member{"TagKeys", &kTagKeys, true}};
+constexpr Shape kUntagInput{.kind = kStructure, .members = kUntagMembers};
+constexpr std::array kListTagsMembers{Member{"ResourceARN", &kTaggedArn, true},
+                                      Member{"NextToken", &kText}};
+constexpr Shape kListTagsInput{.kind = kStructure, .members = kListTagsMembers};
+
+constexpr Shape kPriority{.kind = kInteger, .min = 1, .max = 9999};
+constexpr Shape kRate{.kind = kDouble, .min = 0, .max = 1};
+constexpr Shape kRuleServiceType{.kind = kString, .max = 64};
+constexpr Shape kHost{.kind = kString, .max = 64};
+constexpr Shape kHttpMethod{.kind = kString, .max = 10};
+constexpr Shape kUrlPath{.kind = kString, .max = 128};
+constexpr Shape kVersion{.kind = kInteger, .min = 1};
+constexpr Shape kAttributeText{.kind = kString, .min = 1, .max = 32};
+constexpr Shape kAttributes{
+    .kind = kMap, .max = 5, .element = &kAttributeText, .key = &kAttributeText};
+constexpr std::array kRateBoostMembers{Member{"MaxRate", &kRate, true},
+                                       Member{"CooldownWindowMinutes", &kCount, true}};
+constexpr Shape kRateBoost{.kind = kStructure, .members = kRateBoostMembers};
+constexpr std::array kRuleMembers{Member{"RuleName", &kRuleName},
+                                  Member{"RuleARN", &kText},
+                                  Member{"ResourceARN", &kResourceArn, true},
+                                  Member{"Priority", &kPriority, true},
+                                  Member{"FixedRate", &kRate, true},
+                                  Member{"ReservoirSize", &kCount, true},
+                                  Member{"ServiceName", &kServiceName, true},
+                                  Member{"ServiceType", &kRuleServiceType, true},
+                                  Member{"Host", &kHost, true},
+                                  Member{"HTTPMethod", &kHttpMethod, true},
+                                  Member{"URLPath", &kUrlPath, true},
+                                  Member{"Version", &kVersion, true},
+                                  Member{"Attributes", &kAttributes},
+                                  Member{"SamplingRateBoost", &kRateBoost}};
+constexpr Shape kRule{.kind = kStructure, .members = kRuleMembers};
+constexpr std::array kCreateRuleMembers{Member{"SamplingRule", &kRule, true},
+                                        Member{"Tags", &kTags}};
+constexpr Shape kCreateRuleInput{.kind = kStructure, .members = kCreateRuleMembers};
+constexpr std::array kRuleUpdateMembers{Member{"RuleName", &kRuleName},
+                                        Member{"RuleARN", &kText},
+                                        Member{"ResourceARN", &kResourceArn},
+                                        Member{"Priority", &kInt},
+                                        Member{"FixedRate", &kNumber},
+                                        Member{"ReservoirSize", &kInt},
+                                        Member{"Host", &kHost},
+                                        Member{"ServiceName", &kServiceName},
+                                        Member{"ServiceType", &kRuleServiceType},
+                                        Member{"HTTPMethod", &kHttpMethod},
+                                        Member{"URLPath", &kUrlPath},
+                                        Member{"Attributes", &kAttributes},
+                                        Member{"SamplingRateBoost", &kRateBoost}};
+constexpr Shape kRuleUpdate{.kind = kStructure, .members = kRuleUpdateMembers};
+constexpr std::array kUpdateRuleMembers{Member{"SamplingRuleUpdate", &kRuleUpdate, true}};
+constexpr Shape kUpdateRuleInput{.kind = kStructure, .members = kUpdateRuleMembers};
+constexpr std::array kDeleteRuleMembers{Member{"RuleName", &kText}, Member{"RuleARN", &kText}};
+constexpr Shape kDeleteRuleInput{.kind = kStructure, .members = kDeleteRuleMembers};
+
+constexpr std::array kInsightsConfigurationMembers{Member{"InsightsEnabled", &kFlag},
+                                                   Member{"NotificationsEnabled", &kFlag}};
+constexpr Shape kInsightsConfiguration{.kind = kStructure,
+                                       .members = kInsightsConfigurationMembers};
+constexpr std::array kCreateGroupMembers{
+    Member{"GroupName", &kGroupName, true}, Member{"FilterExpression", &kText},
+    Member{"InsightsConfiguration", &kInsightsConfiguration}, Member{"Tags", &kTags}};
+constexpr Shape kCreateGroupInput{.kind = kStructure, .members = kCreateGroupMembers};
+constexpr std::array kUpdateGroupMembers{
+    Member{"GroupName", &kGroupName}, Member{"GroupARN", &kGroupArn},
+    Member{"FilterExpression", &kText}, Member{"InsightsConfiguration", &kInsightsConfiguration}};
+constexpr Shape kUpdateGroupInput{.kind = kStructure, .members = kUpdateGroupMembers};
+constexpr std::array kGroupMembers{Member{"GroupName", &kGroupName},
+                                   Member{"GroupARN", &kGroupArn}};
+constexpr Shape kGroupInput{.kind = kStructure, .members = kGroupMembers};
+constexpr Shape kShortToken{.kind = kString, .min = 1, .max = 100};
+constexpr std::array kShortTokenMembers{Member{"NextToken", &kShortToken}};
+constexpr Shape kShortTokenInput{.kind = kStructure, .members = kShortTokenMembers};
+
+constexpr Shape kKeyId{.kind = kString, .min = 1, .max = 3000};
+constexpr std::array<std::string_view, 2> kEncryptionTypes{"NONE", "KMS"};
+constexpr Shape kEncryptionType{.kind = kString, .values = kEncryptionTypes};
+constexpr std::array kEncryptionMembers{Member{"KeyId", &kKeyId},
+                                        Member{"Type", &kEncryptionType, true}};
+constexpr Shape kEncryptionInput{.kind = kStructure, .members = kEncryptionMembers};
+
+constexpr Shape kPolicyName{.kind = kString, .min = 1, .max = 128, .pattern = R"([\w+=,.@-]+)"};
+constexpr std::array kPutPolicyMembers{
+    Member{"PolicyName", &kPolicyName, true}, Member{"PolicyDocument", &kText, true},
+    Member{"PolicyRevisionId", &kText}, Member{"BypassPolicyLockoutCheck", &kFlag}};
+constexpr Shape kPutPolicyInput{.kind = kStructure, .members = kPutPolicyMembers};
+constexpr std::array kDeletePolicyMembers{Member{"PolicyName", &kPolicyName, true},
+                                          Member{"PolicyRevisionId", &kText}};
+constexpr Shape kDeletePolicyInput{.kind = kStructure, .members = kDeletePolicyMembers};
+
+constexpr std::array kProbabilisticMembers{Member{"DesiredSamplingPercentage", &kNumber, true}};
+constexpr Shape kProbabilistic{.kind = kStructure, .members = kProbabilisticMembers};
+constexpr std::array kIndexingValueMembers{Member{"Probabilistic", &kProbabilistic}};
+constexpr Shape kIndexingValue{.kind = kStructure, .members = kIndexingValueMembers};
+constexpr std::array kUpdateIndexingMembers{Member{"Name", &kText, true},
+                                            Member{"Rule", &kIndexingValue, true}};
+constexpr Shape kUpdateIndexingInput{.kind = kStructure, .members = kUpdateIndexingMembers};
+
+constexpr std::array<std::string_view, 2> kDestinations{"XRay", "CloudWatchLogs"};
+constexpr Shape kDestination{.kind = kString, .values = kDestinations};
+constexpr std::array kDestinationMembers{Member{"Destination", &kDestination}};
+constexpr Shape kDestinationInput{.kind = kStructure, .members = kDestinationMembers};
+
+constexpr Shape kRetrievalIds{.kind = kList, .max = 100, .element = &kTraceId};
+constexpr std::array kStartRetrievalMembers{Member{"TraceIds", &kRetrievalIds, true},
+                                            Member{"StartTime", &kTime, true},
+                                            Member{"EndTime", &kTime, true}};
+constexpr Shape kStartRetrievalInput{.kind = kStructure, .members = kStartRetrievalMembers};
+constexpr Shape kRetrievalToken{.kind = kString, .max = 1020};
+constexpr std::array kCancelRetrievalMembers{Member{"RetrievalToken", &kRetrievalToken, true}};
+constexpr Shape kCancelRetrievalInput{.kind = kStructure, .members = kCancelRetrievalMembers};
+constexpr std::array<std::string_view, 2> kTraceFormats{"XRAY", "OTEL"};
+constexpr Shape kTraceFormat{.kind = kString, .values = kTraceFormats};
+constexpr std::array kListRetrievedMembers{Member{"RetrievalToken", &kRetrievalToken, true},
+                                           Member{"TraceFormat", &kTraceFormat},
+                                           Member{"NextToken", &kText}};
+constexpr Shape kListRetrievedInput{.kind = kStructure, .members = kListRetrievedMembers};
+constexpr std::array kRetrievedGraphMembers{Member{"RetrievalToken", &kRetrievalToken, true},
+                                            Member{"NextToken", &kText}};
+constexpr Shape kRetrievedGraphInput{.kind = kStructure, .members = kRetrievedGraphMembers};
+
 constexpr auto kOperations = std::to_array<Operation>({
     {"BatchGetTraces", "/Traces", &kTraceIdsInput},
-    {"CancelTraceRetrieval", "/CancelTraceRetrieval"},
-    {"CreateGroup", "/CreateGroup"},
-    {"CreateSamplingRule", "/CreateSamplingRule"},
-    {"DeleteGroup", "/DeleteGroup"},
-    {"DeleteResourcePolicy", "/DeleteResourcePolicy"},
-    {"DeleteSamplingRule", "/DeleteSamplingRule"},
-    {"GetEncryptionConfig", "/EncryptionConfig"},
-    {"GetGroup", "/GetGroup"},
-    {"GetGroups", "/Groups"},
-    {"GetIndexingRules", "/GetIndexingRules"},
+    {"CancelTraceRetrieval", "/CancelTraceRetrieval", &kCancelRetrievalInput},
+    {"CreateGroup", "/CreateGroup", &kCreateGroupInput},
+    {"CreateSamplingRule", "/CreateSamplingRule", &kCreateRuleInput},
+    {"DeleteGroup", "/DeleteGroup", &kGroupInput},
+    {"DeleteResourcePolicy", "/DeleteResourcePolicy", &kDeletePolicyInput},
+    {"DeleteSamplingRule", "/DeleteSamplingRule", &kDeleteRuleInput},
+    {"GetEncryptionConfig", "/EncryptionConfig", &kEmptyInput},
+    {"GetGroup", "/GetGroup", &kGroupInput},
+    {"GetGroups", "/Groups", &kShortTokenInput},
+    {"GetIndexingRules", "/GetIndexingRules", &kTokenInput},
     {"GetInsight", "/Insight"},
     {"GetInsightEvents", "/InsightEvents"},
     {"GetInsightImpactGraph", "/InsightImpactGraph"},
     {"GetInsightSummaries", "/InsightSummaries"},
-    {"GetRetrievedTracesGraph", "/GetRetrievedTracesGraph"},
+    {"GetRetrievedTracesGraph", "/GetRetrievedTracesGraph", &kRetrievedGraphInput},
     {"GetSamplingRules", "/GetSamplingRules", &kTokenInput},
     {"GetSamplingStatisticSummaries", "/SamplingStatisticSummaries", &kTokenInput},
     {"GetSamplingTargets", "/SamplingTargets", &kTargetsInput},
     {"GetServiceGraph", "/ServiceGraph", &kGraphInput},
     {"GetTimeSeriesServiceStatistics", "/TimeSeriesServiceStatistics", &kStatisticsInput},
     {"GetTraceGraph", "/TraceGraph", &kTraceIdsInput},
-    {"GetTraceSegmentDestination", "/GetTraceSegmentDestination"},
+    {"GetTraceSegmentDestination", "/GetTraceSegmentDestination", &kEmptyInput},
     {"GetTraceSummaries", "/TraceSummaries", &kSummariesInput},
-    {"ListResourcePolicies", "/ListResourcePolicies"},
-    {"ListRetrievedTraces", "/ListRetrievedTraces"},
-    {"ListTagsForResource", "/ListTagsForResource"},
-    {"PutEncryptionConfig", "/PutEncryptionConfig"},
-    {"PutResourcePolicy", "/PutResourcePolicy"},
+    {"ListResourcePolicies", "/ListResourcePolicies", &kShortTokenInput},
+    {"ListRetrievedTraces", "/ListRetrievedTraces", &kListRetrievedInput},
+    {"ListTagsForResource", "/ListTagsForResource", &kListTagsInput},
+    {"PutEncryptionConfig", "/PutEncryptionConfig", &kEncryptionInput},
+    {"PutResourcePolicy", "/PutResourcePolicy", &kPutPolicyInput},
     {"PutTelemetryRecords", "/TelemetryRecords", &kTelemetryInput},
     {"PutTraceSegments", "/TraceSegments", &kSegmentsInput},
-    {"StartTraceRetrieval", "/StartTraceRetrieval"},
-    {"TagResource", "/TagResource"},
-    {"UntagResource", "/UntagResource"},
-    {"UpdateGroup", "/UpdateGroup"},
-    {"UpdateIndexingRule", "/UpdateIndexingRule"},
-    {"UpdateSamplingRule", "/UpdateSamplingRule"},
-    {"UpdateTraceSegmentDestination", "/UpdateTraceSegmentDestination"},
+    {"StartTraceRetrieval", "/StartTraceRetrieval", &kStartRetrievalInput},
+    {"TagResource", "/TagResource", &kTagResourceInput},
+    {"UntagResource", "/UntagResource", &kUntagInput},
+    {"UpdateGroup", "/UpdateGroup", &kUpdateGroupInput},
+    {"UpdateIndexingRule", "/UpdateIndexingRule", &kUpdateIndexingInput},
+    {"UpdateSamplingRule", "/UpdateSamplingRule", &kUpdateRuleInput},
+    {"UpdateTraceSegmentDestination", "/UpdateTraceSegmentDestination", &kDestinationInput},
 });
 
 }  // namespace

@@ -17,6 +17,7 @@ enum class ShapeKind : std::uint8_t {
   kBoolean,
   kTimestamp,
   kList,
+  kMap,
   kStructure,
 };
 
@@ -30,12 +31,14 @@ struct Member {
 
 struct Shape {
   ShapeKind kind = ShapeKind::kString;
-  /// Bounds of a string's code points, a list's elements or a number's value.
+  /// Bounds of a string's code points, a list's or a map's elements or a number's value.
   std::optional<double> min{};
   std::optional<double> max{};
   std::span<const std::string_view> values{};  ///< strings: the enumeration, or empty
   std::span<const Member> members{};           ///< structures
-  const Shape* element = nullptr;              ///< lists
+  const Shape* element = nullptr;              ///< of lists; values of maps
+  const Shape* key = nullptr;                  ///< of maps
+  std::string_view pattern{};                  ///< strings: a regular expression, or empty
 };
 
 struct Operation {

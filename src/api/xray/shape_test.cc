@@ -27,6 +27,8 @@ std::string_view KindInModel(ShapeKind kind) {
       return "timestamp";
     case ShapeKind::kList:
       return "list";
+    case ShapeKind::kMap:
+      return "map";
     case ShapeKind::kStructure:
       return "structure";
   }
@@ -60,6 +62,15 @@ void ExpectSame(const ServiceModel& model, const Shape& shape, std::string_view 
     for (const element value : values) EXPECT_EQ(std::string_view(value), shape.values[i++]);
   } else {
     EXPECT_TRUE(shape.values.empty());
+  }
+  std::string_view pattern;
+  if (described["pattern"].get(pattern) != simdjson::SUCCESS) pattern = "";
+  EXPECT_EQ(pattern, shape.pattern);
+  if (shape.kind == ShapeKind::kMap) {
+    ExpectSame(model, *shape.key, described["key"]["shape"].get_string().value_unsafe(),
+               path + "{}");
+    ExpectSame(model, *shape.element, described["value"]["shape"].get_string().value_unsafe(),
+               path + "{}");
   }
   if (shape.kind == ShapeKind::kList) {
     ExpectSame(model, *shape.element, described["member"]["shape"].get_string().value_unsafe(),

@@ -9,6 +9,7 @@
 #include "api/xray/shape.h"
 #include "base/assert.h"
 #include "base/json.h"
+#include "control/profile.h"
 
 namespace fluoro::api::xray {
 namespace {
@@ -78,6 +79,7 @@ TestServer::TestServer(const Options& options) {
   auto control = control::Repository::Open(":memory:", clock_);
   FLUORO_ASSERT(control.has_value());
   control_ = *std::move(control);
+  EXPECT_TRUE(control::ApplyProfile(*control_, control::Profile::kNone));
   api_ = std::make_unique<XRayApi>(*store_, *pipeline_, *control_, clock_, metrics_, options);
 }
 

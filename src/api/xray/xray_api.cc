@@ -16,6 +16,12 @@ using Handler = ApiResult<Answer> (*)(Context&, const Request&);
 Handler HandlerOf(std::string_view operation) {
   static constexpr auto kHandlers = std::to_array<std::pair<std::string_view, Handler>>({
       {"BatchGetTraces", BatchGetTraces},
+      {"CreateGroup", CreateGroup},
+      {"CreateSamplingRule", CreateSamplingRule},
+      {"DeleteGroup", DeleteGroup},
+      {"DeleteSamplingRule", DeleteSamplingRule},
+      {"GetGroup", GetGroup},
+      {"GetGroups", GetGroups},
       {"GetSamplingRules", GetSamplingRules},
       {"GetSamplingStatisticSummaries", GetSamplingStatisticSummaries},
       {"GetSamplingTargets", GetSamplingTargets},
@@ -23,8 +29,13 @@ Handler HandlerOf(std::string_view operation) {
       {"GetTimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics},
       {"GetTraceGraph", GetTraceGraph},
       {"GetTraceSummaries", GetTraceSummaries},
+      {"ListTagsForResource", ListTagsForResource},
       {"PutTelemetryRecords", PutTelemetryRecords},
       {"PutTraceSegments", PutTraceSegments},
+      {"TagResource", TagResource},
+      {"UntagResource", UntagResource},
+      {"UpdateGroup", UpdateGroup},
+      {"UpdateSamplingRule", UpdateSamplingRule},
   });
   for (const auto& [name, handler] : kHandlers) {
     if (name == operation) return handler;
@@ -40,6 +51,14 @@ net::HttpResponse Respond(int status, std::string body, net::Headers headers) {
   response.headers = std::move(headers);
   response.body = std::move(body);
   return response;
+}
+
+net::HttpResponse ErrorAnswer(const ApiError& error) {
+  JsonWriter out;
+  out.BeginObject().Key("__type").String(error.type).Key("Message").String(error.message);
+  if (!error.resource_name.empty()) out.Key("ResourceName").String(error.resource_name);
+  out.EndObject();
+  return Respond(error.status, out.Take(), {{"x-amzn-errortype", error.type}});
 }
 
 ApiResult<Answer> Run(Context& context, const net::HttpRequest& request, const Operation* operation,
@@ -68,10 +87,9 @@ struct XRayApi::Impl {
                 .clock = clock,
                 .metrics = metrics,
                 .options = options,
+                .place = {.account_id = options.account_id, .region = options.region},
                 .sampling = SamplingService(
-                    sampling::DefaultRule(options.default_fixed_rate, options.default_reservoir),
-                    "arn:aws:xray:" + options.region + ":" + options.account_id + ":sampling-rule/",
-                    clock.UnixNs())} {}
+                    control, {.account_id = options.account_id, .region = options.region})} {}
   Context context;
 };
 
@@ -92,15 +110,14 @@ net::HttpResponse XRayApi::Handle(const net::HttpRequest& request, const auth::C
                   {{"operation", operation == nullptr ? "unknown" : std::string(operation->name)},
                    {"status", std::to_string(status)}})
       .Add();
-  if (!answer) return ErrorAnswer(status, answer.error().type, answer.error().message);
+  if (!answer) return xray::ErrorAnswer(answer.error());
   return Respond(status, std::move(answer->body), std::move(answer->headers));
 }
 
 net::HttpResponse XRayApi::ErrorAnswer(int status, std::string_view type,
                                        std::string_view message) {
-  JsonWriter out;
-  out.BeginObject().Key("__type").String(type).Key("Message").String(message).EndObject();
-  return Respond(status, out.Take(), {{"x-amzn-errortype", std::string(type)}});
+  return xray::ErrorAnswer(
+      {.status = status, .type = std::string(type), .message = std::string(message)});
 }
 
 }  // namespace fluoro::api::xray

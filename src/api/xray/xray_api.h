@@ -19,8 +19,6 @@ struct Options {
   std::string account_id = "000000000000";
   std::string region = "us-east-1";
   bool aws_quotas = false;  ///< the live service's limits on windows
-  double default_fixed_rate = 0.05;
-  int default_reservoir = 1;
 };
 
 /// Thread-safe.

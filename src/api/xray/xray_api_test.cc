@@ -65,9 +65,8 @@ TEST(XRayApi, ErrorsHaveXRaysForm) {
 
 TEST(XRayApi, UnknownOperationsAreNotFound) {
   TestServer server;
-  for (const auto& [method, path] :
-       {std::pair("POST", "/Nowhere"), std::pair("GET", "/Traces"),
-        std::pair("POST", "/CreateGroup"), std::pair("POST", "/BatchGetTraces")}) {
+  for (const auto& [method, path] : {std::pair("POST", "/Nowhere"), std::pair("GET", "/Traces"),
+                                     std::pair("POST", "/BatchGetTraces")}) {
     const net::HttpResponse response = server.Send(path, "{}", method);
     EXPECT_EQ(response.status, 404) << path;
     EXPECT_EQ(response.headers.at("x-amzn-errortype"), "UnknownOperationException") << path;
