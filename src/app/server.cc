@@ -8,6 +8,7 @@
 #include "api/ui/ui_api.h"
 #include "api/xray/xray_api.h"
 #include "app/memory_return.h"
+#include "app/record_follower.h"
 #include "app/routes.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -15,7 +16,9 @@
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
 #include "cli/tail_policy_file.h"
+#include "control/profile.h"
 #include "control/repository.h"
+#include "control/tail_policies.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
 #include "ingest/pipeline.h"
@@ -38,25 +41,22 @@ log::Level LogLevel(std::string_view name) {
   return log::Level::kInfo;
 }
 
-// Those of the file, else those of the profile; null: everything is kept.
-Result<std::shared_ptr<const query::TailFilters>> TailPolicies(const cli::ServeConfig& config) {
-  sampling::TailPolicies policies;
-  if (!config.tail_policy.empty()) {
-    FLUORO_TRY(policies, cli::ReadTailPolicyFile(config.tail_policy));
-  } else if (config.profile == cli::Profile::kProd) {
-    policies = sampling::BiasedTailPolicies();
-  }
-  if (policies.empty()) return nullptr;
-  auto filters = query::TailFilters::Compile(std::move(policies));
-  if (!filters) return std::unexpected(std::move(filters).error().With(config.tail_policy));
-  return std::make_shared<const query::TailFilters>(*std::move(filters));
+// The profile's records, and the file's tail policies instead of those.
+Result<void> SetRecords(control::Repository& control, const cli::ServeConfig& config) {
+  FLUORO_CHECK_OK(control::ApplyProfile(control, config.profile));
+  if (config.tail_policy.empty()) return {};
+  FLUORO_TRY(const sampling::TailPolicies policies, cli::ReadTailPolicyFile(config.tail_policy));
+  if (policies == control::ReadTailPolicies(*control.Read())) return {};
+  const auto put = control.Write("file/" + config.tail_policy, [&](control::Transaction& change) {
+    return control::PutTailPolicies(change, policies);
+  });
+  if (!put) return std::unexpected(put.error().With(config.tail_policy));
+  return {};
 }
 
-store::EmbeddedOptions StoreOptions(const cli::ServeConfig& config,
-                                    std::shared_ptr<const query::TailFilters> tail_policies) {
+store::EmbeddedOptions StoreOptions(const cli::ServeConfig& config) {
   store::EmbeddedOptions options;
   options.live_window_ns = config.live_window_ns;
-  options.tail_policies = std::move(tail_policies);
   options.folder = config.data;
   options.sync = config.sync;
   options.retention_ns = config.retention_ns;
@@ -80,7 +80,6 @@ api::xray::Options XRayOptions(const cli::ServeConfig& config) {
   options.account_id = config.account;
   options.region = config.region;
   options.aws_quotas = config.aws_quotas;
-  if (config.profile == cli::Profile::kDev) options.default_fixed_rate = 1;
   return options;
 }
 
@@ -91,13 +90,14 @@ class Server final : public cli::RunningServer {
   static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
     auto server = std::make_unique<Server>();
     server->memory_.emplace(config.memory_bytes / 2);
-    FLUORO_TRY(auto tail_policies, TailPolicies(config));
-    store::EmbeddedOptions store_options = StoreOptions(config, std::move(tail_policies));
+    store::EmbeddedOptions store_options = StoreOptions(config);
     FLUORO_TRY(store_options.keys, cli::LoadAtRestKeys(config.at_rest_key));
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
                                                         server->metrics_, store_options));
     FLUORO_TRY(server->control_,
                control::Repository::Open(config.data + "/control.db", server->clock_));
+    FLUORO_CHECK_OK(SetRecords(*server->control_, config));
+    server->follower_.emplace(*server->control_, *server->store_);
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
     server->xray_.emplace(*server->store_, *server->pipeline_, *server->control_, server->clock_,
@@ -131,6 +131,7 @@ class Server final : public cli::RunningServer {
     if (grpc_) grpc_->Stop(kDrainDeadlineNs);
     if (otlp_http_) otlp_http_->Stop(kDrainDeadlineNs);
     if (http_) http_->Stop(kDrainDeadlineNs);
+    follower_.reset();
     if (!store_) return {};
     auto closed = store_->Close();
     log::Info("stopped");
@@ -202,6 +203,7 @@ class Server final : public cli::RunningServer {
   bool stopped_ = false;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<control::Repository> control_;
+  std::optional<RecordFollower> follower_;
   std::optional<ingest::Pipeline> pipeline_;
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;

@@ -218,7 +218,7 @@ Result<std::unique_ptr<RunningServer>> StartDemoServer(const Options& options,
   }
   folder = resolved.config.data;
   if (!options.flags.values.contains("log-level")) resolved.config.log_level = "warn";
-  if (!options.flags.values.contains("profile")) resolved.config.profile = Profile::kDev;
+  if (!options.flags.values.contains("profile")) resolved.config.profile = control::Profile::kDev;
   auto server = start_server(resolved.config);
   if (server || server.error().code != ErrorCode::kAlreadyExists) return server;
   const std::pair<const char*, std::string*> addresses[] = {

@@ -108,9 +108,9 @@ constexpr std::array kSettings{
         "keep what is bad, slow or rare and 5 % of the rest; none: that rule, everything is kept",
         [](ServeConfig& c, std::string_view t) -> Result<void> {
           if (t == "dev") {
-            c.profile = Profile::kDev;
+            c.profile = control::Profile::kDev;
           } else if (t == "prod") {
-            c.profile = Profile::kProd;
+            c.profile = control::Profile::kProd;
           } else if (t != "none") {
             return Wrong(t, "dev, prod or none");
           }

@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/profile.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::cli {
-
-enum class Profile : std::uint8_t { kNone, kDev, kProd };
 
 /// Checked values; nothing past ResolveServeConfig meets a bad one.
 struct ServeConfig {
@@ -30,7 +29,7 @@ struct ServeConfig {
   std::int64_t retention_ns = 0;
   std::uint64_t retention_bytes = UINT64_MAX;
   std::int64_t accept_age_ns = 0;  ///< INT64_MAX: any
-  Profile profile = Profile::kNone;
+  control::Profile profile = control::Profile::kNone;
   std::string tail_policy;  ///< file; empty: the profile's
   std::uint64_t memory_bytes = 0;
   store::SyncPolicy sync = store::SyncPolicy::kAlways;
