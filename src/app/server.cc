@@ -18,6 +18,7 @@
 #include "cli/tail_policy_file.h"
 #include "control/profile.h"
 #include "control/repository.h"
+#include "control/settings.h"
 #include "control/tail_policies.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
@@ -75,14 +76,6 @@ ingest::Options IngestOptions(const cli::ServeConfig& config) {
   return options;
 }
 
-api::xray::Options XRayOptions(const cli::ServeConfig& config) {
-  api::xray::Options options;
-  options.account_id = config.account;
-  options.region = config.region;
-  options.aws_quotas = config.aws_quotas;
-  return options;
-}
-
 /// Members stand in order of construction; Stop goes backwards: first who brings work, last who
 /// keeps it.
 class Server final : public cli::RunningServer {
@@ -91,17 +84,21 @@ class Server final : public cli::RunningServer {
     auto server = std::make_unique<Server>();
     server->memory_.emplace(config.memory_bytes / 2);
     store::EmbeddedOptions store_options = StoreOptions(config);
-    FLUORO_TRY(store_options.keys, cli::LoadAtRestKeys(config.at_rest_key));
+    FLUORO_TRY(server->keys_, cli::LoadAtRestKeys(config.at_rest_key, config.data));
+    // Without keys there may be some later.
+    if (!server->keys_) server->keys_ = std::make_shared<crypto::Keyring>();
+    store_options.keys = server->keys_;
     FLUORO_TRY(server->store_, store::OpenEmbeddedStore(*server->fs_, server->clock_,
                                                         server->metrics_, store_options));
     FLUORO_TRY(server->control_,
                control::Repository::Open(config.data + "/control.db", server->clock_));
     FLUORO_CHECK_OK(SetRecords(*server->control_, config));
+    FLUORO_CHECK_OK(server->UseRecordedKey());
     server->follower_.emplace(*server->control_, *server->store_);
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
     server->xray_.emplace(*server->store_, *server->pipeline_, *server->control_, server->clock_,
-                          server->metrics_, XRayOptions(config));
+                          server->metrics_, server->XRayOptionsOf(config));
     server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, server->clock_,
                         server->metrics_);
     server->jaeger_.emplace(*server->store_, server->clock_);
@@ -139,6 +136,29 @@ class Server final : public cli::RunningServer {
   }
 
  private:
+  api::xray::Options XRayOptionsOf(const cli::ServeConfig& config) {
+    api::xray::Options options;
+    options.account_id = config.account;
+    options.region = config.region;
+    options.aws_quotas = config.aws_quotas;
+    options.at_rest.used = [this] { return store_->wrapping_key(); };
+    options.at_rest.use = [this, folder = config.data](std::string_view name) -> Result<void> {
+      if (!name.empty() && !keys_->Find(name))
+        FLUORO_CHECK_OK(cli::MakeAtRestKey(*keys_, folder, name));
+      return store_->SetWrappingKey(name);
+    };
+    return options;
+  }
+
+  // What PutEncryptionConfig decided outlives the flag.
+  Result<void> UseRecordedKey() {
+    const auto setting = control::ReadEncryption(*control_->Read());
+    if (!setting.is_set) return {};
+    auto used = store_->SetWrappingKey(setting.key_name());
+    if (!used) return std::unexpected(std::move(used).error().With("encryption configuration"));
+    return used;
+  }
+
   Result<void> Listen(const cli::ServeConfig& config) {
     const net::TlsFiles tls{config.tls_cert, config.tls_key};
     const net::HttpHandler otlp = ingest::MakeOtlpHttpHandler(*pipeline_);
@@ -201,6 +221,7 @@ class Server final : public cli::RunningServer {
   cli::BoundPorts ports_;
   std::atomic<bool> ready_{false};  ///< read by /readyz; no other memory hangs on it
   bool stopped_ = false;
+  std::shared_ptr<crypto::Keyring> keys_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<control::Repository> control_;
   std::optional<RecordFollower> follower_;

@@ -49,7 +49,7 @@ class FolderSource final : public Source {
     store::EmbeddedOptions embedded;
     embedded.folder = options.folder;
     embedded.read_only = !options.writable;
-    FLUORO_TRY(embedded.keys, LoadAtRestKeys(options.at_rest_key));
+    FLUORO_TRY(embedded.keys, LoadAtRestKeys(options.at_rest_key, options.folder));
     FLUORO_TRY(source->store_,
                store::OpenEmbeddedStore(*source->fs_, source->clock_, source->metrics_, embedded));
     if (options.writable)

@@ -16,7 +16,7 @@ namespace {
 int Verify(const std::string& folder, const std::string& key_file, bool json) {
   const auto fs = MakePosixFs();
   if (!fs->Exists(folder)) return Report(Error{ErrorCode::kNotFound, "no such folder: " + folder});
-  const auto keys = LoadAtRestKeys(key_file);
+  const auto keys = LoadAtRestKeys(key_file, folder);
   if (!keys) return Report(keys.error());
   const auto report = store::VerifyFolder(*fs, folder, keys->get());
   if (!report) return Report(report.error());

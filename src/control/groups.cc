@@ -43,8 +43,7 @@ Result<Group> Parse(std::string_view body) {
                .arn = std::string(*arn),
                .filter = std::string(root["FilterExpression"].String().value_or("")),
                .insights_enabled = insights["InsightsEnabled"].Bool().value_or(false),
-               .notifications_enabled = insights["NotificationsEnabled"].Bool().value_or(false),
-               .filter_changed_ns = root["FilterChangedNs"].Int().value_or(0)};
+               .notifications_enabled = insights["NotificationsEnabled"].Bool().value_or(false)};
 }
 
 std::string Print(const Group& group) {
@@ -53,8 +52,7 @@ std::string Print(const Group& group) {
   out.Key("FilterExpression").String(group.filter);
   out.Key("InsightsConfiguration").BeginObject();
   out.Key("InsightsEnabled").Bool(group.insights_enabled);
-  out.Key("NotificationsEnabled").Bool(group.notifications_enabled).EndObject();
-  out.Key("FilterChangedNs").Int(group.filter_changed_ns).EndObject();
+  out.Key("NotificationsEnabled").Bool(group.notifications_enabled).EndObject().EndObject();
   return out.Take();
 }
 
@@ -160,8 +158,7 @@ Result<Group> CreateGroup(Transaction& transaction, const Place& place, const Gr
   return group;
 }
 
-Result<Group> UpdateGroup(Transaction& transaction, const Place& place, const GroupUpdate& update,
-                          std::int64_t now_ns) {
+Result<Group> UpdateGroup(Transaction& transaction, const Place& place, const GroupUpdate& update) {
   FLUORO_TRY(std::vector<Group> groups, All(transaction, place));
   const Group* found = Find(groups, update.name_or_arn);
   if (found == nullptr) return Unknown();
@@ -170,7 +167,6 @@ Result<Group> UpdateGroup(Transaction& transaction, const Place& place, const Gr
     if (group.name == kDefaultGroupName)
       return Fail(ErrorCode::kInvalidArgument, "The Default group has no filter expression");
     group.filter = *update.filter;
-    group.filter_changed_ns = now_ns;
   }
   if (update.insights_enabled) group.insights_enabled = *update.insights_enabled;
   if (update.notifications_enabled) group.notifications_enabled = *update.notifications_enabled;

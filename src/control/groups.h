@@ -26,7 +26,6 @@ struct Group {
   std::string filter = {};  ///< empty: every trace
   bool insights_enabled = false;
   bool notifications_enabled = false;
-  std::int64_t filter_changed_ns = 0;  ///< 0: never since it was made
   bool operator==(const Group&) const = default;
 };
 
@@ -51,8 +50,7 @@ struct GroupUpdate {
 Result<Group> CreateGroup(Transaction& transaction, const Place& place, const GroupUpdate& wanted);
 /// Of Default only the insights can be changed. Errors: kNotFound "Group not found",
 /// kInvalidArgument.
-Result<Group> UpdateGroup(Transaction& transaction, const Place& place, const GroupUpdate& update,
-                          std::int64_t now_ns);
+Result<Group> UpdateGroup(Transaction& transaction, const Place& place, const GroupUpdate& update);
 /// Errors: kNotFound "Group not found"; kInvalidArgument for Default. Returns what was deleted.
 Result<Group> DeleteGroup(Transaction& transaction, const Place& place,
                           std::string_view name_or_arn);

@@ -4,13 +4,13 @@
 
 #include "base/json.h"
 #include "base/json_tree.h"
+#include "control/settings.h"
 #include "sampling/rule_json.h"
 
 namespace fluoro::control {
 namespace {
 
 /// When a rule was deleted last: its record can no longer tell.
-constexpr std::string_view kSettingKind = "setting";
 constexpr std::string_view kLastDeletion = "last-sampling-rule-deletion";
 
 Result<sampling::Rule> RuleOf(const Record& record) {

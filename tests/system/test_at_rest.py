@@ -110,3 +110,23 @@ def test_key_files_are_checked(tmp_path):
     readable = write_keys(tmp_path / "readable", line, mode=0o644)
     with Server("--at-rest-key", readable, folder=tmp_path) as server:
         assert "can be read by others" in server.log()
+
+
+def test_put_encryption_config_makes_a_key_that_outlives_the_server(tmp_path):
+    with Server(folder=tmp_path) as server:
+        xray = server.boto3()
+        assert xray.get_encryption_config()["EncryptionConfig"] == {"Type": "NONE", "Status": "ACTIVE"}
+        config = xray.put_encryption_config(Type="KMS", KeyId="alias/traces")["EncryptionConfig"]
+        assert config == {"KeyId": "arn:aws:kms:us-east-1:000000000000:alias/traces", "Type": "KMS", "Status": "ACTIVE"}
+        trace_id, documents = shop_trace(time.time() - 5, tenant=TENANT)
+        put(xray, documents)
+    data = tmp_path / "data"
+    assert (data / "made-keys").stat().st_mode & 0o777 == 0o600
+    assert legible(data, TENANT.encode()) == []
+    with Server(folder=tmp_path) as server:
+        xray = server.boto3()
+        assert xray.get_encryption_config()["EncryptionConfig"] == config
+        assert xray.batch_get_traces(TraceIds=[trace_id])["Traces"]
+        assert xray.put_encryption_config(Type="NONE")["EncryptionConfig"] == {"Type": "NONE", "Status": "ACTIVE"}
+    done = server.cli("verify", str(data), check=False)
+    assert done.returncode == 0, done.stdout

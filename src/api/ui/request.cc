@@ -105,9 +105,17 @@ Result<QueryRequest> ParseQueryRequest(std::string_view body) {
   return request;
 }
 
-Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monotonic_ns) {
+Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monotonic_ns,
+                             const query::GroupLookup& groups) {
+  std::string expression = request.expression;
   if (!request.group.empty() && request.group != "Default") {
-    return Fail(ErrorCode::kNotFound, "Group not found: " + request.group);
+    const auto filter = groups ? groups(request.group) : std::nullopt;
+    if (!filter) return Fail(ErrorCode::kNotFound, "Group not found: " + request.group);
+    if (expression.empty()) {
+      expression = *filter;
+    } else if (!filter->empty()) {
+      expression = "(" + *filter + ") AND (" + expression + ")";
+    }
   }
   query::Plan plan;
   plan.from_ns = request.from_ns;
@@ -115,8 +123,9 @@ Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monot
   plan.after = request.after;
   plan.deadline_ns = now_monotonic_ns + kQueryDeadlineNs;
   plan.use_index = !request.without_index;
-  if (!request.expression.empty()) {
-    FLUORO_TRY(plan.filter, query::Filter::Parse(request.expression));
+  if (!expression.empty()) {
+    FLUORO_TRY(plan.filter, query::Filter::Parse(
+                                expression, {.case_insensitive_strings = false, .groups = groups}));
   }
   return plan;
 }

@@ -43,8 +43,10 @@ struct QueryRequest {
 Result<QueryRequest> ParseQueryRequest(std::string_view body);
 
 /// Plan with filter, window, cursor and a deadline `now_monotonic_ns` + kQueryDeadlineNs.
-/// Errors: those of the filter; kNotFound for a group other than Default.
-Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monotonic_ns);
+/// `groups` finds the group asked for, and those that the expression names.
+/// Errors: those of the filter; kNotFound for a group that there is not.
+Result<query::Plan> MakePlan(const QueryRequest& request, std::int64_t now_monotonic_ns,
+                             const query::GroupLookup& groups = {});
 
 /// "<start ns>.<32 hex>": where a search goes on.
 std::string PrintToken(const query::Cursor& cursor);

@@ -13,6 +13,7 @@
 #include "api/ui/trace_json.h"
 #include "api/ui/what_if.h"
 #include "base/json.h"
+#include "control/groups.h"
 #include "ingest/import.h"
 #include "ingest/pipeline.h"
 #include "model/summary.h"
@@ -48,6 +49,8 @@ struct UiApi::Impl {
   const Clock& clock;
   TailHub tail;
 
+  query::GroupLookup Groups() { return control::LookupIn(control.Read(), {}); }
+
   net::HttpResponse Trace(const net::HttpRequest& http) {
     std::string_view id_text = http.path;
     id_text.remove_prefix(id_text.rfind('/') + 1);
@@ -69,7 +72,7 @@ struct UiApi::Impl {
   net::HttpResponse Search(const net::HttpRequest& http) {
     auto request = ParseQueryRequest(http.body);
     if (!request) return ErrorAnswer(request.error());
-    const auto plan = MakePlan(*request, clock.MonotonicNs());
+    const auto plan = MakePlan(*request, clock.MonotonicNs(), Groups());
     if (!plan) return ErrorAnswer(plan.error());
     const std::int64_t begin_ns = clock.MonotonicNs();
     std::string lines;
@@ -130,7 +133,7 @@ struct UiApi::Impl {
   net::HttpResponse Graph(const net::HttpRequest& http) {
     auto request = ParseQueryRequest(http.body);
     if (!request) return ErrorAnswer(request.error());
-    auto plan = MakePlan(*request, clock.MonotonicNs());
+    auto plan = MakePlan(*request, clock.MonotonicNs(), Groups());
     if (!plan) return ErrorAnswer(plan.error());
     analysis::ServiceGraphBuilder builder;
     if (!plan->filter || plan->filter->matches_all()) {
@@ -169,7 +172,8 @@ struct UiApi::Impl {
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
-    const auto filter = query::Filter::Parse(QueryParameter(http, "q"));
+    const auto filter = query::Filter::Parse(
+        QueryParameter(http, "q"), {.case_insensitive_strings = false, .groups = Groups()});
     if (!filter) return ErrorAnswer(filter.error());
     return tail.Subscribe(*filter);
   }
@@ -182,7 +186,7 @@ struct UiApi::Impl {
       return ErrorAnswer(
           Error{ErrorCode::kInvalidArgument, "format: otlp-json, otlp-proto, xray or csv wanted"});
     }
-    auto plan = MakePlan(*request, clock.MonotonicNs());
+    auto plan = MakePlan(*request, clock.MonotonicNs(), Groups());
     if (!plan) return ErrorAnswer(plan.error());
     plan->deadline_ns = INT64_MAX;  // an export takes as long as its reader reads
     net::HttpResponse answer;
@@ -293,7 +297,7 @@ struct UiApi::Impl {
       return ErrorAnswer(
           Error{ErrorCode::kPermissionDenied, "this folder was opened for reading only"});
     }
-    const auto plan = MakePlan(*request, clock.MonotonicNs());
+    const auto plan = MakePlan(*request, clock.MonotonicNs(), Groups());
     if (!plan) return ErrorAnswer(plan.error());
     const auto deleted = request->ids.empty() ? DeleteFound(*plan, request->dry_run)
                                               : DeleteIds(request->ids, request->dry_run);

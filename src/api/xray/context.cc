@@ -4,6 +4,8 @@
 #include <string>
 #include <unordered_set>
 
+#include "control/groups.h"
+
 namespace fluoro::api::xray {
 
 ApiResult<Window> WindowOf(const Context& context, const MembersView& members, int hours_max) {
@@ -18,15 +20,42 @@ ApiResult<Window> WindowOf(const Context& context, const MembersView& members, i
   return window;
 }
 
-ApiResult<void> CheckGroup(const Context& context, const MembersView& members) {
-  const auto name = members.Text("GroupName");
-  const auto arn = members.Text("GroupARN");
-  const std::string default_arn = "arn:aws:xray:" + context.options.region + ":" +
-                                  context.options.account_id + ":group/Default";
-  const bool name_fits = !name || *name == "Default";
-  const bool arn_fits = !arn || *arn == "Default" || *arn == default_arn;
-  if (!name_fits || !arn_fits) return Refuse("Group not found");
-  return {};
+ApiResult<std::optional<query::Filter>> GroupFilter(Context& context, const MembersView& members) {
+  std::optional<control::Group> named;
+  const auto snapshot = context.control.Read();
+  for (const char* const member : {"GroupName", "GroupARN"}) {
+    const auto text = members.Text(member);
+    if (!text) continue;
+    auto group = control::FindGroup(*snapshot, context.place, *text);
+    if (!group || (named && named->arn != group->arn)) return Refuse("Group not found");
+    named = std::move(group);
+  }
+  if (!named || named->filter.empty()) return std::nullopt;
+  FLUORO_API_TRY(query::Filter filter, ParseFilter(context, named->filter));
+  return filter;
+}
+
+Result<query::Filter> ParseFilter(Context& context, std::string_view text) {
+  return query::Filter::Parse(text,
+                              {.case_insensitive_strings = false,
+                               .groups = control::LookupIn(context.control.Read(), context.place)});
+}
+
+Result<store::SearchResult> VisitGroup(
+    Context& context, const query::Filter& filter, const Window& window, std::int64_t deadline_ns,
+    const std::function<void(const model::AssembledTrace& trace, double weight)>& visit) {
+  const query::Plan plan{.from_ns = window.from_ns,
+                         .until_ns = window.until_ns,
+                         .time_range = query::TimeRange::kEvent,
+                         .filter = filter,
+                         .after = {},
+                         .deadline_ns = deadline_ns,
+                         .stop = {}};
+  return context.store.Search(plan, [&](const store::Match& match) {
+    const double probability = match.trace.trace->kept.probability;
+    visit(match.trace, probability > 0 ? 1 / probability : 1);
+    return true;
+  });
 }
 
 TraceIds TraceIdsOf(const MembersView& members) {

@@ -1,6 +1,9 @@
 // What operations work with.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "api/xray/errors.h"
 #include "api/xray/page_cache.h"
 #include "api/xray/request.h"
@@ -8,6 +11,7 @@
 #include "api/xray/xray_api.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "query/filter.h"
 
 namespace fluoro::api::xray {
 
@@ -55,6 +59,25 @@ ApiResult<Answer> TagResource(Context& context, const Request& request);
 ApiResult<Answer> UntagResource(Context& context, const Request& request);
 ApiResult<Answer> ListTagsForResource(Context& context, const Request& request);
 
+// Settings.
+ApiResult<Answer> GetEncryptionConfig(Context& context, const Request& request);
+ApiResult<Answer> PutEncryptionConfig(Context& context, const Request& request);
+ApiResult<Answer> GetIndexingRules(Context& context, const Request& request);
+ApiResult<Answer> UpdateIndexingRule(Context& context, const Request& request);
+ApiResult<Answer> GetTraceSegmentDestination(Context& context, const Request& request);
+ApiResult<Answer> UpdateTraceSegmentDestination(Context& context, const Request& request);
+
+// Resource policies.
+ApiResult<Answer> PutResourcePolicy(Context& context, const Request& request);
+ApiResult<Answer> ListResourcePolicies(Context& context, const Request& request);
+ApiResult<Answer> DeleteResourcePolicy(Context& context, const Request& request);
+
+// Trace retrieval.
+ApiResult<Answer> StartTraceRetrieval(Context& context, const Request& request);
+ApiResult<Answer> ListRetrievedTraces(Context& context, const Request& request);
+ApiResult<Answer> GetRetrievedTracesGraph(Context& context, const Request& request);
+ApiResult<Answer> CancelTraceRetrieval(Context& context, const Request& request);
+
 /// StartTime and EndTime of a request. Errors: InvalidRequestException unless EndTime is later, or
 /// where the window is longer than `hours_max` and quotas are on.
 struct Window {
@@ -63,9 +86,18 @@ struct Window {
 };
 ApiResult<Window> WindowOf(const Context& context, const MembersView& members, int hours_max);
 
-/// GroupName and GroupARN. Only `Default`, which is everything, exists. Errors:
-/// InvalidRequestException "Group not found".
-ApiResult<void> CheckGroup(const Context& context, const MembersView& members);
+/// The traces of the group that GroupName or GroupARN names; nullopt: all. Errors:
+/// InvalidRequestException "Group not found", also where the two name different ones.
+ApiResult<std::optional<query::Filter>> GroupFilter(Context& context, const MembersView& members);
+
+/// With the groups that there are now.
+Result<query::Filter> ParseFilter(Context& context, std::string_view text);
+
+/// Visits the traces of a group that were active in the window, each with its weight (1 / kept
+/// probability).
+Result<store::SearchResult> VisitGroup(
+    Context& context, const query::Filter& filter, const Window& window, std::int64_t deadline_ns,
+    const std::function<void(const model::AssembledTrace& trace, double weight)>& visit);
 
 /// Distinct trace ids of a request in their order; texts that are no ids apart.
 struct TraceIds {

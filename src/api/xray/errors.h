@@ -42,10 +42,10 @@ std::string NewRequestId();
 }  // namespace fluoro::api::xray
 
 /// FLUORO_API_CHECK_OK(Call()): for Result<void> of the layers below.
-#define FLUORO_API_CHECK_OK(...)                                                    \
-  do {                                                                              \
-    if (auto fluoro_check = (__VA_ARGS__); !fluoro_check)                           \
-      return std::unexpected(::fluoro::api::xray::FromError(fluoro_check.error())); \
+#define FLUORO_API_CHECK_OK(...)                                                        \
+  do {                                                                                  \
+    if (auto fluoro_api_check = (__VA_ARGS__); !fluoro_api_check)                       \
+      return std::unexpected(::fluoro::api::xray::FromError(fluoro_api_check.error())); \
   } while (false)
 /// FLUORO_API_TRY(decl, expr): as FLUORO_TRY, where `expr` is a Result of the layers below.
 #define FLUORO_API_TRY_INNER(decl, r, ...)                                              \

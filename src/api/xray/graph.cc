@@ -20,21 +20,32 @@ ApiResult<Answer> GetServiceGraph(Context& context, const Request& request) {
   const MembersView& members = request.members();
   const auto window = WindowOf(context, members, 6);
   if (!window) return std::unexpected(window.error());
-  if (const auto group = CheckGroup(context, members); !group)
-    return std::unexpected(group.error());
-  const Fingerprint fingerprint =
-      Fingerprint("GetServiceGraph").Add(window->from_ns).Add(window->until_ns);
+  const auto filter = GroupFilter(context, members);
+  if (!filter) return std::unexpected(filter.error());
+  const Fingerprint fingerprint = Fingerprint("GetServiceGraph")
+                                      .Add(window->from_ns)
+                                      .Add(window->until_ns)
+                                      .Add(*filter ? (*filter)->text() : "");
 
   Answer answer;
   const auto compute = [&]() -> ApiResult<std::vector<std::string>> {
     analysis::ServiceGraphBuilder builder;
-    FLUORO_API_TRY(
-        const store::GraphResult found,
-        context.store.Graph({.from_ns = window->from_ns,
-                             .until_ns = window->until_ns,
-                             .deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs}));
-    builder.Add(found.rollup);
-    TellWhatIsMissing(found, answer);
+    const std::int64_t deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
+    if (*filter) {
+      FLUORO_API_TRY(const store::SearchResult found,
+                     VisitGroup(context, **filter, *window, deadline_ns,
+                                [&](const model::AssembledTrace& trace, double weight) {
+                                  builder.Add(trace, window->from_ns, window->until_ns, weight);
+                                }));
+      TellWhatIsMissing(found, answer);
+    } else {
+      FLUORO_API_TRY(const store::GraphResult found,
+                     context.store.Graph({.from_ns = window->from_ns,
+                                          .until_ns = window->until_ns,
+                                          .deadline_ns = deadline_ns}));
+      builder.Add(found.rollup);
+      TellWhatIsMissing(found, answer);
+    }
     return RenderServices(builder.Build());
   };
   const auto page =

@@ -101,8 +101,7 @@ ApiResult<Answer> UpdateGroup(Context& context, const Request& request) {
   control::Group group;
   FLUORO_API_CHECK_OK(context.control.Write(
       request.principal, [&](control::Transaction& transaction) -> Result<void> {
-        FLUORO_TRY(group, control::UpdateGroup(transaction, context.place, update,
-                                               context.clock.UnixNs()));
+        FLUORO_TRY(group, control::UpdateGroup(transaction, context.place, update));
         return {};
       }));
   return GroupAnswer(group);

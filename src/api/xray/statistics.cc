@@ -22,10 +22,11 @@ struct Series {
   Window window;
   std::int64_t period_s = kMinute;
   std::optional<query::EntitySelector> selector;
+  std::optional<query::Filter> group;
   bool forecast = false;
 };
 
-ApiResult<Series> SeriesOf(const Context& context, const MembersView& members) {
+ApiResult<Series> SeriesOf(Context& context, const MembersView& members) {
   Series series;
   series.period_s = members.Int("Period").value_or(kMinute);
   series.forecast = members.Bool("ForecastStatistics").value_or(false);
@@ -34,8 +35,9 @@ ApiResult<Series> SeriesOf(const Context& context, const MembersView& members) {
   auto window = WindowOf(context, members, series.period_s == kMinute ? 6 : 24);
   if (!window) return std::unexpected(std::move(window).error());
   series.window = *window;
-  if (const auto group = CheckGroup(context, members); !group)
-    return std::unexpected(group.error());
+  auto group = GroupFilter(context, members);
+  if (!group) return std::unexpected(std::move(group).error());
+  series.group = *std::move(group);
   if (const auto text = members.Text("EntitySelectorExpression")) {
     FLUORO_API_TRY(series.selector, query::EntitySelector::Parse(*text));
   }
@@ -68,14 +70,24 @@ ApiResult<std::vector<std::string>> Points(Context& context, const Series& serie
   const std::int64_t from_ns = series.window.from_ns - (series.forecast ? kForecastHistoryNs : 0);
   const std::int64_t period_ns = series.period_s * kNsPerSecond;
   analysis::TimeSeriesBuilder builder(period_ns, series.selector);
-  FLUORO_API_TRY(
-      const store::GraphResult found,
-      context.store.Graph({.from_ns = from_ns,
-                           .until_ns = series.window.until_ns,
-                           .period_ns = period_ns,
-                           .deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs}));
-  builder.Add(found.rollup);
-  TellWhatIsMissing(found, answer);
+  const std::int64_t deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
+  const Window window{.from_ns = from_ns, .until_ns = series.window.until_ns};
+  if (series.group) {
+    FLUORO_API_TRY(const store::SearchResult found,
+                   VisitGroup(context, *series.group, window, deadline_ns,
+                              [&](const model::AssembledTrace& trace, double weight) {
+                                builder.Add(trace, window.from_ns, window.until_ns, weight);
+                              }));
+    TellWhatIsMissing(found, answer);
+  } else {
+    FLUORO_API_TRY(const store::GraphResult found,
+                   context.store.Graph({.from_ns = window.from_ns,
+                                        .until_ns = window.until_ns,
+                                        .period_ns = period_ns,
+                                        .deadline_ns = deadline_ns}));
+    builder.Add(found.rollup);
+    TellWhatIsMissing(found, answer);
+  }
 
   std::map<std::int64_t, Forecast> forecasts;
   if (series.forecast) forecasts = ForecastFaults(builder.windows());
@@ -102,7 +114,8 @@ ApiResult<Answer> GetTimeSeriesServiceStatistics(Context& context, const Request
                                       .Add(series->window.until_ns)
                                       .Add(series->period_s)
                                       .Add(series->forecast ? 1 : 0)
-                                      .Add(members.Text("EntitySelectorExpression").value_or(""));
+                                      .Add(members.Text("EntitySelectorExpression").value_or(""))
+                                      .Add(series->group ? series->group->text() : "");
   Answer answer;
   const auto page = context.pages.Get(members.Text("NextToken"), fingerprint, kPointsPage,
                                       [&] { return Points(context, *series, answer); });

@@ -261,7 +261,7 @@ struct Listing {
   Position position;
 };
 
-ApiResult<Listing> ListingOf(const Context& context, const MembersView& members,
+ApiResult<Listing> ListingOf(Context& context, const MembersView& members,
                              const Fingerprint& fingerprint) {
   Listing listing;
   auto window = WindowOf(context, members, 24);
@@ -276,7 +276,7 @@ ApiResult<Listing> ListingOf(const Context& context, const MembersView& members,
   listing.plan.time_range = TimeRangeOf(members);
   listing.plan.after = listing.position.after;
   if (const auto text = members.Text("FilterExpression"); text && !text->empty()) {
-    FLUORO_API_TRY(listing.plan.filter, query::Filter::Parse(*text));
+    FLUORO_API_TRY(listing.plan.filter, ParseFilter(context, *text));
   }
   return listing;
 }

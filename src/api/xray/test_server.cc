@@ -71,6 +71,7 @@ std::vector<std::string> EachAt(std::string_view json, std::string_view pointer,
 TestServer::TestServer(const Options& options) {
   store::EmbeddedOptions store_options;
   store_options.folder = "data";
+  store_options.keys = keys_;
   store_options.background_thread = false;
   auto store = store::OpenEmbeddedStore(fs_, clock_, metrics_, store_options);
   FLUORO_ASSERT(store.has_value());
@@ -80,7 +81,14 @@ TestServer::TestServer(const Options& options) {
   FLUORO_ASSERT(control.has_value());
   control_ = *std::move(control);
   EXPECT_TRUE(control::ApplyProfile(*control_, control::Profile::kNone));
-  api_ = std::make_unique<XRayApi>(*store_, *pipeline_, *control_, clock_, metrics_, options);
+  Options with_keys = options;
+  with_keys.at_rest = {.used = [this] { return store_->wrapping_key(); },
+                       .use = [this](std::string_view name) -> Result<void> {
+                         if (!name.empty() && !keys_->Find(name))
+                           FLUORO_CHECK_OK(keys_->Add(name, crypto::Secret::Random()));
+                         return store_->SetWrappingKey(name);
+                       }};
+  api_ = std::make_unique<XRayApi>(*store_, *pipeline_, *control_, clock_, metrics_, with_keys);
 }
 
 TestServer::~TestServer() {

@@ -55,6 +55,7 @@ class TestServer {
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<ingest::Pipeline> pipeline_;
   std::unique_ptr<control::Repository> control_;
+  std::shared_ptr<crypto::Keyring> keys_ = std::make_shared<crypto::Keyring>();
   std::unique_ptr<XRayApi> api_;
   ServiceModel model_;
 };

@@ -2,6 +2,7 @@
 // Source: botocore's service model xray/2016-04-12; X-Ray API reference.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,10 +16,19 @@
 
 namespace fluoro::api::xray {
 
+/// The key that encrypts new files, by name: what PutEncryptionConfig changes.
+struct AtRestKeys {
+  std::function<std::string()> used;  ///< empty: they are not encrypted
+  /// Makes a key of a name that there is not. Errors: kInvalidArgument (no name of a key), those of
+  /// a write.
+  std::function<Result<void>(std::string_view name)> use;
+};
+
 struct Options {
   std::string account_id = "000000000000";
   std::string region = "us-east-1";
   bool aws_quotas = false;  ///< the live service's limits on windows
+  AtRestKeys at_rest = {};
 };
 
 /// Thread-safe.
