@@ -359,15 +359,13 @@ class Page {
       operations += Operation(std::string(name), described);
     return std::string(
                "# Compatibility with the X-Ray API\n\n"
-               "Every operation and every field of the service model `xray/2016-04-12`. A field of "
-               "an "
-               "answer is *done* if answers of a\nwalk through the API held it (such a page is "
-               "wrong "
-               "if it says so of another); a field of a request is done if it is checked\nas the "
-               "model says and acted upon. What is done otherwise than by the live service is "
-               "told. "
-               "The test\n`CompatibilityTest.ThePageIsTrue` makes this page "
-               "(`FLUORO_UPDATE_GOLDEN=1` rewrites it).\n\n") +
+               "Every operation and every field of the service model `xray/2016-04-12`: → of a "
+               "request, ← of an answer. A field of an answer is done if\nanswers of a walk "
+               "through "
+               "the API held it; one of a request if it is checked as the model says and acted "
+               "upon. What is done otherwise than by\nthe live service is told. The test "
+               "`CompatibilityTest.ThePageIsTrue` makes this page (`FLUORO_UPDATE_GOLDEN=1` "
+               "rewrites it).\n\n") +
            "| | operations | fields |\n|---|---|---|\n" +
            Row("done", operations_.done, fields_.done) +
            Row("differs", operations_.differs, fields_.differs) +
