@@ -9,6 +9,7 @@
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
 #include "api/ui/request.h"
+#include "api/ui/rules.h"
 #include "api/ui/tail.h"
 #include "api/ui/trace_json.h"
 #include "api/ui/what_if.h"
@@ -310,6 +311,28 @@ struct UiApi::Impl {
     return net::HttpResponse::Json(200, out.Take());
   }
 
+  net::HttpResponse ListRules(const net::HttpRequest&) { return ui::ListRules(control); }
+  net::HttpResponse PutRules(const net::HttpRequest& http) { return ui::PutRules(control, http); }
+  net::HttpResponse DeleteRule(const net::HttpRequest& http) {
+    return ui::DeleteRule(control, http);
+  }
+  net::HttpResponse ListTailPolicies(const net::HttpRequest&) {
+    return ui::ListTailPolicies(control);
+  }
+  net::HttpResponse PutTailPolicies(const net::HttpRequest& http) {
+    return ui::PutTailPolicies(control, http);
+  }
+  net::HttpResponse DeleteTailPolicy(const net::HttpRequest& http) {
+    return ui::DeleteTailPolicy(control, http);
+  }
+  net::HttpResponse ExportRecords(const net::HttpRequest& http) {
+    return ui::ExportRecords(control, http);
+  }
+  net::HttpResponse ImportRecords(const net::HttpRequest& http) {
+    return ui::ImportRecords(control, http);
+  }
+  net::HttpResponse Audit(const net::HttpRequest& http) { return ui::Audit(control, http); }
+
   Result<store::Deleted> DeleteIds(const std::vector<model::TraceId>& ids, bool dry_run) {
     store::Deleted deleted;
     if (dry_run) {
@@ -353,6 +376,15 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"POST", "export", &UiApi::Impl::Export},
     {"POST", "delete", &UiApi::Impl::Delete},
     {"POST", "import", &UiApi::Impl::Import},
+    {"GET", "rules", &UiApi::Impl::ListRules},
+    {"PUT", "rules", &UiApi::Impl::PutRules},
+    {"DELETE", "rules/", &UiApi::Impl::DeleteRule},
+    {"GET", "tail-policies", &UiApi::Impl::ListTailPolicies},
+    {"PUT", "tail-policies", &UiApi::Impl::PutTailPolicies},
+    {"DELETE", "tail-policies/", &UiApi::Impl::DeleteTailPolicy},
+    {"GET", "records", &UiApi::Impl::ExportRecords},
+    {"POST", "records", &UiApi::Impl::ImportRecords},
+    {"GET", "audit", &UiApi::Impl::Audit},
 });
 
 bool IsAt(const Route& route, std::string_view path) {
