@@ -33,6 +33,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddDelete(registry);
   AddHeader(registry);
   AddSampling(registry);
+  AddRules(registry);
   AddBench(registry);
   AddCompletion(registry);
   try {

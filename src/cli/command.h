@@ -51,6 +51,7 @@ void AddImport(const Registry& registry);
 void AddDelete(const Registry& registry);
 void AddHeader(const Registry& registry);
 void AddSampling(const Registry& registry);
+void AddRules(const Registry& registry);
 void AddBench(const Registry& registry);
 void AddCompletion(const Registry& registry);
 

@@ -3,8 +3,10 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/local_rules_check.h"
 #include "sampling/local_rules.h"
 
 namespace fluoro::cli {
@@ -15,7 +17,14 @@ std::string Describe(const sampling::LocalRule& rule) {
                      rule.fixed_target, rule.rate * 100);
 }
 
-int Check(const std::string& path, bool json) {
+}  // namespace
+
+bool IsLocalRuleFile(std::string_view json) {
+  const auto tree = JsonTree::Parse(json);
+  return tree && tree->root()["version"].exists();
+}
+
+int CheckLocalRules(const std::string& path, bool json) {
   const auto fs = MakePosixFs();
   const auto text = ReadFile(*fs, path);
   if (!text) return Report(text.error());
@@ -46,8 +55,6 @@ int Check(const std::string& path, bool json) {
   return kDone;
 }
 
-}  // namespace
-
 void AddSampling(const Registry& registry) {
   struct Options {
     bool json = false;
@@ -66,8 +73,9 @@ void AddSampling(const Registry& registry) {
       "Examples:\n  fluoro sampling check rules.json\n  fluoro sampling check --json rules.json");
   check->add_option("FILE", options->path, "rule file")->required();
   Action& action = registry.action;
-  check->callback(
-      [&action, options] { action = [=] { return Check(options->path, options->json); }; });
+  check->callback([&action, options] {
+    action = [=] { return CheckLocalRules(options->path, options->json); };
+  });
 }
 
 }  // namespace fluoro::cli

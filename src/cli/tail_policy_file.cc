@@ -26,20 +26,33 @@ Result<std::string> JsonOfToml(const std::string& text) {
   return json.str();
 }
 
+Result<std::string> JsonOfFile(const std::string& path) {
+  const auto fs = MakePosixFs();
+  FLUORO_TRY(std::string text, ReadFile(*fs, path));
+  if (!path.ends_with(".toml")) return text;
+  return JsonOfToml(text);
+}
+
 }  // namespace
 
 Result<sampling::TailPolicies> ReadTailPolicyFile(const std::string& path) {
   const auto read = [&]() -> Result<sampling::TailPolicies> {
-    const auto fs = MakePosixFs();
-    FLUORO_TRY(std::string text, ReadFile(*fs, path));
-    if (path.ends_with(".toml")) {
-      FLUORO_TRY(text, JsonOfToml(text));
-    }
+    FLUORO_TRY(const std::string text, JsonOfFile(path));
     return sampling::ParseTailPolicies(text);
   };
   auto policies = read();
   if (!policies) return std::unexpected(std::move(policies).error().With(path));
   return policies;
+}
+
+Result<sampling::RuleFile> ReadRuleFile(const std::string& path) {
+  const auto read = [&]() -> Result<sampling::RuleFile> {
+    FLUORO_TRY(const std::string text, JsonOfFile(path));
+    return sampling::ParseRuleFile(text);
+  };
+  auto file = read();
+  if (!file) return std::unexpected(std::move(file).error().With(path));
+  return file;
 }
 
 }  // namespace fluoro::cli
