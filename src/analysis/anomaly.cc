@@ -12,11 +12,15 @@ namespace {
 constexpr std::size_t kRecentMinutes = 15;
 /// A service with few requests is judged by the least of these that holds enough.
 constexpr std::array<std::size_t, 4> kWindows{1, 2, 5, 15};
-constexpr double kJudgedRequests = 20;
+constexpr double kJudgedRequests = 10;
+/// A quantile of fewer says little about how steady a service is.
+constexpr double kSpreadRequests = 100;
 /// One fault is no series of faults.
 constexpr double kHitsMin = 2;
 /// A p95 that rises by less, in buckets of 4 %, is nobody's trouble: 27 %.
-constexpr int kSlowerBuckets = 6;
+constexpr double kSlowerBuckets = 6;
+/// Nor one within so many of its usual spreads.
+constexpr double kSlowerSpreads = 4;
 /// So long without a request and an anomaly is over.
 constexpr int kSilentMinutes = 15;
 constexpr std::int64_t kForgetNs = 2 * kBaselineHistoryNs;
@@ -40,15 +44,19 @@ class Recent {
       sums.Add(minutes_[(at_ + i) % kRecentMinutes]);
     return sums;
   }
-  /// Of the shortest window that holds enough; nothing if none does.
-  [[nodiscard]] std::optional<Sums> Enough() const {
-    Sums sums = minutes_[at_];
-    std::size_t minutes = 1;
+  /// A minute of the past; 0: the last one.
+  [[nodiscard]] const Sums& Ago(std::size_t minutes) const {
+    return minutes_[(at_ + minutes) % kRecentMinutes];
+  }
+  /// Minutes of the shortest window that holds enough requests; 0: none does.
+  [[nodiscard]] std::size_t WindowOf(double requests) const {
+    double total = 0;
+    std::size_t minutes = 0;
     for (const std::size_t window : kWindows) {
-      for (; minutes < window; ++minutes) sums.Add(minutes_[(at_ + minutes) % kRecentMinutes]);
-      if (sums.total >= kJudgedRequests) return sums;
+      for (; minutes < window; ++minutes) total += Ago(minutes).total;
+      if (total >= requests) return window;
     }
-    return std::nullopt;
+    return 0;
   }
 
  private:
@@ -88,12 +96,14 @@ struct CallSums {
   }
 };
 
+using Buckets = std::array<std::int16_t, TimesBaseline::kQuantiles.size()>;
+
 /// What a service did at one time of day.
 struct Season {
   float requests = 0;
   float faults = 0;
-  std::int16_t slow_bucket = -1;
-  std::int16_t slow_arrivals = -1;
+  Buckets slow{-1, -1};
+  Buckets slow_arrivals{-1, -1};
 };
 
 struct Quarter {
@@ -128,8 +138,10 @@ class Seasons {
         worst.requests = season.requests;
         worst.faults = season.faults;
       }
-      worst.slow_bucket = std::max(worst.slow_bucket, season.slow_bucket);
-      worst.slow_arrivals = std::max(worst.slow_arrivals, season.slow_arrivals);
+      for (std::size_t i = 0; i < worst.slow.size(); ++i) {
+        worst.slow[i] = std::max(worst.slow[i], season.slow[i]);
+        worst.slow_arrivals[i] = std::max(worst.slow_arrivals[i], season.slow_arrivals[i]);
+      }
     }
     return worst;
   }
@@ -160,10 +172,12 @@ class Seasons {
     };
     mix(season.requests, quarter.requests.total);
     mix(season.faults, quarter.requests.fault);
-    season.slow_bucket = Mixed(season.slow_bucket, QuantileBucket(quarter.requests.times,
-                                                                  TimesBaseline::kQuantile));
-    season.slow_arrivals = Mixed(season.slow_arrivals, QuantileBucket(quarter.arrivals.times,
-                                                                      TimesBaseline::kQuantile));
+    for (std::size_t i = 0; i < season.slow.size(); ++i) {
+      const double quantile = TimesBaseline::kQuantiles[i];
+      season.slow[i] = Mixed(season.slow[i], QuantileBucket(quarter.requests.times, quantile));
+      season.slow_arrivals[i] =
+          Mixed(season.slow_arrivals[i], QuantileBucket(quarter.arrivals.times, quantile));
+    }
   }
 
   std::vector<Season> seasons_;  ///< empty until the first day is folded
@@ -362,58 +376,88 @@ void AnomalyDetector::LearnSeason(const GraphMinute& period) {
   }
 }
 
-AnomalyDetector::Judgement AnomalyDetector::JudgeFaults(const Service& service,
-                                                        std::int64_t start_ns) const {
-  const RequestSums& now = service.requests.Now();
-  if (now.total <= 0 || !service.faults.IsReady(start_ns)) return {};
-  const auto window = service.requests.Enough();
-  if (!window) return {};
-  UsualShare usual = service.faults.Usual();
-  const Season season = service.seasons.At(start_ns);
-  if (season.requests > 0)
-    usual.share = std::max(usual.share, (season.faults + 0.5) / (season.requests + 1.0));
-  const CountBand band = BandOf(usual, window->total);
-  // A window over several minutes still holds what ended before this one.
-  const bool above = window->fault > band.high && window->fault >= kHitsMin &&
-                     now.fault > now.total * usual.share;
-  return {.kind = above ? Judgement::Kind::kAbove : Judgement::Kind::kInside,
-          .seen = window->fault / window->total,
-          .usual_max = band.high / window->total};
-}
-
 namespace {
 
-/// Null: nothing can be said. Else whether requests took longer than usual, and p95 seen and usual.
+/// Whether the last minutes hold more hits than usual. A window of one minute is a minute. One of
+/// several must show it without its worst minute, too, and in the last one: otherwise it would tell
+/// of one bad minute several times.
+template <class Hits>
+bool IsAbove(const Recent<RequestSums>& recent, std::size_t window, const UsualShare& usual,
+             const Hits& hits) {
+  double all_hits = 0;
+  double total = 0;
+  double worst_hits = 0;
+  double worst_total = 0;
+  for (std::size_t i = 0; i < window; ++i) {
+    const RequestSums& minute = recent.Ago(i);
+    const double its = hits(minute);
+    all_hits += its;
+    total += minute.total;
+    if (its - minute.total * usual.share <= worst_hits - worst_total * usual.share) continue;
+    worst_hits = its;
+    worst_total = minute.total;
+  }
+  const auto leaves = [&](double count, double requests) {
+    return count >= kHitsMin && count > BandOf(usual, requests).high;
+  };
+  if (!leaves(all_hits, total)) return false;
+  if (window == 1) return true;
+  const RequestSums& now = recent.Now();
+  return hits(now) > now.total * usual.share && leaves(all_hits - worst_hits, total - worst_total);
+}
+
 struct Slowness {
   bool above = false;
   std::int16_t seen = 0;
   std::int16_t usual = 0;
 };
+/// Whether requests take longer than usual. Nothing: that cannot be said.
 std::optional<Slowness> SlownessOf(const Recent<RequestSums>& recent, const TimesBaseline& baseline,
-                                   std::int16_t season_bucket, std::int64_t start_ns) {
-  const RequestSums& now = recent.Now();
-  if (now.times.empty() || !baseline.IsReady(start_ns)) return std::nullopt;
-  const auto window = recent.Enough();
-  if (!window) return std::nullopt;
-  Slowness slowness{.seen = QuantileBucket(window->times, TimesBaseline::kQuantile),
-                    .usual = std::max(baseline.SlowBucket(), season_bucket)};
-  UsualShare usual = baseline.UsualAbove(slowness.usual);
-  if (season_bucket >= baseline.SlowBucket())
-    usual.share = std::max(usual.share, 1 - TimesBaseline::kQuantile);
-  const double requests = CountOf(window->times);
-  const double slow = CountAbove(window->times, slowness.usual);
-  slowness.above = slow > BandOf(usual, requests).high && slow >= kHitsMin &&
-                   slowness.seen >= slowness.usual + kSlowerBuckets &&
-                   CountAbove(now.times, slowness.usual) > CountOf(now.times) * usual.share;
+                                   const Buckets& season, std::int64_t start_ns) {
+  if (recent.Now().times.empty() || !baseline.IsReady(start_ns)) return std::nullopt;
+  const std::size_t window = recent.WindowOf(kJudgedRequests);
+  if (window == 0) return std::nullopt;
+  const RequestSums sums = recent.Last(window);
+  std::optional<Slowness> slowness;
+  for (std::size_t i = 0; i < TimesBaseline::kQuantiles.size(); ++i) {
+    const double quantile = TimesBaseline::kQuantiles[i];
+    Slowness here{.seen = QuantileBucket(sums.times, quantile),
+                  .usual = std::max(baseline.SlowBucket(i), season[i])};
+    UsualShare usual = baseline.UsualAbove(here.usual, i);
+    if (season[i] >= baseline.SlowBucket(i)) usual.share = std::max(usual.share, 1 - quantile);
+    here.above = here.seen - here.usual >=
+                     std::max(kSlowerBuckets, kSlowerSpreads * baseline.Spread(i)) &&
+                 IsAbove(recent, window, usual, [&](const RequestSums& minute) {
+                   return CountAbove(minute.times, here.usual);
+                 });
+    if (!slowness || (here.above && !slowness->above)) slowness = here;
+  }
   return slowness;
 }
 
 }  // namespace
 
+AnomalyDetector::Judgement AnomalyDetector::JudgeFaults(const Service& service,
+                                                        std::int64_t start_ns) const {
+  if (service.requests.Now().total <= 0 || !service.faults.IsReady(start_ns)) return {};
+  const std::size_t window = service.requests.WindowOf(kJudgedRequests);
+  if (window == 0) return {};
+  UsualShare usual = service.faults.Usual();
+  const Season season = service.seasons.At(start_ns);
+  if (season.requests > 0)
+    usual.share = std::max(usual.share, (season.faults + 0.5) / (season.requests + 1.0));
+  const RequestSums sums = service.requests.Last(window);
+  const bool above = IsAbove(service.requests, window, usual,
+                             [](const RequestSums& minute) { return minute.fault; });
+  return {.kind = above ? Judgement::Kind::kAbove : Judgement::Kind::kInside,
+          .seen = sums.fault / sums.total,
+          .usual_max = BandOf(usual, sums.total).high / sums.total};
+}
+
 AnomalyDetector::Judgement AnomalyDetector::JudgeTimes(const Service& service,
                                                        std::int64_t start_ns) const {
   const Season season = service.seasons.At(start_ns);
-  const auto own = SlownessOf(service.requests, service.times, season.slow_bucket, start_ns);
+  const auto own = SlownessOf(service.requests, service.times, season.slow, start_ns);
   const auto arrivals =
       SlownessOf(service.arrivals, service.arrival_times, season.slow_arrivals, start_ns);
   if (!own && !arrivals) return {};
@@ -475,8 +519,12 @@ void AnomalyDetector::Judge(Service& service, std::int64_t start_ns) {
     service.mean_arrival_faults.Learn(start_ns, arrivals.fault, arrivals.total);
   }
   if (!times.IsSuspect()) {
-    service.times.Learn(start_ns, now.times);
-    service.arrival_times.Learn(start_ns, arrivals.times);
+    const auto window_of = [](const Recent<RequestSums>& recent) {
+      const std::size_t window = recent.WindowOf(kSpreadRequests);
+      return window == 0 ? RequestSums{} : recent.Last(window);
+    };
+    service.times.Learn(start_ns, now.times, window_of(service.requests).times);
+    service.arrival_times.Learn(start_ns, arrivals.times, window_of(service.arrivals).times);
     service.mean_seconds.Learn(start_ns, now.seconds, now.total);
     service.mean_arrival_seconds.Learn(start_ns, arrivals.seconds, arrivals.total);
   }

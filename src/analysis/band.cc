@@ -14,6 +14,8 @@ constexpr double kExactMax = 50;
 /// Periods without surprise that a fresh dispersion starts with.
 constexpr double kPriorPeriods = 5;
 constexpr double kSquareMax = 25;
+/// Five times as long.
+constexpr double kBucketsAwayMax = 40;
 
 /// The least k with P(hits > k) <= kTail, for `total` requests of which each is a hit with chance
 /// `share`.
@@ -129,7 +131,7 @@ double BucketSeconds(std::int16_t bucket) {
   return bucket < 0 ? 0 : (std::pow(1.04, bucket + 0.5) - 1) / 1e6;
 }
 
-void TimesBaseline::Learn(std::int64_t start_ns, TimesView times) {
+void TimesBaseline::Learn(std::int64_t start_ns, TimesView times, TimesView window) {
   const double total = CountOf(times);
   if (total <= 0) return;
   if (buckets_.empty()) {
@@ -138,11 +140,19 @@ void TimesBaseline::Learn(std::int64_t start_ns, TimesView times) {
   } else if (const double factor = Faded(last_ns_, start_ns); factor < 1) {
     for (float& bucket : buckets_) bucket *= static_cast<float>(factor);
     total_ *= factor;
-    dispersion_.Fade(factor);
+    for (Dispersion& dispersion : dispersions_) dispersion.Fade(factor);
+    for (double& squares : squares_) squares *= factor;
+    windows_ *= factor;
   }
   last_ns_ = start_ns;
-  if (requests_seen_ >= kTrainingRequests)
-    dispersion_.Learn(CountAbove(times, slow_bucket_), total, UsualAbove(slow_bucket_));
+  for (std::size_t i = 0; requests_seen_ >= kTrainingRequests && i < kQuantiles.size(); ++i) {
+    dispersions_[i].Learn(CountAbove(times, slow_buckets_[i]), total,
+                          UsualAbove(slow_buckets_[i], i));
+    if (window.empty()) continue;
+    const double away = QuantileBucket(window, kQuantiles[i]) - slow_buckets_[i];
+    squares_[i] += std::min(away * away, kBucketsAwayMax * kBucketsAwayMax);
+    if (i == 0) windows_ += 1;
+  }
   for (const auto& one : times) {
     if (one.count > 0) {
       const auto place = std::min(static_cast<std::size_t>(one.index), kBucketsMax - 1);
@@ -151,28 +161,35 @@ void TimesBaseline::Learn(std::int64_t start_ns, TimesView times) {
   }
   total_ += total;
   requests_seen_ += total;
-  FindSlowBucket();
+  FindSlowBuckets();
 }
 
-void TimesBaseline::FindSlowBucket() {
+void TimesBaseline::FindSlowBuckets() {
   double above = 0;
   std::size_t bucket = kBucketsMax;
-  while (bucket > 0 && above + static_cast<double>(buckets_[bucket - 1]) <= total_ * (1 - kQuantile))
-    above += static_cast<double>(buckets_[--bucket]);
-  slow_bucket_ = static_cast<std::int16_t>(static_cast<std::int64_t>(bucket) - 1);
+  for (std::size_t i = 0; i < kQuantiles.size(); ++i) {
+    while (bucket > 0 &&
+           above + static_cast<double>(buckets_[bucket - 1]) <= total_ * (1 - kQuantiles[i]))
+      above += static_cast<double>(buckets_[--bucket]);
+    slow_buckets_[i] = static_cast<std::int16_t>(static_cast<std::int64_t>(bucket) - 1);
+  }
 }
 
 bool TimesBaseline::IsReady(std::int64_t now_ns) const {
   return requests_seen_ >= kTrainingRequests && now_ns - first_ns_ >= kTrainingNs;
 }
 
-UsualShare TimesBaseline::UsualAbove(std::int16_t bucket) const {
+double TimesBaseline::Spread(std::size_t quantile) const {
+  return windows_ <= 0 ? 0 : std::sqrt(squares_[quantile] / windows_);
+}
+
+UsualShare TimesBaseline::UsualAbove(std::int16_t bucket, std::size_t quantile) const {
   double above = 0;
   for (std::size_t i = static_cast<std::size_t>(bucket + 1); i < buckets_.size(); ++i)
     above += static_cast<double>(buckets_[i]);
   return {.share = (above + 0.5) / (total_ + 1),
           .requests = total_,
-          .dispersion = dispersion_.value()};
+          .dispersion = dispersions_[quantile].value()};
 }
 
 }  // namespace fluoro::analysis

@@ -79,27 +79,36 @@ double BucketSeconds(std::int16_t bucket);
 /// of them usually is. Not thread-safe.
 class TimesBaseline {
  public:
-  static constexpr double kQuantile = 0.95;
+  /// A service whose slowest requests hide a change shows it in its median.
+  static constexpr std::array kQuantiles{0.95, 0.5};
   /// The last one holds more than a week.
   static constexpr std::size_t kBucketsMax = 700;
 
-  void Learn(std::int64_t start_ns, TimesView times);
+  /// `window`: of the last minutes, enough of them to tell a quantile; or empty.
+  void Learn(std::int64_t start_ns, TimesView times, TimesView window);
   [[nodiscard]] bool IsReady(std::int64_t now_ns) const;
-  /// The usual p95: requests in higher buckets are slow. -1: nothing was learnt.
-  [[nodiscard]] std::int16_t SlowBucket() const { return slow_bucket_; }
-  /// Of requests above a bucket.
-  [[nodiscard]] UsualShare UsualAbove(std::int16_t bucket) const;
+  /// The bucket of a usual quantile (index into kQuantiles): requests in higher buckets are slow.
+  /// -1: nothing was learnt.
+  [[nodiscard]] std::int16_t SlowBucket(std::size_t quantile) const {
+    return slow_buckets_[quantile];
+  }
+  /// Of requests above a bucket; unsteady as those above the quantile are.
+  [[nodiscard]] UsualShare UsualAbove(std::int16_t bucket, std::size_t quantile) const;
+  /// By how many buckets the quantile of a window differs from the usual one: root mean square.
+  [[nodiscard]] double Spread(std::size_t quantile) const;
 
  private:
-  void FindSlowBucket();
+  void FindSlowBuckets();
 
   std::int64_t first_ns_ = INT64_MAX;
   std::int64_t last_ns_ = INT64_MIN;
   std::vector<float> buckets_;
   double total_ = 0;
   double requests_seen_ = 0;
-  std::int16_t slow_bucket_ = -1;
-  Dispersion dispersion_;
+  std::array<std::int16_t, kQuantiles.size()> slow_buckets_{-1, -1};
+  std::array<Dispersion, kQuantiles.size()> dispersions_;
+  std::array<double, kQuantiles.size()> squares_{};
+  double windows_ = 0;
 };
 
 }  // namespace fluoro::analysis

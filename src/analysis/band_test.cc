@@ -102,18 +102,18 @@ rollup::DurationCounts Times(Rng& rng, int count, double scale) {
 TEST(TimesBaseline, KnowsTheQuantileAndTheShareAbove) {
   Rng rng(2);
   TimesBaseline baseline;
-  EXPECT_EQ(baseline.SlowBucket(), -1);
-  for (int i = 0; i < 300; ++i) baseline.Learn(i * kMinuteNs, Times(rng, 200, 10).Buckets());
+  EXPECT_EQ(baseline.SlowBucket(0), -1);
+  for (int i = 0; i < 300; ++i) baseline.Learn(i * kMinuteNs, Times(rng, 200, 10).Buckets(), {});
   // Of an exponential law p95 is three times the mean.
-  EXPECT_NEAR(BucketSeconds(baseline.SlowBucket()), 0.030, 0.0015);
-  const UsualShare usual = baseline.UsualAbove(baseline.SlowBucket());
+  EXPECT_NEAR(BucketSeconds(baseline.SlowBucket(0)), 0.030, 0.0015);
+  const UsualShare usual = baseline.UsualAbove(baseline.SlowBucket(0), 0);
   EXPECT_LE(usual.share, 0.0502);
   EXPECT_GT(usual.share, 0.04);
   EXPECT_LT(usual.dispersion, 1.5);
   const auto same = Times(rng, 200, 10).Buckets();
   const auto slower = Times(rng, 200, 15).Buckets();
-  EXPECT_LE(CountAbove(same, baseline.SlowBucket()), BandOf(usual, 200).high);
-  EXPECT_GT(CountAbove(slower, baseline.SlowBucket()), BandOf(usual, 200).high);
+  EXPECT_LE(CountAbove(same, baseline.SlowBucket(0)), BandOf(usual, 200).high);
+  EXPECT_GT(CountAbove(slower, baseline.SlowBucket(0)), BandOf(usual, 200).high);
 }
 
 TEST(TimesBaseline, TakesAnyTime) {
@@ -121,9 +121,9 @@ TEST(TimesBaseline, TakesAnyTime) {
   times.Add(0, 30);
   times.Add(std::numeric_limits<std::int64_t>::max(), 30);
   TimesBaseline baseline;
-  for (int i = 0; i < 40; ++i) baseline.Learn(i * kMinuteNs, times.Buckets());
+  for (int i = 0; i < 40; ++i) baseline.Learn(i * kMinuteNs, times.Buckets(), {});
   EXPECT_TRUE(baseline.IsReady(40 * kMinuteNs));
-  EXPECT_EQ(baseline.SlowBucket(), static_cast<int>(TimesBaseline::kBucketsMax) - 1);
+  EXPECT_EQ(baseline.SlowBucket(0), static_cast<int>(TimesBaseline::kBucketsMax) - 1);
 }
 
 TEST(Quantiles, AreThoseOfTheCounts) {

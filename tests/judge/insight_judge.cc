@@ -213,7 +213,9 @@ QuietReport JudgeQuiet(const Traffic& traffic, std::uint64_t seed, int days) {
     replay.Run(from_ns, from_ns + kHourNs, {});
     for (const GraphMinute& minute : analysis::MinutesOf(replay.TakeUntil(from_ns + kHourNs))) {
       for (const Insight& insight : watcher.See(minute)) {
-        if (hour < 2 || !ids.insert(insight.id).second) continue;
+        if (hour < 2) continue;
+        if (insight.state == analysis::InsightState::kClosed) report.insights.push_back(insight.summary);
+        if (!ids.insert(insight.id).second) continue;
         ++(insight.category == AnomalyCategory::kFault ? report.fault_insights
                                                        : report.latency_insights);
       }

@@ -37,6 +37,7 @@ struct QuietReport {
   std::size_t fault_insights = 0;    ///< opened where nothing was injected
   std::size_t latency_insights = 0;
   std::size_t services = 0;
+  std::vector<std::string> insights{};  ///< what they said last
 };
 
 /// Every service with enough traffic in turn, with every kind of fault: an hour of quiet, ten

@@ -45,6 +45,7 @@ void Print(const judge::QuietReport& report) {
              report.traffic, report.days, report.services,
              static_cast<double>(report.fault_insights) / report.days,
              static_cast<double>(report.latency_insights) / report.days);
+  for (const std::string& insight : report.insights) fmt::print("    {}\n", insight);
 }
 
 }  // namespace
