@@ -120,7 +120,8 @@ std::size_t SeasonAt(std::int64_t ns) {
 std::int16_t Mixed(std::int16_t known, std::int16_t added) {
   if (known < 0) return added;
   if (added < 0) return known;
-  return static_cast<std::int16_t>(std::lround((1 - kSeasonWeight) * known + kSeasonWeight * added));
+  return static_cast<std::int16_t>(
+      std::lround((1 - kSeasonWeight) * known + kSeasonWeight * added));
 }
 
 class Seasons {
@@ -147,7 +148,8 @@ class Seasons {
   }
 
   void Learn(std::int64_t start_ns, const RequestSums* requests, const RequestSums* arrivals) {
-    const std::int64_t quarter_ns = start_ns - (((start_ns % kQuarterNs) + kQuarterNs) % kQuarterNs);
+    const std::int64_t quarter_ns =
+        start_ns - (((start_ns % kQuarterNs) + kQuarterNs) % kQuarterNs);
     if (pending_.empty() || pending_.back().start_ns != quarter_ns) {
       pending_.emplace_back().start_ns = quarter_ns;
       if (pending_.size() > kSeasonsPending) {
@@ -425,11 +427,10 @@ std::optional<Slowness> SlownessOf(const Recent<RequestSums>& recent, const Time
                   .usual = std::max(baseline.SlowBucket(i), season[i])};
     UsualShare usual = baseline.UsualAbove(here.usual, i);
     if (season[i] >= baseline.SlowBucket(i)) usual.share = std::max(usual.share, 1 - quantile);
-    here.above = here.seen - here.usual >=
-                     std::max(kSlowerBuckets, kSlowerSpreads * baseline.Spread(i)) &&
-                 IsAbove(recent, window, usual, [&](const RequestSums& minute) {
-                   return CountAbove(minute.times, here.usual);
-                 });
+    here.above =
+        here.seen - here.usual >= std::max(kSlowerBuckets, kSlowerSpreads * baseline.Spread(i)) &&
+        IsAbove(recent, window, usual,
+                [&](const RequestSums& minute) { return CountAbove(minute.times, here.usual); });
     if (!slowness || (here.above && !slowness->above)) slowness = here;
   }
   return slowness;

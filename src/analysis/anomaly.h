@@ -31,9 +31,9 @@ struct AnomalyOptions {
 /// One category of one service, after the last minute.
 struct Watch {
   bool open = false;
-  int above = 0;    ///< minutes in a row, those that tell nothing left out
-  int inside = 0;   ///< likewise
-  int unknown = 0;  ///< minutes in a row that told nothing
+  int above = 0;                   ///< minutes in a row, those that tell nothing left out
+  int inside = 0;                  ///< likewise
+  int unknown = 0;                 ///< minutes in a row that told nothing
   std::int64_t start_ns = 0;       ///< of the first minute above
   std::int64_t last_above_ns = 0;  ///< of the last one
   /// What was seen in the last minute above: the share of faults, or p95 in seconds.
@@ -70,8 +70,8 @@ class AnomalyDetector {
 
   /// Who a service called within the last quarter of an hour.
   [[nodiscard]] std::vector<ServiceNumber> CalleesOf(ServiceNumber service) const;
-  /// Faults, or seconds, of the last minutes (1..15) beyond what is usual for so many requests. Of a
-  /// service: its own view or its callers', whichever is more.
+  /// Faults, or seconds, of the last minutes (1..15) beyond what is usual for so many requests. Of
+  /// a service: its own view or its callers', whichever is more.
   [[nodiscard]] double ExcessOf(ServiceNumber service, AnomalyCategory category, int minutes) const;
   [[nodiscard]] double CallExcess(ServiceNumber from, ServiceNumber to, AnomalyCategory category,
                                   int minutes) const;

@@ -100,9 +100,8 @@ bool ShareBaseline::IsReady(std::int64_t now_ns) const {
 }
 
 UsualShare ShareBaseline::Usual() const {
-  return {.share = (hits_ + 0.5) / (total_ + 1),
-          .requests = total_,
-          .dispersion = dispersion_.value()};
+  return {
+      .share = (hits_ + 0.5) / (total_ + 1), .requests = total_, .dispersion = dispersion_.value()};
 }
 
 double CountOf(TimesView times) { return CountAbove(times, -1); }

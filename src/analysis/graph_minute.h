@@ -15,8 +15,8 @@ struct RequestSums {
   double total = 0;
   double ok = 0;
   double fault = 0;
-  double seconds = 0;                                 ///< sum of response times
-  std::vector<rollup::DurationCounts::Bucket> times;  ///< ascending
+  double seconds = 0;                                   ///< sum of response times
+  std::vector<rollup::DurationCounts::Bucket> times{};  ///< ascending
   void Add(const RequestSums& other);
 };
 

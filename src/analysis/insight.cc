@@ -49,7 +49,8 @@ InsightEvent EventOf(const Insight& insight) {
 }
 
 void AddEvent(Insight& insight) {
-  if (insight.events.size() >= Insight::kEventsMax) insight.events.erase(insight.events.begin() + 1);
+  if (insight.events.size() >= Insight::kEventsMax)
+    insight.events.erase(insight.events.begin() + 1);
   insight.events.push_back(EventOf(insight));
 }
 
@@ -73,7 +74,8 @@ void AddCall(ImpactGraph& graph, std::int32_t from, std::int32_t to) {
 
 GraphMinute WithoutTimes(GraphMinute minute) {
   const auto strip = [](auto& parts) {
-    for (auto& part : parts) std::vector<rollup::DurationCounts::Bucket>().swap(part.requests.times);
+    for (auto& part : parts)
+      std::vector<rollup::DurationCounts::Bucket>().swap(part.requests.times);
   };
   strip(minute.services);
   strip(minute.calls);
@@ -136,7 +138,8 @@ void DrawGraph(const AnomalyDetector& detector, Insight& insight, const GraphMin
   std::map<ServiceNumber, std::int32_t> places;
   for (const model::ServiceKey& key : keys) {
     const std::int32_t place = PlaceOf(graph, key, false, minute.start_ns);
-    if (const auto number = detector.Find(key); number && place >= 0) places.emplace(*number, place);
+    if (const auto number = detector.Find(key); number && place >= 0)
+      places.emplace(*number, place);
   }
   for (const auto& [number, place] : places) {
     for (const ServiceNumber callee : detector.CalleesOf(number)) {
@@ -222,6 +225,7 @@ void InsightTracker::FindRoots(const AnomalyDetector& detector, std::size_t know
         continue;
       active_[i].affected.merge(active_[j].affected);
       active_[j].affected.clear();
+      active_[j].merged_into = active_[i].id;
     }
   }
 }

@@ -76,6 +76,7 @@ struct Insight {
   /// that is usual.
   double seen = 0;
   double usual_max = 0;
+  std::string merged_into;  ///< closed since that older insight has the same root cause
   bool operator==(const Insight&) const = default;
 };
 

@@ -37,7 +37,8 @@ std::string Others(const Insight& insight) {
   for (std::size_t i = 1; i <= named; ++i)
     names += (i == 1 ? "" : ", ") + insight.top_services[i].name;
   const std::size_t more = insight.top_services.size() - 1 - named;
-  return fmt::format(" Also affected: {}{}.", names, more == 0 ? "" : fmt::format(" and {} more", more));
+  return fmt::format(" Also affected: {}{}.", names,
+                     more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
 std::string Clients(const Insight& insight, std::string_view verb) {
@@ -55,18 +56,24 @@ std::string SummaryOf(const Insight& insight) {
   const std::string usual = fault ? Share(insight.usual_max) : Time(insight.usual_max);
   if (insight.state == InsightState::kActive) {
     const std::string what =
-        fault ? fmt::format("{} fails more often than usual: up to {} of requests, where at most {} "
-                            "is usual",
-                            name, seen, usual)
-              : fmt::format("{} answers later than usual: one request in 20 takes {} or more, where "
-                            "{} is usual",
-                            name, seen, usual);
+        fault ? fmt::format(
+                    "{} fails more often than usual: up to {} of requests, where at most {} "
+                    "is usual",
+                    name, seen, usual)
+              : fmt::format(
+                    "{} answers later than usual: one request in 20 takes {} or more, where "
+                    "{} is usual",
+                    name, seen, usual);
     return fmt::format("{}. {} since {} UTC.{}", what, Clients(insight, "have failed"), from,
                        Others(insight));
   }
+  if (!insight.merged_into.empty()) {
+    return fmt::format("This insight is part of another now. {} has the same root cause, {}.",
+                       insight.merged_into, name);
+  }
   const std::string what =
-      fault ? fmt::format("up to {} of requests to {} failed, where at most {} is usual", seen, name,
-                          usual)
+      fault ? fmt::format("up to {} of requests to {} failed, where at most {} is usual", seen,
+                          name, usual)
             : fmt::format("{} answered late: one request in 20 took {} or more, where {} is usual",
                           name, seen, usual);
   return fmt::format("The anomaly has ended. From {} to {} UTC {}. {} in that time.{}", from,

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <set>
@@ -47,6 +48,60 @@ class Watcher {
   InsightTracker tracker_{{}, Ids()};
 };
 
+/// What insights are compared with: mean and deviation of the share of faults and of p95 of each
+/// service, exponentially weighted minute by minute; open after three minutes above three
+/// deviations, closed after five inside.
+class PlainRule {
+ public:
+  /// How many openings, of any service.
+  std::size_t See(const GraphMinute& minute) {
+    std::size_t opened = 0;
+    for (const GraphMinute::Service& service : minute.services) {
+      const analysis::RequestSums& requests = service.requests;
+      if (requests.total <= 0) continue;
+      auto& [faults, times] = series_[service.key.name];
+      if (faults.See(requests.fault / requests.total, requests.total)) ++opened;
+      const double p95 = analysis::BucketSeconds(analysis::QuantileBucket(requests.times, 0.95));
+      if (times.See(p95, requests.total)) ++opened;
+    }
+    return opened;
+  }
+  [[nodiscard]] bool IsOpen(const std::string& service) const {
+    const auto found = series_.find(service);
+    return found != series_.end() && (found->second.first.open || found->second.second.open);
+  }
+
+ private:
+  struct Series {
+    static constexpr double kWeight = 0.05;
+    double mean = 0;
+    double variance = 0;
+    double requests = 0;
+    int minutes = 0;
+    int above = 0;
+    int inside = 0;
+    bool open = false;
+    bool See(double value, double total) {
+      const bool ready = minutes >= 30 && requests >= 20;
+      const bool is_above = ready && value > mean + 3 * std::sqrt(variance);
+      ++minutes;
+      requests += total;
+      // As ours it does not learn what it complains of.
+      if (!is_above) {
+        const double step = value - mean;
+        mean += minutes == 1 ? step : kWeight * step;
+        if (minutes > 1) variance = (1 - kWeight) * (variance + kWeight * step * step);
+      }
+      above = is_above ? above + 1 : 0;
+      inside = is_above ? 0 : inside + 1;
+      if (open && inside >= 5) open = false;
+      if (open || above < 3) return false;
+      return open = true;
+    }
+  };
+  std::map<std::string, std::pair<Series, Series>> series_;
+};
+
 std::size_t SizeOf(const Insight& insight) { return insight.affected.size(); }
 
 /// What was found at the end of a minute: of the active insights that opened since the fault the
@@ -76,11 +131,14 @@ Outcome JudgeOne(const Traffic& traffic, const InjectedFault& fault, std::uint64
   const std::int64_t end_ns = fault.until_ns;
   replay.Run(fault.from_ns - kQuietNs, end_ns, fault);
   Watcher watcher;
+  PlainRule plain;
   std::optional<std::int64_t> opened_ns;
   for (const GraphMinute& minute : analysis::MinutesOf(replay.TakeUntil(end_ns))) {
+    (void)plain.See(minute);
     (void)watcher.See(minute);
     if (minute.start_ns < fault.from_ns) continue;
-    if (opened_ns && minute.start_ns - *opened_ns >= kLookMinutes * kMinuteNs) break;
+    outcome.plain_found = outcome.plain_found || plain.IsOpen(outcome.service);
+    if (opened_ns && minute.start_ns - *opened_ns >= kLookMinutes * kMinuteNs) continue;
     Look(watcher.active(), fault.from_ns, outcome.service, outcome);
     if (outcome.found && !opened_ns) {
       opened_ns = minute.start_ns;
@@ -207,14 +265,18 @@ QuietReport JudgeQuiet(const Traffic& traffic, std::uint64_t seed, int days) {
   QuietReport report{.traffic = traffic.name, .services = traffic.services.size()};
   Replay replay(traffic, {}, seed);
   Watcher watcher;
+  PlainRule plain;
   std::set<std::string> ids;
   for (int hour = 0; hour < 24 * days; ++hour) {
     const std::int64_t from_ns = kBeginNs + hour * kHourNs;
     replay.Run(from_ns, from_ns + kHourNs, {});
     for (const GraphMinute& minute : analysis::MinutesOf(replay.TakeUntil(from_ns + kHourNs))) {
+      const std::size_t plain_openings = plain.See(minute);
+      if (hour >= 2) report.plain_openings += plain_openings;
       for (const Insight& insight : watcher.See(minute)) {
         if (hour < 2) continue;
-        if (insight.state == analysis::InsightState::kClosed) report.insights.push_back(insight.summary);
+        if (insight.state == analysis::InsightState::kClosed)
+          report.insights.push_back(insight.summary);
         if (!ids.insert(insight.id).second) continue;
         ++(insight.category == AnomalyCategory::kFault ? report.fault_insights
                                                        : report.latency_insights);
@@ -257,8 +319,9 @@ std::optional<std::filesystem::path> WorkloadsFolder() {
 Result<Traffic> OnlineBoutique(const std::filesystem::path& folder) {
   Traffic traffic{.name = "Online Boutique"};
   traffic.traces_per_minute = 120;
-  FLUORO_TRY(const auto traces, ReadTraces({folder / "nezha-onlineboutique-2022-08-23-12_02.csv.gz",
-                                            folder / "nezha-onlineboutique-2022-08-23-12_03.csv.gz"}));
+  FLUORO_TRY(const auto traces,
+             ReadTraces({folder / "nezha-onlineboutique-2022-08-23-12_02.csv.gz",
+                         folder / "nezha-onlineboutique-2022-08-23-12_03.csv.gz"}));
   for (const auto& trace : traces) traffic.Add(trace);
   return traffic;
 }

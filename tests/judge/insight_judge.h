@@ -16,10 +16,11 @@ namespace fluoro::judge {
 struct Outcome {
   InjectedFault fault;
   std::string service;
-  bool found = false;      ///< an insight opened while it lasted
-  int delay_minutes = 0;   ///< from the injection to the end of the minute that opened it
-  std::optional<int> rank; ///< of the service among the top services, from 1
-  std::string named;       ///< the root cause that was found
+  bool found = false;        ///< an insight opened while it lasted
+  int delay_minutes = 0;     ///< from the injection to the end of the minute that opened it
+  std::optional<int> rank;   ///< of the service among the top services, from 1
+  std::string named;         ///< the root cause that was found
+  bool plain_found = false;  ///< the plain rule opened for the service itself
 };
 
 struct FaultReport {
@@ -34,9 +35,10 @@ struct FaultReport {
 struct QuietReport {
   std::string traffic;
   double days = 0;
-  std::size_t fault_insights = 0;    ///< opened where nothing was injected
+  std::size_t fault_insights = 0;  ///< opened where nothing was injected
   std::size_t latency_insights = 0;
   std::size_t services = 0;
+  std::size_t plain_openings = 0;       ///< of the plain rule
   std::vector<std::string> insights{};  ///< what they said last
 };
 
@@ -49,7 +51,8 @@ FaultReport JudgeFaults(const Traffic& traffic, std::uint64_t seed, std::size_t 
 QuietReport JudgeQuiet(const Traffic& traffic, std::uint64_t seed, int days);
 
 /// Traces of CSV files (gzip), as the product assembles them. Errors: kNotFound, kCorruption.
-Result<std::vector<model::AssembledTrace>> ReadTraces(const std::vector<std::filesystem::path>& files);
+Result<std::vector<model::AssembledTrace>> ReadTraces(
+    const std::vector<std::filesystem::path>& files);
 
 /// The folder of recorded workloads beside the checkout; nothing if it is absent.
 std::optional<std::filesystem::path> WorkloadsFolder();

@@ -1,4 +1,6 @@
-// Judges insights on replayed traffic and prints what it found. Usage: insight_judge [SEED] [DAYS] [-v]
+// Judges insights on replayed traffic and prints what it found. Usage: insight_judge [SEED] [DAYS]
+// [-v]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,21 +18,26 @@ void Print(const judge::FaultReport& report, bool verbose) {
   const auto share = [&](std::size_t count) {
     return 100 * static_cast<double>(count) / static_cast<double>(faults);
   };
-  fmt::print("{}: {} faults, found {} ({:.0f} %), root cause {} ({:.0f} %), in the top 3 {} ({:.0f} %), "
-             "after {:.1f} minutes\n",
-             report.traffic, faults, report.CountFound(), share(report.CountFound()),
-             report.CountInTop(1), share(report.CountInTop(1)), report.CountInTop(3),
-             share(report.CountInTop(3)), report.MeanDelay());
-  for (const auto kind : {judge::FaultKind::kDelay, judge::FaultKind::kErrors, judge::FaultKind::kCpu,
-                          judge::FaultKind::kNetwork}) {
+  fmt::print(
+      "{}: {} faults, found {} ({:.0f} %), root cause {} ({:.0f} %), in the top 3 {} ({:.0f} %), "
+      "after {:.1f} minutes\n",
+      report.traffic, faults, report.CountFound(), share(report.CountFound()), report.CountInTop(1),
+      share(report.CountInTop(1)), report.CountInTop(3), share(report.CountInTop(3)),
+      report.MeanDelay());
+  for (const auto kind : {judge::FaultKind::kDelay, judge::FaultKind::kErrors,
+                          judge::FaultKind::kCpu, judge::FaultKind::kNetwork}) {
     judge::FaultReport part{.traffic = {}, .outcomes = {}};
     for (const auto& outcome : report.outcomes) {
       if (outcome.fault.kind == kind) part.outcomes.push_back(outcome);
     }
-    fmt::print("  {:<8} {:>3} faults, found {:>3}, root cause {:>3}, in the top 3 {:>3}, after {:.1f} minutes\n",
-               judge::FaultKindName(kind), part.outcomes.size(), part.CountFound(),
-               part.CountInTop(1), part.CountInTop(3), part.MeanDelay());
+    fmt::print(
+        "  {:<8} {:>3} faults, found {:>3}, root cause {:>3}, in the top 3 {:>3}, after {:.1f} "
+        "minutes\n",
+        judge::FaultKindName(kind), part.outcomes.size(), part.CountFound(), part.CountInTop(1),
+        part.CountInTop(3), part.MeanDelay());
   }
+  fmt::print("  the plain rule opened for the broken service in {}\n",
+             std::ranges::count(report.outcomes, true, &judge::Outcome::plain_found));
   for (const auto& outcome : report.outcomes) {
     if (!verbose && outcome.rank && *outcome.rank <= 3) continue;
     fmt::print("    {:<8} {:<28} {} named {} rank {} after {}\n",
@@ -41,10 +48,13 @@ void Print(const judge::FaultReport& report, bool verbose) {
 }
 
 void Print(const judge::QuietReport& report) {
-  fmt::print("{}: quiet for {:.1f} days, {} services: insights a day: {:.2f} of faults, {:.2f} of latency\n",
-             report.traffic, report.days, report.services,
-             static_cast<double>(report.fault_insights) / report.days,
-             static_cast<double>(report.latency_insights) / report.days);
+  const auto a_day = [&](std::size_t count) { return static_cast<double>(count) / report.days; };
+  fmt::print(
+      "{}: quiet for {:.1f} days, {} services: insights a day: {:.2f} of faults, {:.2f} of "
+      "latency; "
+      "openings of the plain rule: {:.1f}\n",
+      report.traffic, report.days, report.services, a_day(report.fault_insights),
+      a_day(report.latency_insights), a_day(report.plain_openings));
   for (const std::string& insight : report.insights) fmt::print("    {}\n", insight);
 }
 
@@ -67,6 +77,7 @@ int main(int argc, char** argv) {
   } else {
     fmt::print("the recorded workloads are absent: made-up traffic only\n");
   }
-  for (const judge::Traffic& traffic : traffics) Print(judge::JudgeFaults(traffic, seed, 1'000), verbose);
+  for (const judge::Traffic& traffic : traffics)
+    Print(judge::JudgeFaults(traffic, seed, 1'000), verbose);
   for (const judge::Traffic& traffic : traffics) Print(judge::JudgeQuiet(traffic, seed, days));
 }

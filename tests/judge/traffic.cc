@@ -75,7 +75,8 @@ void Traffic::Add(const AssembledTrace& trace) {
   for (std::size_t i = 0; i < trace.entities.size(); ++i) {
     const Entity& entity = trace.entities[i];
     if (!entity.IsSegment() || entity.service < 0) continue;
-    segment_of.emplace(static_cast<std::int32_t>(i), static_cast<std::int32_t>(plan.segments.size()));
+    segment_of.emplace(static_cast<std::int32_t>(i),
+                       static_cast<std::int32_t>(plan.segments.size()));
     plan.segments.push_back({.service = ServiceAt(trace.services[At(entity.service)].key),
                              .inferred = entity.role == model::EntityRole::kInferred,
                              .calls = {}});
@@ -126,9 +127,10 @@ Traffic MadeUpTraffic(std::uint64_t seed) {
   Rng rng(seed);
   Traffic traffic{.name = "made up"};
   traffic.traces_per_minute = 200;
-  const std::vector<std::string> names{"gateway", "catalogue", "cart",     "checkout", "payment",
+  const std::vector<std::string> names{"gateway", "catalogue", "cart",      "checkout", "payment",
                                        "users",   "shipping",  "discounts", "search",   "mail"};
-  for (const std::string& name : names) traffic.ServiceAt({.name = name, .type = "", .account_id = ""});
+  for (const std::string& name : names)
+    traffic.ServiceAt({.name = name, .type = "", .account_id = ""});
   const std::int32_t orders_db = traffic.ServiceAt({"orders-db", "Database::SQL", ""});
   const std::int32_t goods_db = traffic.ServiceAt({"goods-db", "Database::SQL", ""});
   // Who calls whom, and how often.
@@ -204,8 +206,8 @@ void Replay::NextMinute(std::int64_t minute_ns) {
   const double of_day = static_cast<double>(minute_ns % kDayNs) / static_cast<double>(kDayNs);
   const double load = std::sin(2 * std::numbers::pi * of_day);
   for (std::size_t i = 0; i < drift_.size(); ++i) {
-    drift_[i] = kDriftKept * drift_[i] +
-                std::sqrt(1 - kDriftKept * kDriftKept) * noise_.drift * Normal();
+    drift_[i] =
+        kDriftKept * drift_[i] + std::sqrt(1 - kDriftKept * kDriftKept) * noise_.drift * Normal();
     slower_[i] = std::exp(drift_[i] + noise_.daily_times * load);
     failing_[i] = usual_faults_[i];
     if (rng_.Chance(noise_.bad_minutes_per_day / (24 * 60))) {
@@ -228,7 +230,8 @@ void Replay::Run(std::int64_t from_ns, std::int64_t until_ns,
                           (1 + noise_.daily_traffic * std::sin(2 * std::numbers::pi * of_day));
     // Arrivals of a Poisson process.
     for (double at = Exponential() / traces; at < 1; at += Exponential() / traces) {
-      const auto start_ns = minute_ns + static_cast<std::int64_t>(at * static_cast<double>(kMinuteNs));
+      const auto start_ns =
+          minute_ns + static_cast<std::int64_t>(at * static_cast<double>(kMinuteNs));
       RunPlan(traffic_.plans[rng_.Below(traffic_.plans.size())], start_ns);
     }
   }
@@ -273,12 +276,12 @@ std::int64_t Replay::Work(std::int64_t gap_ns, std::int32_t service) {
 Replay::Ended Replay::RunSegment(const Plan& plan, std::int32_t segment, std::int64_t start_ns) {
   const Plan::Segment& planned = plan.segments[At(segment)];
   const std::int32_t service = planned.service;
-  const bool hit =
-      fault_now_ && fault_->service == service && (fault_->share >= 1 || rng_.Chance(fault_->share));
+  const bool hit = fault_now_ && fault_->service == service &&
+                   (fault_->share >= 1 || rng_.Chance(fault_->share));
   std::int64_t begin_ns = start_ns;
   if (hit && fault_->kind == FaultKind::kDelay) {
-    begin_ns += static_cast<std::int64_t>(static_cast<double>(fault_->delay_ns) *
-                                          (0.5 + rng_.Unit()));
+    begin_ns +=
+        static_cast<std::int64_t>(static_cast<double>(fault_->delay_ns) * (0.5 + rng_.Unit()));
   }
   if (hit && fault_->kind == FaultKind::kCpu)
     begin_ns += static_cast<std::int64_t>(static_cast<double>(fault_->delay_ns) * Exponential());
@@ -321,7 +324,11 @@ Replay::Ended Replay::RunSegment(const Plan& plan, std::int32_t segment, std::in
 rollup::Rollup SumsOf(const Traffic& traffic, const Plan& plan, std::int64_t start_ns) {
   Traffic one{.name = traffic.name, .services = traffic.services, .plans = {plan}};
   Replay replay(one,
-                {.request = 0, .drift = 0, .daily_times = 0, .daily_traffic = 0, .faults = 0,
+                {.request = 0,
+                 .drift = 0,
+                 .daily_times = 0,
+                 .daily_traffic = 0,
+                 .faults = 0,
                  .bad_minutes_per_day = 0},
                 1);
   replay.RunOnce(start_ns);

@@ -17,8 +17,8 @@ namespace fluoro::judge {
 /// A trace as gaps and calls, so that whatever takes longer moves all that waits for it.
 struct Plan {
   struct Call {
-    std::int32_t after = -1;  ///< the call that ended last before it; -1: the segment's start
-    std::int64_t gap_ns = 0;  ///< from there
+    std::int32_t after = -1;    ///< the call that ended last before it; -1: the segment's start
+    std::int64_t gap_ns = 0;    ///< from there
     std::int64_t there_ns = 0;  ///< on the way to the callee
     std::int64_t back_ns = 0;
     std::int32_t callee = -1;  ///< segment
@@ -26,7 +26,7 @@ struct Plan {
   struct Segment {
     std::int32_t service = 0;  ///< index into Traffic::services
     bool inferred = false;
-    std::vector<Call> calls;     ///< in order of start
+    std::vector<Call> calls;      ///< in order of start
     std::int32_t end_after = -1;  ///< as Call::after
     std::int64_t end_gap_ns = 0;
   };
@@ -63,9 +63,9 @@ std::string_view FaultKindName(FaultKind kind);
 struct InjectedFault {
   std::int32_t service = 0;
   FaultKind kind = FaultKind::kDelay;
-  double share = 1;            ///< of requests
-  std::int64_t delay_ns = 0;   ///< kDelay, kNetwork; kCpu: mean of the wait for a processor
-  double slower = 1;           ///< kCpu: at most so many times
+  double share = 1;           ///< of requests
+  std::int64_t delay_ns = 0;  ///< kDelay, kNetwork; kCpu: mean of the wait for a processor
+  double slower = 1;          ///< kCpu: at most so many times
   std::int64_t from_ns = 0;
   std::int64_t until_ns = 0;
 };
@@ -108,9 +108,9 @@ class Replay {
   const Traffic& traffic_;
   Noise noise_;
   Rng rng_;
-  std::vector<double> drift_;      ///< by service, logarithm
-  std::vector<double> slower_;     ///< by service, in this minute
-  std::vector<double> failing_;    ///< by service, in this minute
+  std::vector<double> drift_;    ///< by service, logarithm
+  std::vector<double> slower_;   ///< by service, in this minute
+  std::vector<double> failing_;  ///< by service, in this minute
   std::vector<double> usual_faults_;
   std::optional<InjectedFault> fault_;
   bool fault_now_ = false;  ///< for the trace that runs

@@ -13,11 +13,8 @@ struct Forecast {
   std::int64_t fault_count_low = 0;
 };
 
-inline constexpr std::int64_t kForecastHistoryNs = 24LL * 3600 * 1'000'000'000;
-
-/// Window start -> band, for windows preceded by at least 30 minutes of windows with data and 20
-/// requests. The band is mean +- 3 deviations of the fault ratio (exponentially weighted over a
-/// day), times the window's requests. Pure.
+/// Window start -> band, for windows preceded by at least half an hour of windows with data and 20
+/// requests: that of analysis::BandOf, by which anomalies are found, too. Pure.
 std::map<std::int64_t, Forecast> ForecastFaults(
     const std::map<std::int64_t, analysis::Statistics>& windows);
 

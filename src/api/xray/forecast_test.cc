@@ -43,7 +43,8 @@ TEST(Forecast, AllFaultsStayWithinTheRequests) {
   for (int i = 0; i < 60; ++i) windows[i * kMinuteNs] = Minute(0, 10);
   const Forecast band = ForecastFaults(windows).rbegin()->second;
   EXPECT_EQ(band.fault_count_high, 10);
-  EXPECT_EQ(band.fault_count_low, 10);
+  // One success among 600 requests would be no wonder.
+  EXPECT_EQ(band.fault_count_low, 9);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/band.h"
 #include "analysis/service_graph.h"
 #include "api/xray/context.h"
 #include "api/xray/forecast.h"
@@ -67,7 +68,8 @@ std::string RenderPoint(std::int64_t start_ns, const analysis::Statistics& stati
 }
 
 ApiResult<std::vector<std::string>> Points(Context& context, const Series& series, Answer& answer) {
-  const std::int64_t from_ns = series.window.from_ns - (series.forecast ? kForecastHistoryNs : 0);
+  const std::int64_t from_ns =
+      series.window.from_ns - (series.forecast ? analysis::kBaselineHistoryNs : 0);
   const std::int64_t period_ns = series.period_s * kNsPerSecond;
   analysis::TimeSeriesBuilder builder(period_ns, series.selector);
   const std::int64_t deadline_ns = context.clock.MonotonicNs() + kQueryDeadlineNs;
