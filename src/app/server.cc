@@ -5,11 +5,15 @@
 #include <atomic>
 
 #include "api/grafana/jaeger_query.h"
+#include "api/iam/iam_api.h"
 #include "api/ui/ui_api.h"
 #include "api/xray/xray_api.h"
+#include "app/gate.h"
 #include "app/memory_return.h"
 #include "app/record_follower.h"
 #include "app/routes.h"
+#include "auth/gatekeeper.h"
+#include "auth/records.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -76,6 +80,21 @@ ingest::Options IngestOptions(const cli::ServeConfig& config) {
   return options;
 }
 
+/// A server that nobody can talk to helps nobody.
+Result<void> CheckKeys(control::Repository& control, const cli::ServeConfig& config) {
+  if (config.keys && control.Read()->List(auth::kAccessKeyKind).empty()) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--keys on, and there is no key yet. Make one first: fluoro keys create "
+                    "--policy AdministratorAccess --data {}",
+                    config.data));
+  }
+  if (config.keys && !cli::IsLoopback(config.udp)) {
+    log::Warn("datagrams carry no keys: whoever reaches the port can write", {{"udp", config.udp}});
+  }
+  return {};
+}
+
 /// Members stand in order of construction; Stop goes backwards: first who brings work, last who
 /// keeps it.
 class Server final : public cli::RunningServer {
@@ -102,6 +121,12 @@ class Server final : public cli::RunningServer {
     server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, server->clock_,
                         server->metrics_);
     server->jaeger_.emplace(*server->store_, server->clock_);
+    FLUORO_CHECK_OK(CheckKeys(*server->control_, config));
+    server->gate_.emplace(
+        *server->control_, server->clock_, server->metrics_,
+        auth::GateOptions{
+            .account = config.account, .keys = config.keys, .tls = !config.tls_cert.empty()});
+    server->iam_.emplace(*server->control_, server->clock_, server->metrics_, config.account);
     if (auto listening = server->Listen(config); !listening) {
       // The destructor stops what did start.
       return std::unexpected(std::move(listening).error());
@@ -164,9 +189,9 @@ class Server final : public cli::RunningServer {
     const net::HttpHandler otlp = ingest::MakeOtlpHttpHandler(*pipeline_);
     const net::HttpErrorAnswer otlp_error = ingest::MakeOtlpHttpErrorAnswer();
     if (config.http != "off") {
-      const net::HttpHandler routes =
-          MakeRoutes({*xray_, *ui_, *jaeger_, otlp, ingest::MakeZipkinHttpHandler(*pipeline_),
-                      metrics_, [this] { return ready_.load(std::memory_order_relaxed); }});
+      const net::HttpHandler routes = MakeRoutes(
+          {*gate_, *xray_, *iam_, *ui_, *jaeger_, otlp, ingest::MakeZipkinHttpHandler(*pipeline_),
+           metrics_, [this] { return ready_.load(std::memory_order_relaxed); }});
       FLUORO_TRY(http_, net::HttpServer::Start(HttpOptions(config.http, "http", config, tls),
                                                routes, MakeErrorAnswer(otlp_error), metrics_));
       ports_.http = http_->address();
@@ -174,7 +199,7 @@ class Server final : public cli::RunningServer {
     if (config.otlp_http != "off") {
       FLUORO_TRY(otlp_http_,
                  net::HttpServer::Start(HttpOptions(config.otlp_http, "otlp_http", config, tls),
-                                        otlp, otlp_error, metrics_));
+                                        GateOtlp(*gate_, otlp), otlp_error, metrics_));
       ports_.otlp_http = otlp_http_->address();
     }
     if (config.otlp_grpc != "off") {
@@ -184,8 +209,9 @@ class Server final : public cli::RunningServer {
       options.queued_bytes_max = config.memory_bytes / 8;
       options.overload_details = ingest::MakeOtlpOverloadDetails();
       options.tls = tls;
-      FLUORO_TRY(grpc_, net::GrpcServer::Start(options, ingest::MakeOtlpGrpcHandler(*pipeline_),
-                                               metrics_));
+      FLUORO_TRY(grpc_,
+                 net::GrpcServer::Start(
+                     options, GateGrpc(*gate_, ingest::MakeOtlpGrpcHandler(*pipeline_)), metrics_));
       ports_.otlp_grpc = grpc_->address();
     }
     if (config.udp != "off") {
@@ -229,6 +255,8 @@ class Server final : public cli::RunningServer {
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;
   std::optional<api::grafana::JaegerQuery> jaeger_;
+  std::optional<auth::Gatekeeper> gate_;
+  std::optional<api::iam::IamApi> iam_;
   std::unique_ptr<net::HttpServer> http_;
   std::unique_ptr<net::HttpServer> otlp_http_;
   std::unique_ptr<net::GrpcServer> grpc_;

@@ -34,6 +34,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddHeader(registry);
   AddSampling(registry);
   AddRules(registry);
+  AddKeys(registry);
   AddBench(registry);
   AddCompletion(registry);
   try {

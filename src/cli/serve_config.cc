@@ -144,10 +144,13 @@ constexpr std::array kSettings{
               return OnlyValue(t, "embedded",
                                "this version keeps traces in the embedded store only");
             }},
-    Setting{"keys", "off", "signature checks",
-            [](ServeConfig&, std::string_view t) {
-              return OnlyValue(t, "off", "this version cannot check keys");
-            }},
+    Setting{
+        "keys", "off",
+        "on: who calls signs with an access key or sends a bearer key (fluoro keys), and may do "
+        "what its policies say; datagrams carry no keys",
+        [](ServeConfig& c, std::string_view t) {
+          return t == "on" || t == "off" ? SetFlag(c.keys, t) : Wrong(t, "on or off");
+        }},
     Setting{"content", "full", "prompts and answers",
             [](ServeConfig&, std::string_view t) {
               return OnlyValue(t, "full", "this version keeps content as sent");
@@ -286,11 +289,12 @@ Result<ResolvedServeConfig> ResolveServeConfig(
   FLUORO_CHECK_OK(BoundBody(resolved));
   const ServeConfig& config = resolved.config;
   for (const auto* address : {&config.http, &config.udp, &config.otlp_http, &config.otlp_grpc}) {
-    if (!config.insecure && !IsLoopback(*address)) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{} is not a loopback address: without keys anyone who reaches it "
-                              "can read and write; --insecure allows it",
-                              *address));
+    if (!config.insecure && !config.keys && !IsLoopback(*address)) {
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} is not a loopback address: without keys anyone who reaches it "
+                      "can read and write; --keys on asks for keys, --insecure allows it without",
+                      *address));
     }
   }
   if (config.tls_cert.empty() != config.tls_key.empty()) {

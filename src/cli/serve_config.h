@@ -33,6 +33,7 @@ struct ServeConfig {
   std::string tail_policy;  ///< file; empty: the profile's
   std::uint64_t memory_bytes = 0;
   store::SyncPolicy sync = store::SyncPolicy::kAlways;
+  bool keys = false;  ///< who calls must show a key
   bool insecure = false;
   std::string account;
   std::string region;

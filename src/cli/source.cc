@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <cstdlib>
 #include <optional>
 
 #include "api/ui/ui_api.h"
@@ -9,6 +10,7 @@
 #include "base/fs.h"
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
+#include "cli/credentials.h"
 #include "ingest/pipeline.h"
 #include "net/http_client.h"
 #include "store/embedded/embedded_store.h"
@@ -30,6 +32,14 @@ class ServerSource final : public Source {
     call.headers = std::move(request.headers);
     call.body = std::move(request.body);
     call.timeout_ns = 60 * kNsPerSecond;
+    AddCredentials(
+        call,
+        [](const std::string& name) -> std::optional<std::string> {
+          const char* value = std::getenv(name.c_str());
+          if (value == nullptr) return std::nullopt;
+          return value;
+        },
+        SystemClock().UnixNs() / kNsPerSecond);
     FLUORO_TRY(const net::HttpResponse answer, net::CallStreaming(call, piece));
     if (answer.status != 200) return std::unexpected(ErrorOfAnswer(answer.status, answer.body));
     return {};
@@ -73,7 +83,8 @@ class FolderSource final : public Source {
 
   Result<void> Stream(net::HttpRequest request,
                       const std::function<bool(std::string_view)>& piece) override {
-    const net::HttpResponse answer = api_->Handle(request);
+    request.principal = "local";
+    const net::HttpResponse answer = api_->Handle(request, auth::Caller::Root("local"));
     if (answer.status != 200) return std::unexpected(ErrorOfAnswer(answer.status, answer.body));
     if (answer.stream) {
       if (!answer.stream(piece))

@@ -37,7 +37,7 @@ class HandlersTest : public ::testing::Test {
     return path == "/v1/traces" ? otlp_(std::move(request)) : zipkin_(std::move(request));
   }
   net::GrpcAnswer Export(std::string_view body) {
-    return grpc_("/opentelemetry.proto.collector.trace.v1.TraceService/Export", body, "peer");
+    return grpc_({"/opentelemetry.proto.collector.trace.v1.TraceService/Export", body, "peer", ""});
   }
 };
 
@@ -149,7 +149,7 @@ TEST_F(HandlersTest, GrpcExportsTracesOnly) {
   for (const char* method : {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
                              "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
                              "/opentelemetry.proto.collector.trace.v1.TraceService/Other", ""}) {
-    EXPECT_EQ(grpc_(method, "", "peer").code, 12) << method;
+    EXPECT_EQ(grpc_({method, "", "peer", ""}).code, 12) << method;
   }
 }
 

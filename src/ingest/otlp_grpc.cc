@@ -22,14 +22,13 @@ net::GrpcAnswer Failed(int code, std::string message,
 }  // namespace
 
 net::GrpcHandler MakeOtlpGrpcHandler(Pipeline& pipeline) {
-  return [&pipeline](std::string_view method, std::string_view body,
-                     std::string_view) -> net::GrpcAnswer {
-    if (method != kExportTraces) {
+  return [&pipeline](const net::GrpcCall& call) -> net::GrpcAnswer {
+    if (call.method != kExportTraces) {
       return Failed(kGrpcUnimplemented, "traces only: TraceService/Export");
     }
-    const auto exported = pipeline.ExportOtlp(body, Encoding::kProtobuf, "otlp_grpc");
+    const auto exported = pipeline.ExportOtlp(call.body, Encoding::kProtobuf, "otlp_grpc");
     if (!exported) {
-      const bool size_exceeded = body.size() > pipeline.LimitsNow().body_bytes_max;
+      const bool size_exceeded = call.body.size() > pipeline.LimitsNow().body_bytes_max;
       const OtlpFailure failure = FailureOf(exported.error(), size_exceeded);
       return Failed(failure.grpc_code, exported.error().message, failure.retry_delay_ns);
     }

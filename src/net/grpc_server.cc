@@ -43,6 +43,13 @@ std::string PeerOf(std::string_view peer) {
   return PercentDecode(peer, false);
 }
 
+/// Value of a header; where it is repeated there is none that could be trusted.
+std::string MetadataOf(const grpc::GenericCallbackServerContext& context, const char* name) {
+  const auto [begin, end] = context.client_metadata().equal_range(name);
+  if (begin == end || std::next(begin) != end) return {};
+  return {begin->second.data(), begin->second.size()};
+}
+
 Result<std::string> ReadPem(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -119,6 +126,7 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
   Call(Impl& impl, grpc::GenericCallbackServerContext& context)
       : method(context.method()),
         peer(PeerOf(context.peer())),
+        authorization(MetadataOf(context, "authorization")),
         impl_(impl),
         call_(context.c_call()) {
     if (impl_.stopping.load(std::memory_order_acquire)) {
@@ -186,6 +194,7 @@ class GrpcServer::Impl::Call final : public grpc::ServerGenericBidiReactor {
 
   const std::string method;
   const std::string peer;
+  const std::string authorization;
   grpc::ByteBuffer message;
   bool compressed = false;                                    ///< the flag of the message
   grpc_compression_algorithm algorithm = GRPC_COMPRESS_NONE;  ///< grpc-encoding, as far as known
@@ -315,11 +324,12 @@ GrpcAnswer GrpcServer::Impl::Handle(Call& call, ByteCharge& charge) {
     return {.code = grpc::StatusCode::UNIMPLEMENTED,
             .message = "grpc-encoding is not supported; use gzip, deflate, zstd or identity"};
   }
-  if (coding == Coding::kIdentity) return handler(call.method, raw, call.peer);
+  if (coding == Coding::kIdentity)
+    return handler({call.method, raw, call.peer, call.authorization});
   const auto body = Inflate(
       *coding, raw,
       {.bytes_max = options.message_bytes_max, .ratio_max = options.inflation_ratio_max}, charge);
-  if (body) return handler(call.method, *body, call.peer);
+  if (body) return handler({call.method, *body, call.peer, call.authorization});
   switch (body.error().code) {
     case ErrorCode::kTooLarge:
       refused_size.Add();

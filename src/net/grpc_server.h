@@ -22,9 +22,16 @@ struct GrpcAnswer {
   std::string body = {};            ///< response message, when code is 0
 };
 
-/// `method`: "/package.Service/Method". Runs on a worker thread, may block, must not throw.
-using GrpcHandler = std::function<GrpcAnswer(std::string_view method, std::string_view body,
-                                             std::string_view peer)>;
+/// One call, as long as its handler runs.
+struct GrpcCall {
+  std::string_view method;         ///< "/package.Service/Method"
+  std::string_view body;           ///< request message, inflated
+  std::string_view peer;           ///< "127.0.0.1:51234"
+  std::string_view authorization;  ///< metadata of that name; empty: none
+};
+
+/// Runs on a worker thread, may block, must not throw.
+using GrpcHandler = std::function<GrpcAnswer(const GrpcCall& call)>;
 
 struct GrpcServerOptions {
   std::string address = {};

@@ -61,13 +61,12 @@ class GrpcServerTest : public ::testing::Test {
   GrpcServerOptions options_{.address = "127.0.0.1:0"};
   Metrics metrics_;
   std::atomic<int> calls_ = 0;
-  GrpcHandler handler_ = [this](std::string_view method, std::string_view body,
-                                std::string_view) -> GrpcAnswer {
+  GrpcHandler handler_ = [this](const GrpcCall& call) -> GrpcAnswer {
     ++calls_;
-    if (method != "/test.Service/Echo") {
+    if (call.method != "/test.Service/Echo") {
       return {.code = grpc::StatusCode::UNIMPLEMENTED, .message = "unknown method"};
     }
-    return {.body = std::string(body)};
+    return {.body = std::string(call.body)};
   };
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -173,9 +172,9 @@ TEST_F(GrpcServerTest, RefusesBombsAndLargeMessages) {
 }
 
 TEST_F(GrpcServerTest, TakesGzipDeflateAndZstd) {
-  handler_ = [this](std::string_view, std::string_view body, std::string_view) -> GrpcAnswer {
+  handler_ = [this](const GrpcCall& call) -> GrpcAnswer {
     ++calls_;
-    return {.body = "got " + std::string(body)};
+    return {.body = "got " + std::string(call.body)};
   };
   Start();
   EXPECT_THAT(RawCall(server_->address(), "zstd", Zstd("a zstd message")),
@@ -210,7 +209,7 @@ TEST_F(GrpcServerTest, AnswersEncodingsThatItDoesNotKnowAsUnimplementedNamingOth
 }
 
 TEST_F(GrpcServerTest, SendsStatusDetails) {
-  handler_ = [](std::string_view, std::string_view, std::string_view) -> GrpcAnswer {
+  handler_ = [](const GrpcCall&) -> GrpcAnswer {
     return {.code = grpc::StatusCode::UNAVAILABLE,
             .message = "later, 100 %\n",
             .status_details = "\x08\x0e\x00\xff"s};
@@ -239,9 +238,7 @@ TEST_F(GrpcServerTest, SpeaksTls) {
 }
 
 TEST_F(GrpcServerTest, NamesThePeer) {
-  handler_ = [](std::string_view, std::string_view, std::string_view peer) -> GrpcAnswer {
-    return {.body = std::string(peer)};
-  };
+  handler_ = [](const GrpcCall& call) -> GrpcAnswer { return {.body = std::string(call.peer)}; };
   Start();
   EXPECT_THAT(Echo("x").body, ::testing::StartsWith("127.0.0.1:"));
 }
@@ -262,7 +259,7 @@ TEST_F(GrpcServerTest, RefusesOverloadAsUnavailableWithDetails) {
   options_.overload_details = "details";
   std::latch entered(1);
   std::latch leave(1);
-  handler_ = [&](std::string_view, std::string_view, std::string_view) -> GrpcAnswer {
+  handler_ = [&](const GrpcCall&) -> GrpcAnswer {
     entered.count_down();
     leave.wait();
     return {.body = "done"};
@@ -296,8 +293,8 @@ TEST_F(GrpcServerTest, BoundsTheBytesOfAllMessages) {
   options_.overload_details = "details";
   std::latch entered(1);
   std::latch leave(1);
-  handler_ = [&](std::string_view, std::string_view body, std::string_view) -> GrpcAnswer {
-    if (body.starts_with('h')) {
+  handler_ = [&](const GrpcCall& call) -> GrpcAnswer {
+    if (call.body.starts_with('h')) {
       entered.count_down();
       leave.wait();
     }
@@ -334,7 +331,7 @@ TEST_F(GrpcServerTest, EndsCallsThatSendNoMessage) {
 TEST_F(GrpcServerTest, StopFinishesCallsUnderWay) {
   std::latch entered(1);
   std::latch leave(1);
-  handler_ = [&](std::string_view, std::string_view, std::string_view) -> GrpcAnswer {
+  handler_ = [&](const GrpcCall&) -> GrpcAnswer {
     entered.count_down();
     leave.wait();
     return {.body = "done"};

@@ -8,6 +8,7 @@
 #include "api/ui/calls_json.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
+#include "api/ui/keys.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/tail.h"
@@ -332,6 +333,12 @@ struct UiApi::Impl {
     return ui::ImportRecords(control, http);
   }
   net::HttpResponse Audit(const net::HttpRequest& http) { return ui::Audit(control, http); }
+  net::HttpResponse ListKeys(const net::HttpRequest& /*http*/) { return ui::ListKeys(control); }
+  net::HttpResponse CreateKey(const net::HttpRequest& http) { return ui::CreateKey(control, http); }
+  net::HttpResponse RevokeKey(const net::HttpRequest& http) { return ui::RevokeKey(control, http); }
+  net::HttpResponse AttachKeyPolicy(const net::HttpRequest& http) {
+    return ui::AttachKeyPolicy(control, http);
+  }
 
   Result<store::Deleted> DeleteIds(const std::vector<model::TraceId>& ids, bool dry_run) {
     store::Deleted deleted;
@@ -359,35 +366,44 @@ struct UiApi::Impl {
 
 namespace {
 
-/// One call.
+/// One call. Without a rule it does not compile.
 struct Route {
-  std::string_view method;
-  std::string_view path;  ///< behind kPrefix; one that ends with '/' takes one more part
+  UiApi::Rule rule;
   net::HttpResponse (UiApi::Impl::*handle)(const net::HttpRequest&);
 };
 
 constexpr auto kRoutes = std::to_array<Route>({
-    {"GET", "trace/", &UiApi::Impl::Trace},
-    {"GET", "tail", &UiApi::Impl::Tail},
-    {"POST", "search", &UiApi::Impl::Search},
-    {"POST", "graph", &UiApi::Impl::Graph},
-    {"POST", "genai", &UiApi::Impl::Calls},
-    {"POST", "whatif", &UiApi::Impl::WhatIf},
-    {"POST", "export", &UiApi::Impl::Export},
-    {"POST", "delete", &UiApi::Impl::Delete},
-    {"POST", "import", &UiApi::Impl::Import},
-    {"GET", "rules", &UiApi::Impl::ListRules},
-    {"PUT", "rules", &UiApi::Impl::PutRules},
-    {"DELETE", "rules/", &UiApi::Impl::DeleteRule},
-    {"GET", "tail-policies", &UiApi::Impl::ListTailPolicies},
-    {"PUT", "tail-policies", &UiApi::Impl::PutTailPolicies},
-    {"DELETE", "tail-policies/", &UiApi::Impl::DeleteTailPolicy},
-    {"GET", "records", &UiApi::Impl::ExportRecords},
-    {"POST", "records", &UiApi::Impl::ImportRecords},
-    {"GET", "audit", &UiApi::Impl::Audit},
+    {{"GET", "trace/", "xray:BatchGetTraces"}, &UiApi::Impl::Trace},
+    {{"GET", "tail", "xray:GetTraceSummaries"}, &UiApi::Impl::Tail},
+    {{"POST", "search", "xray:GetTraceSummaries"}, &UiApi::Impl::Search},
+    {{"POST", "graph", "xray:GetServiceGraph"}, &UiApi::Impl::Graph},
+    {{"POST", "genai", "xray:GetTraceSummaries"}, &UiApi::Impl::Calls},
+    {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
+    {{"POST", "export", "xray:BatchGetTraces"}, &UiApi::Impl::Export},
+    {{"POST", "delete", "xray:*"}, &UiApi::Impl::Delete},
+    {{"POST", "import", "xray:*"}, &UiApi::Impl::Import},
+    {{"GET", "keys", "xray:*"}, &UiApi::Impl::ListKeys},
+    {{"POST", "keys", "xray:*"}, &UiApi::Impl::CreateKey},
+    {{"POST", "keys/revoke", "xray:*"}, &UiApi::Impl::RevokeKey},
+    {{"POST", "keys/attach", "xray:*"}, &UiApi::Impl::AttachKeyPolicy},
+    {{"GET", "rules", "xray:GetSamplingRules"}, &UiApi::Impl::ListRules},
+    {{"PUT", "rules", "xray:*"}, &UiApi::Impl::PutRules},
+    {{"DELETE", "rules/", "xray:*"}, &UiApi::Impl::DeleteRule},
+    {{"GET", "tail-policies", "xray:GetSamplingRules"}, &UiApi::Impl::ListTailPolicies},
+    {{"PUT", "tail-policies", "xray:*"}, &UiApi::Impl::PutTailPolicies},
+    {{"DELETE", "tail-policies/", "xray:*"}, &UiApi::Impl::DeleteTailPolicy},
+    {{"GET", "records", "xray:*"}, &UiApi::Impl::ExportRecords},
+    {{"POST", "records", "xray:*"}, &UiApi::Impl::ImportRecords},
+    {{"GET", "audit", "xray:*"}, &UiApi::Impl::Audit},
 });
 
-bool IsAt(const Route& route, std::string_view path) {
+constexpr auto kRules = [] {
+  std::array<UiApi::Rule, kRoutes.size()> rules;
+  std::ranges::transform(kRoutes, rules.begin(), &Route::rule);
+  return rules;
+}();
+
+bool IsAt(const UiApi::Rule& route, std::string_view path) {
   if (!route.path.ends_with('/')) return path == route.path;
   return path.starts_with(route.path) && path.size() > route.path.size() &&
          path.find('/', route.path.size()) == std::string_view::npos;
@@ -408,14 +424,19 @@ UiApi::~UiApi() { impl_->store.SetCommitListener({}); }
 
 void UiApi::Stop() { impl_->tail.Stop(); }
 
-net::HttpResponse UiApi::Handle(const net::HttpRequest& request) {
+std::span<const UiApi::Rule> UiApi::Rules() { return kRules; }
+
+net::HttpResponse UiApi::Handle(const net::HttpRequest& request, const auth::Caller& caller) {
   std::string_view path = request.path;
   if (path.starts_with(kPrefix)) path.remove_prefix(kPrefix.size());
   std::string allowed;
   for (const Route& route : kRoutes) {
-    if (!IsAt(route, path)) continue;
-    if (route.method == request.method) return ((*impl_).*route.handle)(request);
-    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (!IsAt(route.rule, path)) continue;
+    if (route.rule.method == request.method) {
+      if (const auto may = caller.Check(route.rule.action); !may) return ErrorAnswer(may.error());
+      return ((*impl_).*route.handle)(request);
+    }
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.rule.method);
   }
   if (!allowed.empty()) return MethodNotAllowed(allowed);
   return ErrorAnswer(Error{ErrorCode::kNotFound, "no such call: " + request.path});

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 
+#include "auth/caller.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "control/repository.h"
@@ -34,7 +36,15 @@ class UiApi {
   UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, control::Repository& control,
         const Clock& clock, Metrics& metrics);
   ~UiApi();
-  net::HttpResponse Handle(const net::HttpRequest& request);
+  /// `caller` must be allowed the call's action, else 403.
+  net::HttpResponse Handle(const net::HttpRequest& request, const auth::Caller& caller);
+  /// Every call that there is and what it needs: what a caller must be allowed to do.
+  struct Rule {
+    std::string_view method;
+    std::string_view path;    ///< behind /ui/api/; one that ends with '/' takes one more part
+    std::string_view action;  ///< "xray:*": for those who keep the server
+  };
+  static std::span<const Rule> Rules();
   /// Ends tail streams.
   void Stop();
 

@@ -6,14 +6,16 @@
 #include "api/xray/errors.h"
 #include "api/xray/request.h"
 #include "api/xray/shape.h"
-#include "api/xray/xray_api.h"
 #include "auth/caller.h"
+#include "control/place.h"
+#include "control/repository.h"
 
 namespace fluoro::api::xray {
 
-/// xray:<Operation> on the group or sampling rule that the request names, else on "*". The tags of
-/// the request are condition keys. Error: AccessDeniedException 403.
+/// xray:<Operation> on the group or sampling rule that the request names, else on "*". Tags of the
+/// request and of the resource are condition keys. Error: AccessDeniedException 403.
 ApiResult<void> CheckAccess(const auth::Caller& caller, const Operation& operation,
-                            const MembersView& members, const Options& options);
+                            const MembersView& members, const control::Snapshot& records,
+                            const control::Place& place);
 
 }  // namespace fluoro::api::xray

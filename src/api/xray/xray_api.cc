@@ -83,7 +83,9 @@ ApiResult<Answer> Run(Context& context, const net::HttpRequest& request, const O
   }
   auto parsed = Request::Parse(request.body, *operation->input);
   if (!parsed) return std::unexpected(std::move(parsed).error());
-  if (auto allowed = CheckAccess(caller, *operation, parsed->members(), context.options); !allowed)
+  if (auto allowed = CheckAccess(caller, *operation, parsed->members(), *context.control.Read(),
+                                 context.place);
+      !allowed)
     return std::unexpected(std::move(allowed).error());
   parsed->principal = caller.arn();
   return handler(context, *parsed);
