@@ -166,6 +166,7 @@ class Server final : public cli::RunningServer {
     options.account_id = config.account;
     options.region = config.region;
     options.aws_quotas = config.aws_quotas;
+    options.segments_per_second = config.segments_per_second;
     options.at_rest.used = [this] { return store_->wrapping_key(); };
     options.at_rest.use = [this, folder = config.data](std::string_view name) -> Result<void> {
       if (!name.empty() && !keys_->Find(name))

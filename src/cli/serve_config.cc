@@ -183,6 +183,18 @@ constexpr std::array kSettings{
             [](ServeConfig& c, std::string_view t) { return SetSize(c.max_document_bytes, t); }},
     Setting{"aws-quotas", "false", "refuse the time windows that AWS refuses",
             [](ServeConfig& c, std::string_view t) { return SetFlag(c.aws_quotas, t); }},
+    Setting{"segments-per-second", "none",
+            "segment documents of PutTraceSegments beyond which it throttles, or none",
+            [](ServeConfig& c, std::string_view t) -> Result<void> {
+              c.segments_per_second = 0;
+              if (t == "none") return {};
+              const auto [end, failure] =
+                  std::from_chars(t.data(), t.data() + t.size(), c.segments_per_second);
+              if (failure != std::errc{} || end != t.data() + t.size() ||
+                  c.segments_per_second == 0)
+                return Wrong(t, "a number of at least 1, or none");
+              return {};
+            }},
     Setting{"log-level", "info", "debug, info, warn, error or off",
             [](ServeConfig& c, std::string_view t) {
               static constexpr std::array kLevels{"debug", "info", "warn", "error", "off"};

@@ -43,6 +43,7 @@ struct ServeConfig {
   std::uint64_t max_body_bytes = 0;
   std::uint64_t max_document_bytes = 0;
   bool aws_quotas = false;
+  std::uint32_t segments_per_second = 0;  ///< 0: no limit
   std::string log_level;
 };
 

@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "base/json_tree.h"
 #include "base/mutex.h"
+#include "base/utf8.h"
 #include "control/sqlite.h"
 
 namespace fluoro::control {
@@ -296,6 +297,7 @@ std::string ExportRecords(const Snapshot& snapshot, std::span<const std::string>
 
 Result<std::size_t> ImportRecords(Repository& repository, std::string_view who,
                                   std::string_view json, const RecordChecks& checks) {
+  if (!IsValidUtf8(json)) return Fail(ErrorCode::kInvalidArgument, "records: not UTF-8");
   const auto tree = JsonTree::Parse(json);
   if (!tree) return Fail(ErrorCode::kInvalidArgument, tree.error().message);
   const JsonView records = tree->root()["records"];

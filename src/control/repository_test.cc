@@ -156,6 +156,8 @@ TEST_F(RepositoryTest, ExportsAndImports) {
   EXPECT_EQ(refused(R"({"records":[{"kind":"group","body":{}}]})"),
             "records[0]: kind, name (texts) and body (an object) wanted");
   EXPECT_EQ(refused("{}"), "records: an array wanted");
+  EXPECT_EQ(refused("{\"records\":[{\"kind\":\"group\",\"name\":\"\xff\",\"body\":{}}]}"),
+            "records: not UTF-8");
 }
 
 TEST_F(RepositoryTest, RefusesWhatIsTooLarge) {

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace fluoro::sampling {
 namespace {
 
@@ -181,6 +183,7 @@ Result<std::vector<Rule>> ParseRules(std::string_view json) {
                                           " bytes, at most " + std::to_string(kRulesBytesMax) +
                                           " are read");
   }
+  if (!IsValidUtf8(json)) return Bad("sampling rules", "not UTF-8");
   const auto tree = JsonTree::Parse(json);
   if (!tree) return Bad("not JSON", tree.error().message);
   const JsonView root = tree->root();

@@ -8,6 +8,7 @@
 #include "api/xray/page_cache.h"
 #include "api/xray/request.h"
 #include "api/xray/sampling.h"
+#include "api/xray/throttle.h"
 #include "api/xray/xray_api.h"
 #include "base/clock.h"
 #include "base/rng.h"
@@ -25,6 +26,7 @@ struct Context {
   control::Place place;
   SamplingService sampling;
   PageCache pages{RandomSeed()};
+  Throttle segments{0};
 };
 
 // Reading traces.

@@ -156,8 +156,7 @@ void AddLinks(const model::AssembledTrace& trace, std::map<model::ServiceKey, Li
     if (entity.role == model::EntityRole::kInferred || entity.span->links.empty() ||
         entity.segment < 0)
       continue;
-    const std::int32_t service =
-        trace.entities[static_cast<std::size_t>(entity.segment)].service;
+    const std::int32_t service = trace.entities[static_cast<std::size_t>(entity.segment)].service;
     if (service < 0) continue;
     auto& of_service = links[trace.services[static_cast<std::size_t>(service)].key];
     for (const model::Link& link : entity.span->links)

@@ -11,6 +11,14 @@ namespace fluoro::api::xray {
 
 ApiResult<Answer> PutTraceSegments(Context& context, const Request& request) {
   const std::vector<std::string_view> documents = request.members().Texts("TraceSegmentDocuments");
+  if (!context.segments.Take(documents.size(), context.clock.MonotonicNs())) {
+    context.metrics
+        .GetCounter("fluoro_xray_throttled_segments_total",
+                    "Segment documents beyond --segments-per-second")
+        .Add(static_cast<double>(documents.size()));
+    return std::unexpected(
+        ApiError{.status = 429, .type = "ThrottledException", .message = "Rate exceeded"});
+  }
   FLUORO_API_TRY(const auto unprocessed, context.pipeline.PutSegments(documents));
   JsonWriter out;
   out.BeginObject().Key("UnprocessedTraceSegments").BeginArray();

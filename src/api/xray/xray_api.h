@@ -28,6 +28,8 @@ struct Options {
   std::string account_id = "000000000000";
   std::string region = "us-east-1";
   bool aws_quotas = false;  ///< the live service's limits on windows
+  /// Segment documents of PutTraceSegments; beyond, ThrottledException. 0: no limit.
+  std::uint32_t segments_per_second = 0;
   AtRestKeys at_rest = {};
 };
 

@@ -106,6 +106,27 @@ TEST(XRayApi, AClosedStoreThrottles) {
   EXPECT_EQ(refused.body, R"({"__type":"ThrottledException","Message":"Rate exceeded"})");
 }
 
+TEST(XRayApi, SegmentsBeyondTheRateAreThrottled) {
+  TestServer server({.segments_per_second = 3});
+  const auto put = [&](int documents) {
+    JsonWriter body;
+    body.BeginObject().Key("TraceSegmentDocuments").BeginArray();
+    for (int i = 0; i < documents; ++i) body.String(kMinimal);
+    return server.Send("/TraceSegments", body.EndArray().EndObject().Take()).status;
+  };
+  EXPECT_EQ(put(2), 200);
+  EXPECT_EQ(put(2), 429);
+  EXPECT_EQ(put(1), 200);
+  EXPECT_EQ(put(1), 429);
+  server.clock().Advance(kNsPerSecond);
+  EXPECT_EQ(put(9), 200) << "more than fits at all passes when there is most room";
+  server.clock().Advance(2 * kNsPerSecond);
+  EXPECT_EQ(put(1), 429) << "and is paid back";
+  server.clock().Advance(kNsPerSecond);
+  EXPECT_EQ(put(1), 200);
+  EXPECT_THAT(server.metrics().Render(), HasSubstr("fluoro_xray_throttled_segments_total 4"));
+}
+
 TEST(XRayApi, AFullDiskThrottlesUntilThereIsSpace) {
   TestServer server;
   JsonWriter writer;
