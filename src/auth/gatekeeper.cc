@@ -55,7 +55,8 @@ class Gatekeeper::Table {
     }
     for (const control::Record& record : snapshot.List(kAccessKeyKind)) {
       const auto key = ReadAccessKey(record.name, record.body);
-      if (!key || record.secret.empty()) {
+      if (record.secret.empty()) continue;  // imported
+      if (!key) {
         log::Error("access key", {{"id", record.name}, {"error", "unreadable"}});
         continue;
       }

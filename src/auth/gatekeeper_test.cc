@@ -177,6 +177,32 @@ TEST_F(GatekeeperTest, LetsNobodyInByWhatItCannotRead) {
   EXPECT_FALSE(caller->May("xray:GetGroups"));
 }
 
+TEST_F(GatekeeperTest, RecordsGoOutAndComeInAgain) {
+  const CreatedKey key = Create({.role = "app", .policies = {"AdministratorAccess"}});
+  const std::string exported = control::ExportRecords(*repository_->Read());
+  const control::RecordChecks checks{{std::string(kAccessKeyKind), CheckAccessKeyRecord},
+                                     {std::string(kRoleKind), CheckRoleRecord},
+                                     {std::string(kPolicyKind), CheckPolicyRecord}};
+  EXPECT_EQ(control::ImportRecords(*repository_, "test", exported, checks).value_or(99), 0U);
+  EXPECT_TRUE(Identify(SignedWith(key)));
+  // Elsewhere the key is there and lets nobody in: its secret never left.
+  const auto other = *control::Repository::Open(":memory:", clock_);
+  EXPECT_EQ(control::ImportRecords(*other, "test", exported, checks).value_or(99), 2U);
+  Gatekeeper gate(*other, clock_, metrics_, {.account = "123456789012", .keys = true});
+  EXPECT_EQ(SignedWith(key)
+                .With([&](const HttpRequestView& view) {
+                  return gate.Identify({.http = view, .peer = "192.0.2.1:5", .services = kXRay});
+                })
+                .error()
+                .fault,
+            SignatureFault::kUnknownKey);
+  EXPECT_FALSE(gate.IdentifyBearer("Bearer "));
+  EXPECT_FALSE(CheckRoleRecord("a", R"({"id":"","path":"/","trust":"{}","description":"",
+      "session_s":1,"policies":[],"inline":{},"tags":{}})"));
+  EXPECT_FALSE(CheckPolicyRecord("a", R"({"id":"","path":"/","description":"","default":"v1",
+      "next":2,"versions":[{"id":"v1","document":"{","created_ns":1}],"tags":{}})"));
+}
+
 TEST(Records, ComeBackAsTheyWere) {
   Role role = NewRole("app");
   role.path = "/a/";

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "auth/digest.h"
+#include "auth/policy.h"
 #include "base/json.h"
 #include "base/json_tree.h"
 
@@ -172,6 +173,31 @@ Result<OwnPolicy> ReadOwnPolicy(std::string_view name, std::string_view body) {
   policy.tags = reader.Pairs("tags");
   FLUORO_CHECK_OK(reader.Finish());
   return policy;
+}
+
+Result<void> CheckAccessKeyRecord(std::string_view name, std::string_view body) {
+  FLUORO_TRY(const AccessKey key, ReadAccessKey(name, body));
+  if (IsEntityName(key.name, 64) && IsEntityName(name, 64)) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("access-key '{}': bad name", name));
+}
+
+Result<void> CheckRoleRecord(std::string_view name, std::string_view body) {
+  FLUORO_TRY(const Role role, ReadRole(name, body));
+  if (!IsEntityName(name, 64))
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("role '{}': bad name", name));
+  FLUORO_CHECK_OK(Policy::Parse(role.trust, PolicyKind::kTrust));
+  for (const auto& [policy, document] : role.inline_policies)
+    FLUORO_CHECK_OK(Policy::Parse(document));
+  return {};
+}
+
+Result<void> CheckPolicyRecord(std::string_view name, std::string_view body) {
+  FLUORO_TRY(const OwnPolicy policy, ReadOwnPolicy(name, body));
+  if (!IsEntityName(name, 128))
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("policy '{}': bad name", name));
+  for (const PolicyVersion& version : policy.versions)
+    FLUORO_CHECK_OK(Policy::Parse(version.document));
+  return {};
 }
 
 std::string NewId(std::string_view prefix, std::size_t random_count) {

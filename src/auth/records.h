@@ -82,6 +82,12 @@ Result<AccessKey> ReadAccessKey(std::string_view name, std::string_view body);
 Result<Role> ReadRole(std::string_view name, std::string_view body);
 Result<OwnPolicy> ReadOwnPolicy(std::string_view name, std::string_view body);
 
+/// RecordChecks: bodies that come from outside must be readable, and their policies sound. A key
+/// that comes without its secret lets nobody in.
+Result<void> CheckAccessKeyRecord(std::string_view name, std::string_view body);
+Result<void> CheckRoleRecord(std::string_view name, std::string_view body);
+Result<void> CheckPolicyRecord(std::string_view name, std::string_view body);
+
 /// A new id: `prefix` and random characters of [A-Z2-7].
 std::string NewId(std::string_view prefix, std::size_t random_count);
 /// The trust policy of a role that nobody assumes by AWS's means.

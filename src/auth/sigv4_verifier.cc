@@ -275,16 +275,17 @@ std::expected<std::string, SignatureError> SigV4Verifier::Verify(const HttpReque
       CanonicalRequest(request, names, payload_hash,
                        claim.in_query ? std::string_view("X-Amz-Signature") : std::string_view{}));
 
-  const std::optional<KeySecret> known = find_secret(claim.access_key);
-  const std::string& secret = known ? known->secret : NobodysSecret();
+  std::optional<KeySecret> found = find_secret(claim.access_key);
+  const bool known = found.has_value();
+  if (!known) found = KeySecret{.secret = NobodysSecret()};
+  const std::string& secret = found->secret;
   const std::string name = claim.access_key + "/" + claim.scope().Text();
   const Digest secret_hash = Sha256(secret);
   std::optional<Digest> key = FindKey(name, secret_hash);
   const bool cached = key.has_value();
   if (!cached) key = SigningKey(secret, claim.scope());
   const bool same = SameSecret(Signature(*key, to_sign), claim.signature);
-  const bool token_same =
-      !known || SameSecret(known->session_token, claim.session_token.value_or(""));
+  const bool token_same = SameSecret(found->session_token, claim.session_token.value_or(""));
   if (!known || !same) {
     // A key that is in use would be refused faster than one that nobody has.
     if (cached) (void)SigningKey(NobodysSecret(), claim.scope());
@@ -292,7 +293,7 @@ std::expected<std::string, SignatureError> SigV4Verifier::Verify(const HttpReque
     return Mismatch();
   }
   if (!token_same) return UnknownKey();
-  if (options.now_ns >= known->expires_ns)
+  if (options.now_ns >= found->expires_ns)
     return Fault(SignatureFault::kExpiredToken,
                  "The security token included in the request is expired");
   if (!cached) KeepKey(name, secret_hash, *key);

@@ -145,7 +145,7 @@ def test_the_template_applies_unchanged(guarded, tmp_path):
         return next((r["SamplingRule"] for r in rules if r["SamplingRule"]["RuleName"] == "shop-sampling"), None)
     assert (rule()["FixedRate"], rule()["ReservoirSize"], rule()["Priority"]) == (0.05, 1, 1000)
     # The role's key may now write, and nothing else.
-    assert signed(server, app, "xray", "put-trace-segments", "--trace-segment-documents", "[]")["UnprocessedTraceSegments"]
+    assert signed(server, app, "xray", "put-trace-segments", "--trace-segment-documents", "{}")["UnprocessedTraceSegments"]
     attached = signed(server, key, "iam", "list-attached-role-policies", "--role-name", "app")["AttachedPolicies"]
     assert [policy["PolicyArn"] for policy in attached] == [WRITE]
     assert "1 changed" in terraform.apply(*variables, "-var", "fixed_rate=0.2")

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/ui/request.h"
+#include "auth/records.h"
 #include "base/json.h"
 #include "control/groups.h"
 #include "control/sampling_rules.h"
@@ -26,6 +27,9 @@ const control::RecordChecks& Checks() {
       {std::string(control::kTagsKind), control::CheckTagsRecord},
       {std::string(control::kTailPoliciesKind), control::CheckTailPoliciesRecord},
       {std::string(control::kSettingKind), control::CheckSettingRecord},
+      {std::string(auth::kAccessKeyKind), auth::CheckAccessKeyRecord},
+      {std::string(auth::kRoleKind), auth::CheckRoleRecord},
+      {std::string(auth::kPolicyKind), auth::CheckPolicyRecord},
   };
   return kChecks;
 }
