@@ -136,7 +136,10 @@ Target QuotaAssigner::Accept(const Rule& rule, const Report& report, std::int64_
   auto it = clients_.find(report.client_id);
   const bool is_new = it == clients_.end();
   if (is_new) {
-    if (clients_.size() >= kClientsPerRuleMax) Drop(std::string(by_deadline_.begin()->second));
+    if (clients_.size() >= kClientsPerRuleMax) {
+      Drop(std::string(by_deadline_.begin()->second));
+      ++crowded_out_;
+    }
     it = clients_.try_emplace(report.client_id).first;
   } else {
     by_deadline_.erase({it->second.deadline_ns, it->first});

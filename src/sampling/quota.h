@@ -17,7 +17,7 @@ namespace fluoro::sampling {
 inline constexpr std::int64_t kReportIntervalSeconds = 10;
 inline constexpr std::int64_t kQuotaTtlSeconds = 300;
 /// Beyond: the client that would be taken for dead first is forgotten.
-inline constexpr std::size_t kClientsPerRuleMax = 100'000;
+inline constexpr std::size_t kClientsPerRuleMax = 20'000;
 
 /// One SamplingStatisticsDocument. Several documents of one client and rule in one call are to be
 /// summed first.
@@ -57,6 +57,8 @@ class QuotaAssigner {
   Target Accept(const Rule& rule, const Report& report, std::int64_t now_ns);
   /// Clients not yet found dead by the last Accept.
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
+  /// Clients that were forgotten for want of room.
+  [[nodiscard]] std::uint64_t crowded_out() const { return crowded_out_; }
 
  private:
   struct Client {
@@ -75,6 +77,7 @@ class QuotaAssigner {
   std::map<std::string, Client> clients_;
   std::set<std::pair<std::int64_t, std::string>> by_deadline_;
   std::int64_t promised_ = 0;  ///< sum of clients_' quota
+  std::uint64_t crowded_out_ = 0;
   std::int64_t divided_ns_ = 0;
   std::int32_t divided_reservoir_ = -1;
 };

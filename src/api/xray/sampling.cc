@@ -109,6 +109,16 @@ const sampling::Rule* SamplingService::RuleSet::Find(std::string_view name) cons
   return at == read.rules.end() ? nullptr : &*at;
 }
 
+SamplingService::SamplingService(control::Repository& control, control::Place place,
+                                 Metrics& metrics)
+    : control_(control),
+      place_(std::move(place)),
+      clients_(metrics.GetGauge("fluoro_sampling_clients",
+                                "Clients that share the reservoirs of sampling rules, by rule and "
+                                "client; at most 20,000 a rule")),
+      crowded_out_(metrics.GetCounter("fluoro_sampling_clients_crowded_out_total",
+                                      "Clients forgotten because a rule had so many")) {}
+
 std::shared_ptr<const SamplingService::RuleSet> SamplingService::Rules() {
   const auto snapshot = control_.Read();
   if (rules_ && rules_->generation == snapshot->generation()) return rules_;
@@ -123,6 +133,7 @@ std::shared_ptr<const SamplingService::RuleSet> SamplingService::Rules() {
   rules_ = rules;
   std::erase_if(states_, [&](const auto& state) {
     if (rules->Find(state.first) != nullptr) return false;
+    clients_.Add(-static_cast<double>(state.second.quotas.clients()));
     windows_.Forget(state.first);
     return true;
   });
@@ -159,7 +170,12 @@ std::string SamplingService::TargetsJson(const MembersView& request, std::int64_
                  [&](std::string_view name) { return rules->Find(name) != nullptr; })) {
     const sampling::Rule& rule = *rules->Find(reported.rule_name);
     if (!reported.stale) windows_.Add(rule.name, reported.report, now_ns);
-    const sampling::Target target = states_[rule.name].quotas.Accept(rule, reported.report, now_ns);
+    sampling::QuotaAssigner& quotas = states_[rule.name].quotas;
+    const auto clients_before = static_cast<double>(quotas.clients());
+    const std::uint64_t crowded_before = quotas.crowded_out();
+    const sampling::Target target = quotas.Accept(rule, reported.report, now_ns);
+    clients_.Add(static_cast<double>(quotas.clients()) - clients_before);
+    crowded_out_.Add(static_cast<double>(quotas.crowded_out() - crowded_before));
     const auto same = std::ranges::find(targets, &rule, [](const auto& t) { return t.first; });
     if (same == targets.end()) {
       targets.emplace_back(&rule, target);

@@ -11,6 +11,7 @@
 
 #include "api/xray/request.h"
 #include "base/json.h"
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "control/place.h"
 #include "control/repository.h"
@@ -29,8 +30,8 @@ void AppendRuleRecord(JsonWriter& out, const control::Place& place, const sampli
 /// Thread-safe.
 class SamplingService {
  public:
-  SamplingService(control::Repository& control, control::Place place)
-      : control_(control), place_(std::move(place)) {}
+  /// Metrics: fluoro_sampling_clients, fluoro_sampling_clients_crowded_out_total.
+  SamplingService(control::Repository& control, control::Place place, Metrics& metrics);
 
   /// GetSamplingRules: all rules in one page, since SDKs read only the first.
   std::string RulesJson() FLUORO_EXCLUDES(mutex_);
@@ -58,6 +59,8 @@ class SamplingService {
 
   control::Repository& control_;
   const control::Place place_;
+  Gauge clients_;
+  Counter crowded_out_;
   Mutex mutex_;
   std::shared_ptr<const RuleSet> rules_ FLUORO_GUARDED_BY(mutex_);
   std::map<std::string, RuleState, std::less<>> states_ FLUORO_GUARDED_BY(mutex_);

@@ -33,7 +33,8 @@ struct Service {
   }
   ManualClock clock{kNowNs};
   std::unique_ptr<control::Repository> control = *control::Repository::Open(":memory:", clock);
-  SamplingService sampling{*control, {}};
+  Metrics metrics;
+  SamplingService sampling{*control, {}, metrics};
 };
 
 std::string Targets(Service& service, const std::string& body, std::int64_t now_ns = kNowNs) {
@@ -181,6 +182,19 @@ TEST(SamplingTargets, EachRuleHasTargetsOfItsOwn) {
   EXPECT_EQ(service.sampling.StatisticSummaries(kNowNs).size(), 1U) << "its counts go with it";
   EXPECT_NE(Targets(service, report).find(R"([{"RuleName":"pay","ErrorCode":"400",)"),
             std::string::npos);
+}
+
+TEST(SamplingTargets, ClientsAreBoundedAndCounted) {
+  Service service;
+  for (unsigned i = 0; i < sampling::kClientsPerRuleMax + 3; ++i) {
+    std::string id = std::to_string(i);
+    id.insert(0, 24 - id.size(), '0');
+    Targets(service,
+            R"({"SamplingStatisticsDocuments":[)" + Report("Default", id, "1530922806", 1) + "]}");
+  }
+  const std::string metrics = service.metrics.Render();
+  EXPECT_NE(metrics.find("fluoro_sampling_clients 20000"), std::string::npos);
+  EXPECT_NE(metrics.find("fluoro_sampling_clients_crowded_out_total 3"), std::string::npos);
 }
 
 TEST(SamplingTargets, AChangedRateIsHandedOutAtOnce) {

@@ -104,7 +104,7 @@ struct XRayApi::Impl {
                 .options = options,
                 .place = {.account_id = options.account_id, .region = options.region},
                 .sampling = SamplingService(
-                    control, {.account_id = options.account_id, .region = options.region}),
+                    control, {.account_id = options.account_id, .region = options.region}, metrics),
                 .segments = Throttle(options.segments_per_second)} {}
   Context context;
 };
