@@ -20,9 +20,14 @@ namespace {
 /// The records of a folder, also beside a server that holds it: SQLite keeps the two apart.
 class RecordsSource final : public Source {
  public:
-  static Result<std::unique_ptr<Source>> Open(const std::string& folder) {
+  /// `make`: the first key may come before the first start of a server.
+  static Result<std::unique_ptr<Source>> Open(const std::string& folder, bool make) {
     std::error_code error;
-    std::filesystem::create_directories(folder, error);
+    if (make) {
+      std::filesystem::create_directories(folder, error);
+    } else if (!std::filesystem::exists(folder + "/control.db", error)) {
+      return Fail(ErrorCode::kNotFound, "no keys in " + folder);
+    }
     if (error) {
       return Fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", folder, error.message()));
     }
@@ -64,16 +69,16 @@ struct Options {
   std::string policy;
 };
 
-Result<std::unique_ptr<Source>> Open(const SourceOptions& options) {
+Result<std::unique_ptr<Source>> Open(const SourceOptions& options, bool make) {
   if (options.folder.empty()) return OpenSource(options);
-  return RecordsSource::Open(options.folder);
+  return RecordsSource::Open(options.folder, make);
 }
 
 using Show = void (*)(simdjson::dom::element answer);
 
 int Ask(const SourceOptions& source_options, const Options& options, const std::string& path,
         const std::string& body, Show show) {
-  auto source = Open(source_options);
+  auto source = Open(source_options, path == "/ui/api/keys" && !body.empty());
   if (!source) return Report(source.error());
   const auto answer = body.empty() ? (*source)->Get(path) : (*source)->Post(path, body);
   if (!answer) return Report(answer.error());
@@ -153,7 +158,10 @@ void AddKeys(const Registry& registry) {
     CLI::App* command = keys->add_subcommand(name, description);
     command->fallthrough();
     command->add_flag("--json", options->json, "one JSON document");
-    return std::pair{command, AddSourceOptions(*command)};
+    const auto source = AddSourceOptions(*command);
+    command->get_option("--data")->description(
+        "open the records of this folder, also beside the server that holds it");
+    return std::pair{command, source};
   };
   {
     const auto [command, source] = add("create", "makes a key and shows its secret once");

@@ -96,6 +96,8 @@ def test_other_addresses_want_keys_and_keys_want_a_key(tmp_path):
     assert done.returncode == 2 and "fluoro keys create --policy AdministratorAccess --data" in done.stderr
     done = serve("--http", "127.0.0.1:0", "--keys", "maybe")
     assert done.returncode == 2 and "on or off" in done.stderr
+    for command in (("list",), ("revoke", "AKIA"), ("attach", "AKIA", "AWSXrayFullAccess")):
+        assert keys(tmp_path / "none", *command, check=False).returncode == 1 and not (tmp_path / "none").exists()
     keys(tmp_path / "data", "create")
     with Server("--http", "0.0.0.0:0", "--udp", "off", "--keys", "on", folder=tmp_path, env={}) as server:
         assert server.ports["http"].startswith("0.0.0.0:")
