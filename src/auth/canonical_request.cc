@@ -88,7 +88,9 @@ std::string CanonicalQuery(std::string_view query, std::string_view left_out) {
   std::string text;
   for (const auto& [name, value] : pairs) {
     if (!text.empty()) text += '&';
-    text += name + "=" + value;
+    text += name;
+    text += '=';
+    text += value;
   }
   return text;
 }

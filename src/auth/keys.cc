@@ -52,7 +52,7 @@ Result<PolicyRef> FindPolicyRef(control::Transaction& transaction, std::string_v
     path = name.substr(resource + 7);
     name = name.substr(name.rfind('/') + 1);
     path.remove_suffix(name.size());
-  } else if (const std::string arn = std::string(kManagedPolicyPrefix).append(name);
+  } else if (std::string arn = std::string(kManagedPolicyPrefix).append(name);
              FindManagedPolicy(arn) != nullptr) {
     return arn;
   }

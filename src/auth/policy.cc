@@ -93,7 +93,8 @@ class Policy::Parser {
     return Fail(ErrorCode::kInvalidArgument, "policy document: " + where_ + what);
   }
 
-  Result<void> KnownMembers(JsonView object, std::initializer_list<std::string_view> known) const {
+  [[nodiscard]] Result<void> KnownMembers(JsonView object,
+                                          std::initializer_list<std::string_view> known) const {
     std::vector<std::string_view> seen;
     for (const auto& member : object.Members()) {
       if (std::ranges::find(known, member.key) == known.end())
@@ -105,7 +106,7 @@ class Policy::Parser {
     return {};
   }
 
-  Result<Statement> One(JsonView json) const {
+  [[nodiscard]] Result<Statement> One(JsonView json) const {
     if (!json.IsObject()) return Wrong("a JSON object wanted");
     FLUORO_CHECK_OK(KnownMembers(json, {"Sid", "Effect", "Principal", "NotPrincipal", "Action",
                                         "NotAction", "Resource", "NotResource", "Condition"}));
@@ -164,7 +165,7 @@ class Policy::Parser {
     return texts;
   }
 
-  Result<void> Principals(JsonView json, Statement& statement) const {
+  [[nodiscard]] Result<void> Principals(JsonView json, Statement& statement) const {
     const JsonView plain = json["Principal"];
     const JsonView negated = json["NotPrincipal"];
     if (kind_ == PolicyKind::kIdentity) {
@@ -196,7 +197,7 @@ class Policy::Parser {
     return {};
   }
 
-  Result<void> Conditions(JsonView json, std::vector<Condition>& conditions) const {
+  [[nodiscard]] Result<void> Conditions(JsonView json, std::vector<Condition>& conditions) const {
     if (!json.exists()) return {};
     if (!json.IsObject()) return Wrong("Condition must be an object");
     for (const auto& [name, keys] : json.Members()) {

@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::sys_days;
 
-constexpr std::int64_t kDaySeconds = 24 * 3600;
+constexpr std::int64_t kDaySeconds = 86'400;
 
 // As botocore leaves out: what proxies change, and what clients add after signing.
 constexpr auto kNeverSigned = std::to_array<std::string_view>(
@@ -45,8 +45,8 @@ std::optional<std::int64_t> UnixSeconds(const Parts& parts) {
                                          std::chrono::month(static_cast<unsigned>(*parts.month)),
                                          std::chrono::day(static_cast<unsigned>(*parts.day))};
   if (!date.ok()) return std::nullopt;
-  return sys_days(date).time_since_epoch().count() * kDaySeconds + *parts.hour * 3600 +
-         *parts.minute * 60 + *parts.second;
+  const std::int64_t minutes = std::int64_t{*parts.hour} * 60 + *parts.minute;
+  return sys_days(date).time_since_epoch().count() * kDaySeconds + minutes * 60 + *parts.second;
 }
 
 std::vector<std::string_view> SignedNames(std::span<const Header> headers) {

@@ -16,7 +16,7 @@ namespace fluoro::auth {
 
 inline constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
-inline constexpr std::int64_t kPresignSecondsMax = 7 * 24 * 3600;
+inline constexpr std::int64_t kPresignSecondsMax = 604'800;  ///< a week
 
 /// "20150830T123600Z". `unix_s` in the years 0 to 9999.
 std::string BasicTime(std::int64_t unix_s);

@@ -17,6 +17,9 @@ namespace fluoro::api::iam {
 namespace {
 
 constexpr std::size_t kPathBytesMax = 512;
+// 128 and 256 characters of UTF-8.
+constexpr std::size_t kTagKeyBytesMax = 512;
+constexpr std::size_t kTagValueBytesMax = 1'024;
 
 std::string LowerFirst(std::string_view name) {
   std::string text(name);
@@ -137,9 +140,9 @@ QueryResult<auth::Tags> Parameters::Tags() const {
       return Invalid("tags", fmt::format("have length less than or equal to {}", auth::kTagsMax));
     const std::string key(Text(prefix + "Key"));
     const std::string value(Text(prefix + "Value"));
-    if (key.empty() || key.size() > 128 * 4)
+    if (key.empty() || key.size() > kTagKeyBytesMax)
       return Invalid(fmt::format("tags.{}.member.key", i), "have length between 1 and 128");
-    if (value.size() > 256 * 4) {
+    if (value.size() > kTagValueBytesMax) {
       return Invalid(fmt::format("tags.{}.member.value", i),
                      "have length less than or equal to 256");
     }
