@@ -13,6 +13,9 @@ namespace fluoro::sampling {
 namespace {
 
 constexpr std::int64_t kIntervalsUntilDead = 3;
+// A client may have taken what it gives back in the second that its clock shows, and an answer may
+// be under way for a while: given on sooner, it would be taken twice.
+constexpr std::int64_t kReturnNs = 2 * kNsPerSecond;
 constexpr std::size_t kClientsAtBaseInterval = 1'000;
 constexpr std::int32_t kIntervalSecondsMax = 60;
 // Fleets above kClientsAtBaseInterval are divided anew at most once in this time.
@@ -25,6 +28,16 @@ constexpr std::int64_t kRepetitionSeconds = 60;
 constexpr std::size_t kBookedPerSecondMax = 100'000;
 
 std::int64_t FloorDiv(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+/// The average of what was known and what is reported is steadier than the report; but what chance
+/// does not explain is another demand, and is taken as it is.
+/// @param rate, known  requests a second
+/// @param seconds      that the report is about
+double Demand(double known, double rate, double seconds) {
+  const double off = std::abs(rate - known) * seconds;
+  const double by_chance = 3 * std::sqrt(std::max(rate, known) * seconds);
+  return off > by_chance ? rate : (known + rate) / 2;
+}
 
 /// Whole units per second that a client can use, at most the reservoir.
 std::int32_t WholeDemand(double demand, std::int32_t reservoir) {
@@ -128,7 +141,11 @@ void QuotaAssigner::Divide(std::int32_t reservoir, std::int64_t now_ns) {
   for (const auto& [id, client] : clients_) demands.push_back(client.demand);
   const auto shares = MaxMinFair(reservoir, demands, now_ns / (kQuotaTtlSeconds * kNsPerSecond));
   std::size_t i = 0;
-  for (auto& [id, client] : clients_) client.share = shares[i++];
+  waiting_ = 0;
+  for (auto& [id, client] : clients_) {
+    client.share = shares[i++];
+    if (client.quota == 0 && client.share > 0) ++waiting_;
+  }
 }
 
 Target QuotaAssigner::Accept(const Rule& rule, const Report& report, std::int64_t now_ns) {
@@ -151,9 +168,10 @@ Target QuotaAssigner::Accept(const Rule& rule, const Report& report, std::int64_
                                     : (static_cast<double>(report.timestamp_ns) -
                                        static_cast<double>(client.last_timestamp_ns)) /
                                           static_cast<double>(kNsPerSecond);
-    const double rate = static_cast<double>(std::max<std::int64_t>(report.request_count, 0)) /
-                        std::max(elapsed_s, static_cast<double>(client.interval_s));
-    client.demand = is_new ? rate : (client.demand + rate) / 2;
+    const double seconds = std::max(elapsed_s, static_cast<double>(client.interval_s));
+    const double rate =
+        static_cast<double>(std::max<std::int64_t>(report.request_count, 0)) / seconds;
+    client.demand = is_new ? rate : Demand(client.demand, rate, seconds);
     client.last_timestamp_ns = report.timestamp_ns;
   }
   client.interval_s = ReportInterval(clients_.size());
@@ -163,10 +181,23 @@ Target QuotaAssigner::Accept(const Rule& rule, const Report& report, std::int64_
   const std::int32_t reservoir = std::max(rule.reservoir, 0);
   if (is_new) client.share = reservoir / static_cast<std::int32_t>(clients_.size());
   Divide(reservoir, now_ns);
+  while (!returned_.empty() && returned_.begin()->first <= now_ns) {
+    promised_ -= returned_.begin()->second;
+    returned_.erase(returned_.begin());
+  }
   const std::int64_t free = reservoir - (promised_ - client.quota);
+  // Who has something leaves a unit to each that has nothing.
+  const std::int64_t left =
+      client.quota == 0
+          ? free
+          : std::max<std::int64_t>(free - waiting_, std::min<std::int64_t>(free, client.quota));
   const auto quota =
-      static_cast<std::int32_t>(std::clamp<std::int64_t>(free, 0, std::max(client.share, 0)));
-  promised_ += quota - client.quota;
+      static_cast<std::int32_t>(std::clamp<std::int64_t>(left, 0, std::max(client.share, 0)));
+  if (quota < client.quota) {
+    returned_[now_ns + kReturnNs] += client.quota - quota;
+  } else {
+    promised_ += quota - client.quota;
+  }
   client.quota = quota;
   return {.fixed_rate = rule.fixed_rate,
           .reservoir_quota = quota,

@@ -64,7 +64,7 @@ class QuotaAssigner {
   struct Client {
     std::int64_t last_timestamp_ns = 0;
     std::int64_t deadline_ns = 0;  ///< dead after this
-    double demand = 0;             ///< requests/s, EWMA
+    double demand = 0;             ///< requests/s
     std::int32_t interval_s = kReportIntervalSeconds;
     std::int32_t quota = 0;  ///< last promised
     std::int32_t share = 0;  ///< of the division made last
@@ -76,8 +76,11 @@ class QuotaAssigner {
 
   std::map<std::string, Client> clients_;
   std::set<std::pair<std::int64_t, std::string>> by_deadline_;
-  std::int64_t promised_ = 0;  ///< sum of clients_' quota
+  std::int64_t promised_ = 0;  ///< sum of clients_' quota, and of what is in returned_
+  /// What clients gave back and is not free yet: since when it is (ns) -> units.
+  std::map<std::int64_t, std::int64_t> returned_;
   std::uint64_t crowded_out_ = 0;
+  std::int64_t waiting_ = 0;  ///< clients that have nothing and a share, as of the last division
   std::int64_t divided_ns_ = 0;
   std::int32_t divided_reservoir_ = -1;
 };

@@ -135,6 +135,42 @@ TEST(QuotaAssigner, SplitsFiveOverTwoEqualClientsFromTheThirdReportOn) {
   }
 }
 
+TEST(QuotaAssigner, FollowsAtOnceAChangeThatChanceDoesNotMake) {
+  QuotaAssigner assigner;
+  const Rule rule = WithReservoir(100);
+  std::int64_t now = kNow;
+  const auto round = [&](std::int64_t a, std::int64_t b) {
+    now += 10 * kNsPerSecond;
+    const std::int64_t later = now + 3 * kNsPerSecond;
+    const auto first = assigner.Accept(rule, From("a", a, now), now).reservoir_quota;
+    return std::pair(first, assigner.Accept(rule, From("b", b, later), later).reservoir_quota);
+  };
+  for (int i = 0; i < 4; ++i) round(1'000, 1'000);
+  EXPECT_EQ(round(1'000, 1'000), std::pair(50, 50));
+  EXPECT_EQ(round(10, 1'000), std::pair(1, 99));
+  round(1'000, 1'000);
+  EXPECT_EQ(round(1'000, 1'000), std::pair(50, 50));
+  // 200 requests become 220 by chance: half of that is believed.
+  for (int i = 0; i < 12; ++i) round(1'000, 200);
+  EXPECT_EQ(round(1'000, 200), std::pair(80, 20));
+  round(1'000, 220);
+  EXPECT_EQ(round(1'000, 200).first, 79);
+}
+
+TEST(QuotaAssigner, GivesOnWhatIsReturnedAfterTwoSeconds) {
+  for (const std::int64_t wait_ns : {2 * kNsPerSecond - 1, 2 * kNsPerSecond}) {
+    QuotaAssigner assigner;
+    const Rule rule = WithReservoir(10);
+    assigner.Accept(rule, From("a", 100, kNow), kNow);
+    assigner.Accept(rule, From("b", 100, kNow), kNow);
+    const std::int64_t returned = kNow + 10 * kNsPerSecond;
+    EXPECT_EQ(assigner.Accept(rule, From("a", 100, returned), returned).reservoir_quota, 5);
+    const std::int64_t asked = returned + wait_ns;
+    EXPECT_EQ(assigner.Accept(rule, From("b", 100, asked), asked).reservoir_quota,
+              wait_ns < 2 * kNsPerSecond ? 0 : 5);
+  }
+}
+
 TEST(QuotaAssigner, AnswersARepeatedReportWithTheSameTarget) {
   QuotaAssigner assigner;
   assigner.Accept(WithReservoir(9), From("a", 40, kNow), kNow);
