@@ -1,6 +1,7 @@
 #include "api/xray/sampling.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -30,6 +31,14 @@ void AppendUnprocessed(JsonWriter& out, const std::vector<Unprocessed>& entries)
   out.EndArray();
 }
 
+/// How many requests the client says it sampled. The sampler of AWS's OpenTelemetry distribution
+/// for Python calls this SampleCount, which no model describes and no check has seen.
+std::int64_t SampledCountOf(const MembersView& document) {
+  if (const auto count = document.Int("SampledCount")) return *count;
+  constexpr std::int64_t kCountMax = std::numeric_limits<std::int32_t>::max();
+  return std::clamp<std::int64_t>(document.Int("SampleCount").value_or(0), 0, kCountMax);
+}
+
 struct Reported {
   std::string_view rule_name;
   sampling::Report report;
@@ -51,7 +60,7 @@ std::vector<Reported> ReportsOf(const MembersView& request, std::int64_t now_ns,
                   .report = {.client_id = std::string(document.Text("ClientID").value_or("")),
                              .timestamp_ns = document.TimeNs("Timestamp").value_or(0),
                              .request_count = document.Int("RequestCount").value_or(0),
-                             .sampled_count = document.Int("SampledCount").value_or(0),
+                             .sampled_count = SampledCountOf(document),
                              .borrow_count = document.Int("BorrowCount").value_or(0)}};
     if (read.report.timestamp_ns < now_ns - kReportSkewNs ||
         read.report.timestamp_ns > now_ns + kReportSkewNs) {
@@ -91,6 +100,25 @@ void AppendTarget(JsonWriter& out, std::string_view rule_name, const sampling::T
   out.EndObject();
 }
 
+/// The order in which rules are answered; none is promised. By priority and name, since
+/// OpenTelemetry's sampler for Java takes rules of one priority as they stand; but the youngest comes
+/// last where that changes no such pair: X-Ray's SDK for Java looks only there for rules that it does
+/// not know, and would otherwise not see a new one before it is started anew.
+std::vector<const sampling::Rule*> InOrderOfAnswer(const std::vector<sampling::Rule>& rules) {
+  std::vector<const sampling::Rule*> order;
+  order.reserve(rules.size());
+  for (const sampling::Rule& rule : rules) order.push_back(&rule);
+  std::ranges::sort(order, [](const auto* a, const auto* b) { return sampling::IsBefore(*a, *b); });
+  // Default is as old as the server.
+  const auto youngest =
+      std::ranges::max_element(order, {}, [](const auto* rule) { return rule->created_ns; });
+  if (youngest == order.end()) return order;
+  const auto next = std::next(youngest);
+  if (next != order.end() && (*next)->priority == (*youngest)->priority) return order;
+  std::rotate(youngest, next, order.end());
+  return order;
+}
+
 }  // namespace
 
 std::string SamplingRuleArn(const control::Place& place, std::string_view name) {
@@ -127,7 +155,8 @@ std::shared_ptr<const SamplingService::RuleSet> SamplingService::Rules() {
   rules->read = control::ReadSamplingRules(*snapshot);
   JsonWriter out;
   out.BeginObject().Key("SamplingRuleRecords").BeginArray();
-  for (const sampling::Rule& rule : rules->read.rules) AppendRuleRecord(out, place_, rule);
+  for (const sampling::Rule* rule : InOrderOfAnswer(rules->read.rules))
+    AppendRuleRecord(out, place_, *rule);
   out.EndArray().EndObject();
   rules->json = out.Take();
   rules_ = rules;

@@ -248,6 +248,72 @@ TEST(SamplingStatisticSummaries, CountPerTenSeconds) {
           R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":100,"BorrowCount":0,"SampledCount":1})"));
 }
 
+std::vector<std::string> NamesOf(const std::string& rules_json) {
+  std::vector<std::string> names;
+  const std::string key = R"("RuleName":")";
+  for (auto at = rules_json.find(key); at != std::string::npos; at = rules_json.find(key, at + 1)) {
+    const auto begin = at + key.size();
+    names.push_back(rules_json.substr(begin, rules_json.find('"', begin) - begin));
+  }
+  return names;
+}
+
+// aws-xray-recorder-sdk-core 2.20.0 for Java takes up new rules when the last of the answer is one.
+TEST(SamplingRules, TheYoungestStandsLastUnlessATieWouldBeBroken) {
+  Service service;
+  const auto create = [&](const std::string& name, std::int32_t priority) {
+    service.clock.Advance(kNsPerSecond);
+    sampling::Rule rule;
+    rule.name = name;
+    rule.priority = priority;
+    ASSERT_TRUE(service.Create(rule));
+  };
+  create("b", 20);
+  create("a", 10);
+  EXPECT_THAT(NamesOf(service.sampling.RulesJson()), testing::ElementsAre("b", "Default", "a"));
+  create("c", 30);
+  EXPECT_THAT(NamesOf(service.sampling.RulesJson()),
+              testing::ElementsAre("a", "b", "Default", "c"));
+  // Of two with one priority the name decides, for clients that do not look at names too.
+  create("aa", 20);
+  EXPECT_THAT(NamesOf(service.sampling.RulesJson()),
+              testing::ElementsAre("a", "aa", "b", "c", "Default"));
+}
+
+// Seen from aws-opentelemetry-distro 0.21.0 for Python: SampleCount, and fractions of a second.
+TEST(SamplingTargets, TakesTheMisspeltCountOfThePythonDistribution) {
+  Service service;
+  const auto report = [](const std::string& timestamp, const std::string& count) {
+    return R"({"SamplingStatisticsDocuments":[{"ClientID":")" + kClient +
+           R"(","RuleName":"Default","Timestamp":)" + timestamp +
+           R"(,"RequestCount":100,"BorrowCount":3)" + count +
+           R"(}],"SamplingBoostStatisticsDocuments":[]})";
+  };
+  EXPECT_NE(Targets(service, report("1530922801.25", R"(,"SampleCount":17)"))
+                .find(R"("ReservoirQuota":10)"),
+            std::string::npos);
+  EXPECT_THAT(
+      service.sampling.StatisticSummaries(kNowNs),
+      testing::ElementsAre(
+          R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":100,"BorrowCount":3,"SampledCount":17})"));
+  // Whatever stands there, the counts stay counts.
+  Targets(service, report("1530922802", R"(,"SampleCount":-5)"));
+  Targets(service, report("1530922803", R"(,"SampleCount":"many")"));
+  Targets(service, report("1530922804", ""));
+  EXPECT_THAT(
+      service.sampling.StatisticSummaries(kNowNs),
+      testing::ElementsAre(
+          R"({"RuleName":"Default","Timestamp":1530922800,"RequestCount":400,"BorrowCount":12,"SampledCount":17})"));
+}
+
+// Seen from opentelemetry-aws-xray 1.43.0 for Java: its empty lists are left out.
+TEST(SamplingTargets, ARequestWithoutReportsIsAnswered) {
+  Service service;
+  const std::string json = Targets(service, "{}");
+  EXPECT_TRUE(json.starts_with(R"({"SamplingTargetDocuments":[],"LastRuleModification":)")) << json;
+  EXPECT_THAT(ServiceModel().ProblemsOf("GetSamplingTargets", json), testing::IsEmpty());
+}
+
 TEST(SamplingTargets, TakesTheRequestOfTheJavaSampler) {
   const std::filesystem::path path =
       "../shared/data/xray/sampling/central-java-get-sampling-targets-request.json";

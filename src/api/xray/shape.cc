@@ -83,10 +83,12 @@ constexpr std::array kTokenMembers{Member{"NextToken", &kText}};
 constexpr Shape kTokenInput{.kind = kStructure, .members = kTokenMembers};
 
 constexpr Shape kClientId{.kind = kString, .min = 24, .max = 24};
+/// The model requires SampledCount. The sampler of AWS's OpenTelemetry distribution for Python
+/// misspells it, and would otherwise never be given a target.
 constexpr std::array kReportMembers{
-    Member{"RuleName", &kRuleName, true},  Member{"ClientID", &kClientId, true},
-    Member{"Timestamp", &kTime, true},     Member{"RequestCount", &kCount, true},
-    Member{"SampledCount", &kCount, true}, Member{"BorrowCount", &kCount}};
+    Member{"RuleName", &kRuleName, true}, Member{"ClientID", &kClientId, true},
+    Member{"Timestamp", &kTime, true},    Member{"RequestCount", &kCount, true},
+    Member{"SampledCount", &kCount},      Member{"BorrowCount", &kCount}};
 constexpr Shape kReport{.kind = kStructure, .members = kReportMembers};
 /// The model says 25. The X-Ray sampler of OpenTelemetry's Java SDK reports every rule at once, and
 /// with Default there may be 26.
@@ -98,7 +100,9 @@ constexpr std::array kBoostReportMembers{
     Member{"TotalCount", &kCount, true},  Member{"SampledAnomalyCount", &kCount, true}};
 constexpr Shape kBoostReport{.kind = kStructure, .members = kBoostReportMembers};
 constexpr Shape kBoostReports{.kind = kList, .max = 25, .element = &kBoostReport};
-constexpr std::array kTargetsMembers{Member{"SamplingStatisticsDocuments", &kReports, true},
+/// The model requires the first. OpenTelemetry's Java sampler leaves out a list that is empty,
+/// which it is in each second report; refused, it would wait for another interval.
+constexpr std::array kTargetsMembers{Member{"SamplingStatisticsDocuments", &kReports},
                                      Member{"SamplingBoostStatisticsDocuments", &kBoostReports}};
 constexpr Shape kTargetsInput{.kind = kStructure, .members = kTargetsMembers};
 
