@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 PRESET ?= dev
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 
-.PHONY: help setup setup-build setup-test setup-check build test demo bench bench-record bench-micro build-bench check soak format clean install
+.PHONY: help setup setup-build setup-test setup-check build test demo bench bench-record bench-micro build-bench check soak samplers format clean install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,7 +36,13 @@ build-bench: setup-test
 	@cmake --preset bench >build/bench-configure.log 2>&1 || { cat build/bench-configure.log; exit 1; }
 	@cmake --build --preset bench --target fluoro
 
-soak: setup-test ## longer runs with new seeds: crashes, bit flips, fuzzing, abuse at full size (SOAK_SECONDS=600, PRESET=dev or asan)
+samplers: setup-test ## real samplers of every kind that can be had here, driven for minutes against a fresh server (SAMPLER_SECONDS=240)
+	@cmake --preset $(PRESET) >build/$(PRESET)-configure.log 2>&1 || { cat build/$(PRESET)-configure.log; exit 1; }
+	@cmake --build --preset $(PRESET) --target fluoro
+	@scripts/sampler_clients.sh
+	@FLUORO_BINARY=build/$(PRESET)/fluoro build/clients/python/bin/python tests/samplers/judge.py --seconds $(or $(SAMPLER_SECONDS),240)
+
+soak: setup-test ## longer runs with new seeds: crashes, bit flips, fuzzing, abuse at full size, real samplers (SOAK_SECONDS=600, PRESET=dev or asan)
 	@cmake --preset $(PRESET) >build/$(PRESET)-configure.log 2>&1 || { cat build/$(PRESET)-configure.log; exit 1; }
 	@cmake --build --preset $(PRESET)
 	@JOBS=$(JOBS) scripts/soak.sh build/$(PRESET)
