@@ -84,6 +84,8 @@ const std::map<std::string, std::string, std::less<>> kMay{
     {"iam GetCallerIdentity", "rwao"},
     {"ui GET trace/", "ra"},
     {"ui GET tail", "ra"},
+    {"ui GET insights", "ra"},
+    {"ui GET insights/", "ra"},
     {"ui POST search", "ra"},
     {"ui POST graph", "ra"},
     {"ui POST genai", "ra"},
@@ -122,6 +124,10 @@ void WriteSmallest(JsonWriter& out, const api::xray::Shape& shape) {
   using api::xray::ShapeKind;
   switch (shape.kind) {
     case ShapeKind::kString:
+      if (shape.pattern.starts_with("[0-9a-fA-F]{8}-")) {
+        out.String("00000000-0000-4000-8000-000000000000");
+        break;
+      }
       out.String(
           shape.values.empty()
               ? std::string(static_cast<std::size_t>(std::max(1.0, shape.min.value_or(1))), 'a')

@@ -6,6 +6,7 @@
 
 #include "api/grafana/jaeger_query.h"
 #include "api/iam/iam_api.h"
+#include "api/insights/insight_service.h"
 #include "api/ui/ui_api.h"
 #include "api/xray/xray_api.h"
 #include "app/gate.h"
@@ -95,11 +96,16 @@ Result<void> CheckKeys(control::Repository& control, const cli::ServeConfig& con
   return {};
 }
 
+api::insights::WebhookOptions WebhookOptionsOf(const cli::ServeConfig& config) {
+  return {.url = config.webhook, .allowed = config.webhook_allow};
+}
+
 /// Members stand in order of construction; Stop goes backwards: first who brings work, last who
 /// keeps it.
 class Server final : public cli::RunningServer {
  public:
   static Result<std::unique_ptr<cli::RunningServer>> Start(const cli::ServeConfig& config) {
+    FLUORO_CHECK_OK(api::insights::Webhook::Check(WebhookOptionsOf(config)));
     auto server = std::make_unique<Server>();
     server->memory_.emplace(config.memory_bytes / 2);
     store::EmbeddedOptions store_options = StoreOptions(config);
@@ -120,6 +126,10 @@ class Server final : public cli::RunningServer {
                           server->metrics_, server->XRayOptionsOf(config));
     server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, server->clock_,
                         server->metrics_);
+    server->insights_.emplace(*server->store_, *server->control_, server->clock_, server->metrics_,
+                              api::insights::InsightOptions{
+                                  .place = {.account_id = config.account, .region = config.region},
+                                  .webhook = WebhookOptionsOf(config)});
     server->jaeger_.emplace(*server->store_, server->clock_);
     FLUORO_CHECK_OK(CheckKeys(*server->control_, config));
     server->gate_.emplace(
@@ -131,6 +141,7 @@ class Server final : public cli::RunningServer {
       // The destructor stops what did start.
       return std::unexpected(std::move(listening).error());
     }
+    server->insights_->Start();
     server->ready_.store(true, std::memory_order_relaxed);
     log::Info("serving",
               {{"data", config.data}, {"memory", fmt::format("{}", config.memory_bytes)}});
@@ -153,6 +164,7 @@ class Server final : public cli::RunningServer {
     if (grpc_) grpc_->Stop(kDrainDeadlineNs);
     if (otlp_http_) otlp_http_->Stop(kDrainDeadlineNs);
     if (http_) http_->Stop(kDrainDeadlineNs);
+    if (insights_) insights_->Stop();
     follower_.reset();
     if (!store_) return {};
     auto closed = store_->Close();
@@ -255,6 +267,7 @@ class Server final : public cli::RunningServer {
   std::optional<ingest::Pipeline> pipeline_;
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;
+  std::optional<api::insights::InsightService> insights_;
   std::optional<api::grafana::JaegerQuery> jaeger_;
   std::optional<auth::Gatekeeper> gate_;
   std::optional<api::iam::IamApi> iam_;

@@ -195,6 +195,16 @@ constexpr std::array kSettings{
                 return Wrong(t, "a number of at least 1, or none");
               return {};
             }},
+    Setting{"webhook", "",
+            "URL that is told of insights (groups with notifications on); see webhook-allow",
+            [](ServeConfig& c, std::string_view t) { return SetText(c.webhook, t); }},
+    Setting{"webhook-allow", "",
+            "hosts and address ranges the webhook may be at, separated by commas: HOST[:PORT], "
+            "10.0.0.0/8; loopback and link-local addresses only as such a range, or localhost",
+            [](ServeConfig& c, std::string_view t) -> Result<void> {
+              FLUORO_TRY(c.webhook_allow, net::AddressList::Parse(t));
+              return {};
+            }},
     Setting{"log-level", "info", "debug, info, warn, error or off",
             [](ServeConfig& c, std::string_view t) {
               static constexpr std::array kLevels{"debug", "info", "warn", "error", "off"};

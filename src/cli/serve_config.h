@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "control/profile.h"
+#include "net/address_list.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::cli {
@@ -44,6 +45,8 @@ struct ServeConfig {
   std::uint64_t max_document_bytes = 0;
   bool aws_quotas = false;
   std::uint32_t segments_per_second = 0;  ///< 0: no limit
+  std::string webhook;                    ///< URL that is told of insights; empty: none
+  net::AddressList webhook_allow;
   std::string log_level;
 };
 

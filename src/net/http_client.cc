@@ -14,8 +14,10 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <charconv>
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -127,8 +129,19 @@ class Exchange {
   Result<void> Connect() {
     error_code error;
     tcp::resolver resolver(io_);
-    const auto endpoints = resolver.resolve(url_.host, url_.port, error);
+    const auto resolved = resolver.resolve(url_.host, url_.port, error);
     if (error) return ErrorOf(error, url_, "cannot resolve the name");
+    std::vector<tcp::endpoint> endpoints;
+    for (const auto& entry : resolved) {
+      const tcp::endpoint& endpoint = entry.endpoint();
+      if (!call_.may_connect ||
+          call_.may_connect(url_.host, endpoint.address().to_string(), endpoint.port()))
+        endpoints.push_back(endpoint);
+    }
+    if (endpoints.empty()) {
+      return Fail(ErrorCode::kPermissionDenied,
+                  fmt::format("{}: what the name resolves to is not allowed", url_.authority));
+    }
     Lowest().expires_after(std::chrono::nanoseconds(call_.timeout_ns));
     Lowest().async_connect(endpoints,
                            [&](const error_code& e, const tcp::endpoint&) { error = e; });
@@ -248,6 +261,18 @@ Result<HttpResponse> Run(const HttpCall& call, const std::function<bool(std::str
 }
 
 }  // namespace
+
+Result<UrlTarget> TargetOf(std::string_view url) {
+  FLUORO_TRY(const Url parsed, ParseUrl(url));
+  UrlTarget target{.host = parsed.host};
+  const char* const end = parsed.port.data() + parsed.port.size();
+  const auto [stop, error] = std::from_chars(parsed.port.data(), end, target.port);
+  if (error != std::errc() || stop != end || target.port == 0) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' is no URL: the port is no number", url));
+  }
+  return target;
+}
 
 Result<HttpResponse> Call(const HttpCall& call) { return Run(call, {}); }
 

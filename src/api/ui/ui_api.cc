@@ -8,6 +8,7 @@
 #include "api/ui/calls_json.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
+#include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
@@ -165,6 +166,21 @@ struct UiApi::Impl {
     const auto found = store.Calls(PlanOf(*request, clock.MonotonicNs()));
     if (!found) return ErrorAnswer(found.error());
     return net::HttpResponse::Json(200, CallsJson(*request, *found));
+  }
+
+  net::HttpResponse ListInsights(const net::HttpRequest& http) {
+    return net::HttpResponse::Json(
+        200, InsightsJson(*control.Read(), {.group = QueryParameter(http, "group"),
+                                            .state = QueryParameter(http, "state"),
+                                            .category = QueryParameter(http, "category")}));
+  }
+
+  net::HttpResponse OneInsight(const net::HttpRequest& http) {
+    std::string_view id = http.path;
+    id.remove_prefix(id.rfind('/') + 1);
+    auto insight = InsightJson(*control.Read(), id);
+    if (!insight) return ErrorAnswer(Error{ErrorCode::kNotFound, "no insight " + std::string(id)});
+    return net::HttpResponse::Json(200, *std::move(insight));
   }
 
   net::HttpResponse WhatIf(const net::HttpRequest& http) {
@@ -375,6 +391,8 @@ struct Route {
 constexpr auto kRoutes = std::to_array<Route>({
     {{"GET", "trace/", "xray:BatchGetTraces"}, &UiApi::Impl::Trace},
     {{"GET", "tail", "xray:GetTraceSummaries"}, &UiApi::Impl::Tail},
+    {{"GET", "insights", "xray:GetInsightSummaries"}, &UiApi::Impl::ListInsights},
+    {{"GET", "insights/", "xray:GetInsight"}, &UiApi::Impl::OneInsight},
     {{"POST", "search", "xray:GetTraceSummaries"}, &UiApi::Impl::Search},
     {{"POST", "graph", "xray:GetServiceGraph"}, &UiApi::Impl::Graph},
     {{"POST", "genai", "xray:GetTraceSummaries"}, &UiApi::Impl::Calls},

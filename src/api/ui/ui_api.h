@@ -23,6 +23,7 @@ namespace fluoro::api::ui {
 ///   GET  /ui/api/trace/{id}        one trace
 ///   POST /ui/api/search {"expression","from","to","limit","group","next_token","explain"}: JSON
 ///   lines POST /ui/api/graph             {"expression","from","to","group"} GET
+///   GET  /ui/api/insights?group=&state=&category=, /ui/api/insights/{id}: insights_json.h
 ///   POST /ui/api/genai: calls_json.h
 ///   POST /ui/api/whatif {"policies","expression","from","to"}: what_if.h
 ///   /ui/api/tail?q=EXPR       server-sent events, one summary a completed trace; bounded and

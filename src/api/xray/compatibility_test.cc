@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "api/insights/insight_record.h"
 #include "api/xray/shape.h"
 #include "api/xray/test_server.h"
 #include "base/json.h"
@@ -261,6 +262,47 @@ void WalkHistory(Walk& walk) {
   walk.CallAll("BatchGetTraces", R"("TraceIds":[")" + NumberedTraceId(0x103) + R"("])");
 }
 
+/// One closed insight, as the service records it.
+void WalkInsights(Walk& walk) {
+  constexpr std::int64_t kMinuteNs = 60 * kNsPerSecond;
+  const model::ServiceKey root{.name = "orders", .type = "AWS::DynamoDB::Table", .account_id = "1"};
+  insights::StoredInsight stored{.group_name = "Default",
+                                 .group_arn = "arn:aws:xray:us-east-1:000000000000:group/Default"};
+  analysis::Insight& insight = stored.insight;
+  insight.id = "00000000-0000-4000-8000-000000000001";
+  insight.state = analysis::InsightState::kClosed;
+  insight.root_cause = root;
+  insight.start_ns = TestServer::kNowNs - 30 * kMinuteNs;
+  insight.end_ns = insight.start_ns + 5 * kMinuteNs;
+  insight.update_ns = insight.end_ns;
+  insight.summary = "The anomaly has ended. It was one.";
+  insight.top_services = {root};
+  insight.events.assign(2, {.time_ns = insight.start_ns,
+                            .summary = "It has begun.",
+                            .clients = {},
+                            .root_cause = {},
+                            .top_services = {root}});
+  for (int i = 0; i < 101; ++i) {
+    insight.graph.services.push_back(
+        {.key = root, .first_ns = insight.start_ns, .last_ns = insight.end_ns});
+    insight.graph.calls.emplace(i, 0);
+  }
+  for (const char* id :
+       {"00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"}) {
+    ASSERT_TRUE(
+        walk.server().control().Write("", [&](control::Transaction& change) -> Result<void> {
+          FLUORO_CHECK_OK(change.Put(insights::kInsightKind, id, insights::InsightBody(stored)));
+          return {};
+        }));
+  }
+  const std::string window = R"("StartTime":1478290000,"EndTime":1478293362)";
+  const std::string id = R"("InsightId":"00000000-0000-4000-8000-000000000001")";
+  walk.CallAll("GetInsightSummaries", R"("GroupName":"Default","MaxResults":1,)" + window);
+  walk.Call("GetInsight", "{" + id + "}");
+  walk.CallAll("GetInsightEvents", id + R"(,"MaxResults":1)");
+  walk.CallAll("GetInsightImpactGraph", id + "," + window);
+}
+
 void WalkSampling(Walk& walk) {
   const std::string rule =
       R"({"SamplingRule":{"RuleName":"pay","Priority":50,"FixedRate":0.01,"ReservoirSize":5,)"
@@ -442,6 +484,7 @@ TEST(CompatibilityTest, ThePageIsTrue) {
   WalkHistory(walk);
   WalkSettings(walk);
   WalkSampling(walk);
+  WalkInsights(walk);
   const std::string page = Page(walk).Print();
   if (std::getenv("FLUORO_UPDATE_GOLDEN") != nullptr) std::ofstream(kPage) << page;
   std::ostringstream standing;

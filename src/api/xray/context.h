@@ -56,6 +56,12 @@ ApiResult<Answer> GetGroups(Context& context, const Request& request);
 ApiResult<Answer> UpdateGroup(Context& context, const Request& request);
 ApiResult<Answer> DeleteGroup(Context& context, const Request& request);
 
+// Insights.
+ApiResult<Answer> GetInsightSummaries(Context& context, const Request& request);
+ApiResult<Answer> GetInsight(Context& context, const Request& request);
+ApiResult<Answer> GetInsightEvents(Context& context, const Request& request);
+ApiResult<Answer> GetInsightImpactGraph(Context& context, const Request& request);
+
 // Tags.
 ApiResult<Answer> TagResource(Context& context, const Request& request);
 ApiResult<Answer> UntagResource(Context& context, const Request& request);

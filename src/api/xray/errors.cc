@@ -1,13 +1,10 @@
 #include "api/xray/errors.h"
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
-#include "base/hex.h"
 #include "base/log.h"
-#include "base/rng.h"
+#include "base/uuid.h"
 
 namespace fluoro::api::xray {
 
@@ -38,15 +35,6 @@ ApiError FromError(const Error& error) {
   }
 }
 
-std::string NewRequestId() {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::array<std::uint64_t, 2> random{RandomSeed(), RandomSeed()};
-  std::memcpy(bytes.data(), random.data(), bytes.size());
-  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0fU) | 0x40U);
-  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3fU) | 0x80U);
-  std::string text = ToHex(bytes);
-  for (const std::size_t dash : {8U, 13U, 18U, 23U}) text.insert(dash, "-");
-  return text;
-}
+std::string NewRequestId() { return NewUuid(); }
 
 }  // namespace fluoro::api::xray

@@ -242,6 +242,33 @@ constexpr std::array kRetrievedGraphMembers{Member{"RetrievalToken", &kRetrieval
                                             Member{"NextToken", &kText}};
 constexpr Shape kRetrievedGraphInput{.kind = kStructure, .members = kRetrievedGraphMembers};
 
+constexpr Shape kInsightId{
+    .kind = kString,
+    .pattern =
+        R"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})"};
+constexpr Shape kInsightToken{.kind = kString, .min = 1, .max = 2000};
+constexpr std::array<std::string_view, 2> kInsightStateNames{"ACTIVE", "CLOSED"};
+constexpr Shape kInsightState{.kind = kString, .values = kInsightStateNames};
+constexpr Shape kInsightStates{.kind = kList, .min = 0, .max = 1, .element = &kInsightState};
+constexpr Shape kInsightSummariesMax{.kind = kInteger, .min = 1, .max = 100};
+constexpr std::array kInsightSummariesMembers{
+    Member{"States", &kInsightStates},  Member{"GroupARN", &kGroupArn},
+    Member{"GroupName", &kGroupName},   Member{"StartTime", &kTime, true},
+    Member{"EndTime", &kTime, true},    Member{"MaxResults", &kInsightSummariesMax},
+    Member{"NextToken", &kInsightToken}};
+constexpr Shape kInsightSummariesInput{.kind = kStructure, .members = kInsightSummariesMembers};
+constexpr std::array kInsightMembers{Member{"InsightId", &kInsightId, true}};
+constexpr Shape kInsightInput{.kind = kStructure, .members = kInsightMembers};
+constexpr Shape kInsightEventsMax{.kind = kInteger, .min = 1, .max = 50};
+constexpr std::array kInsightEventsMembers{Member{"InsightId", &kInsightId, true},
+                                           Member{"MaxResults", &kInsightEventsMax},
+                                           Member{"NextToken", &kInsightToken}};
+constexpr Shape kInsightEventsInput{.kind = kStructure, .members = kInsightEventsMembers};
+constexpr std::array kImpactGraphMembers{
+    Member{"InsightId", &kInsightId, true}, Member{"StartTime", &kTime, true},
+    Member{"EndTime", &kTime, true}, Member{"NextToken", &kInsightToken}};
+constexpr Shape kImpactGraphInput{.kind = kStructure, .members = kImpactGraphMembers};
+
 constexpr auto kOperations = std::to_array<Operation>({
     {"BatchGetTraces", "/Traces", &kTraceIdsInput},
     {"CancelTraceRetrieval", "/CancelTraceRetrieval", &kCancelRetrievalInput},
@@ -254,10 +281,10 @@ constexpr auto kOperations = std::to_array<Operation>({
     {"GetGroup", "/GetGroup", &kGroupInput},
     {"GetGroups", "/Groups", &kShortTokenInput},
     {"GetIndexingRules", "/GetIndexingRules", &kTokenInput},
-    {"GetInsight", "/Insight"},
-    {"GetInsightEvents", "/InsightEvents"},
-    {"GetInsightImpactGraph", "/InsightImpactGraph"},
-    {"GetInsightSummaries", "/InsightSummaries"},
+    {"GetInsight", "/Insight", &kInsightInput},
+    {"GetInsightEvents", "/InsightEvents", &kInsightEventsInput},
+    {"GetInsightImpactGraph", "/InsightImpactGraph", &kImpactGraphInput},
+    {"GetInsightSummaries", "/InsightSummaries", &kInsightSummariesInput},
     {"GetRetrievedTracesGraph", "/GetRetrievedTracesGraph", &kRetrievedGraphInput},
     {"GetSamplingRules", "/GetSamplingRules", &kTokenInput},
     {"GetSamplingStatisticSummaries", "/SamplingStatisticSummaries", &kTokenInput},
