@@ -46,6 +46,11 @@ std::int32_t WholeDemand(double demand, std::int32_t reservoir) {
   return whole >= reservoir ? reservoir : static_cast<std::int32_t>(whole);
 }
 
+/// The same for demands that are much the same: within a factor of 1.4.
+int Magnitude(double demand) {
+  return demand > 0 ? static_cast<int>(std::floor(2 * std::log2(demand))) : -10'000;
+}
+
 /// The highest level L such that clients taking min(cap, L) each do not take more than `units`.
 std::int32_t WaterLevel(std::vector<std::int32_t> caps, std::int64_t units) {
   std::sort(caps.begin(), caps.end());
@@ -61,7 +66,7 @@ std::int32_t WaterLevel(std::vector<std::int32_t> caps, std::int64_t units) {
 }  // namespace
 
 std::vector<std::int32_t> MaxMinFair(std::int32_t reservoir, const std::vector<double>& demands,
-                                     std::int64_t rotation) {
+                                     std::int64_t rotation, const std::vector<std::int32_t>& held) {
   std::vector<std::int32_t> shares(demands.size(), 0);
   if (reservoir <= 0 || demands.empty()) return shares;
   std::vector<std::int32_t> caps(demands.size());
@@ -94,8 +99,12 @@ std::vector<std::int32_t> MaxMinFair(std::int32_t reservoir, const std::vector<d
   std::vector<std::size_t> order(demands.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto wanted = [&](std::size_t i) { return demands[i] > 0 ? demands[i] : 0; };  // NaN: 0
+  const auto rank = [&](std::size_t i) {
+    return held.empty() ? std::tuple(0, 0, wanted(i))
+                        : std::tuple(Magnitude(wanted(i)), held[i], wanted(i));
+  };
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return wanted(a) > wanted(b); });
+                   [&](std::size_t a, std::size_t b) { return rank(a) > rank(b); });
   // The units that did not suffice for a whole level more.
   for (const std::size_t i : order) {
     if (left > 0 && shares[i] < caps[i]) {
@@ -137,9 +146,15 @@ void QuotaAssigner::Divide(std::int32_t reservoir, std::int64_t now_ns) {
   divided_ns_ = now_ns;
   divided_reservoir_ = reservoir;
   std::vector<double> demands;
+  std::vector<std::int32_t> held;
   demands.reserve(clients_.size());
-  for (const auto& [id, client] : clients_) demands.push_back(client.demand);
-  const auto shares = MaxMinFair(reservoir, demands, now_ns / (kQuotaTtlSeconds * kNsPerSecond));
+  held.reserve(clients_.size());
+  for (const auto& [id, client] : clients_) {
+    demands.push_back(client.demand);
+    held.push_back(client.quota);
+  }
+  const auto shares =
+      MaxMinFair(reservoir, demands, now_ns / (kQuotaTtlSeconds * kNsPerSecond), held);
   std::size_t i = 0;
   waiting_ = 0;
   for (auto& [id, client] : clients_) {

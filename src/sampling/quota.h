@@ -42,8 +42,11 @@ struct Target {
 /// to the larger demand, then to the earlier place; what is left over is spread evenly. Where more
 /// clients want something than there are units, `rotation` picks those that get one. The sum is
 /// `reservoir` unless there is nobody. n log n.
+/// @param held  what each has now, or empty: of demands that are much the same it decides ties, so
+///              that units do not wander with every report, and lie idle on their way.
 std::vector<std::int32_t> MaxMinFair(std::int32_t reservoir, const std::vector<double>& demands,
-                                     std::int64_t rotation);
+                                     std::int64_t rotation,
+                                     const std::vector<std::int32_t>& held = {});
 
 /// Seconds between two reports of one client, by the number of live clients of the rule.
 std::int32_t ReportInterval(std::size_t clients);
