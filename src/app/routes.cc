@@ -15,6 +15,13 @@ constexpr std::array<std::string_view, 2> kQueryServices{"iam", "sts"};
 
 bool IsOtlpPath(std::string_view path) { return path == "/v1/traces"; }
 
+// What brings spans, and what samplers ask all the time, are no questions.
+bool IsQuestion(std::string_view path) {
+  return path != "/TraceSegments" && path != "/TelemetryRecords" && path != "/GetSamplingRules" &&
+         path != "/SamplingTargets" && !IsOtlpPath(path) && !path.starts_with("/api/v") &&
+         path != "/ui/api/import" && path != "/metrics";
+}
+
 std::string_view ErrorTypeOf(int status) {
   switch (status) {
     case 429:
@@ -128,6 +135,7 @@ HttpResponse Answer(const Handlers& handlers, HttpRequest&& request) {
     }
   }
   request.principal = caller->arn();
+  const cost::QueryCpuTimer timer(IsQuestion(request.path) ? handlers.counters : nullptr);
   HttpResponse answer = route.handle(handlers, std::move(request), *caller);
   if (route.rule == Rule::kHandler && answer.status == 403) handlers.gate.CountDenied();
   return answer;

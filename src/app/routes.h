@@ -11,6 +11,7 @@
 #include "api/xray/xray_api.h"
 #include "app/gate.h"
 #include "base/metrics.h"
+#include "cost/counters.h"
 #include "net/http.h"
 
 namespace fluoro::app {
@@ -25,6 +26,7 @@ struct Handlers {
   net::HttpHandler zipkin;  ///< /api/v2/spans, /api/v1/spans
   Metrics& metrics;
   std::function<bool()> ready;
+  cost::Counters* counters = nullptr;  ///< of the processor time of answers
 };
 
 /// Who may come in at a route.

@@ -13,6 +13,7 @@
 #include "auth/sigv4.h"
 #include "base/faulty_fs.h"
 #include "base/json.h"
+#include "cost/meter.h"
 #include "ingest/otlp_http.h"
 #include "ingest/zipkin_http.h"
 #include "store/embedded/embedded_store.h"
@@ -90,6 +91,14 @@ const std::map<std::string, std::string, std::less<>> kMay{
     {"ui POST graph", "ra"},
     {"ui POST genai", "ra"},
     {"ui POST whatif", "ra"},
+    {"ui POST suggest", "ra"},
+    {"ui POST cost", "ra"},
+    {"ui GET prices", "ra"},
+    {"ui POST prices", "a"},
+    {"ui DELETE prices", "a"},
+    {"ui GET budgets", "ra"},
+    {"ui POST budgets", "a"},
+    {"ui DELETE budgets", "a"},
     {"ui POST export", "ra"},
     {"ui POST delete", "a"},
     {"ui POST import", "a"},
@@ -179,7 +188,9 @@ class RoutesTest : public ::testing::Test {
     xray.at_rest = {.used = [] { return std::string(); },
                     .use = [](std::string_view) { return Result<void>{}; }};
     xray_.emplace(*store_, *pipeline_, *control_, clock_, metrics_, xray);
-    ui_.emplace(*store_, &*pipeline_, *control_, clock_, metrics_);
+    meter_.emplace(*store_, *control_, fs_, clock_, metrics_,
+                   cost::MeterOptions{.folder = "data/usage"});
+    ui_.emplace(*store_, &*pipeline_, *control_, *meter_, clock_, metrics_);
     jaeger_.emplace(*store_, clock_);
     iam_.emplace(*control_, clock_, metrics_, std::string(kAccount));
     Gate(true);
@@ -280,6 +291,7 @@ class RoutesTest : public ::testing::Test {
   std::unique_ptr<control::Repository> control_;
   std::optional<ingest::Pipeline> pipeline_;
   std::optional<api::xray::XRayApi> xray_;
+  std::optional<cost::CostMeter> meter_;
   std::optional<api::ui::UiApi> ui_;
   std::optional<api::grafana::JaegerQuery> jaeger_;
   std::optional<api::iam::IamApi> iam_;

@@ -11,6 +11,7 @@
 #include "api/xray/xray_api.h"
 #include "app/gate.h"
 #include "app/memory_return.h"
+#include "app/metering.h"
 #include "app/record_follower.h"
 #include "app/routes.h"
 #include "auth/gatekeeper.h"
@@ -25,6 +26,7 @@
 #include "control/repository.h"
 #include "control/settings.h"
 #include "control/tail_policies.h"
+#include "cost/meter.h"
 #include "ingest/otlp_grpc.h"
 #include "ingest/otlp_http.h"
 #include "ingest/pipeline.h"
@@ -122,10 +124,15 @@ class Server final : public cli::RunningServer {
     server->follower_.emplace(*server->control_, *server->store_);
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
+    cost::MeterOptions meter_options{.folder = config.data + "/usage"};
+    meter_options.place = {.account_id = config.account, .region = config.region};
+    server->meter_.emplace(*server->store_, *server->control_, *server->fs_, server->clock_,
+                           server->metrics_, std::move(meter_options));
     server->xray_.emplace(*server->store_, *server->pipeline_, *server->control_, server->clock_,
                           server->metrics_, server->XRayOptionsOf(config));
-    server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, server->clock_,
-                        server->metrics_);
+    server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, *server->meter_,
+                        server->clock_, server->metrics_);
+    server->metering_.emplace(*server->meter_, *server->pipeline_);
     server->insights_.emplace(*server->store_, *server->control_, server->clock_, server->metrics_,
                               api::insights::InsightOptions{
                                   .place = {.account_id = config.account, .region = config.region},
@@ -166,6 +173,7 @@ class Server final : public cli::RunningServer {
     if (http_) http_->Stop(kDrainDeadlineNs);
     if (insights_) insights_->Stop();
     follower_.reset();
+    metering_.reset();
     if (!store_) return {};
     auto closed = store_->Close();
     log::Info("stopped");
@@ -179,6 +187,7 @@ class Server final : public cli::RunningServer {
     options.region = config.region;
     options.aws_quotas = config.aws_quotas;
     options.segments_per_second = config.segments_per_second;
+    options.counters = &meter_->counters();
     options.at_rest.used = [this] { return store_->wrapping_key(); };
     options.at_rest.use = [this, folder = config.data](std::string_view name) -> Result<void> {
       if (!name.empty() && !keys_->Find(name))
@@ -204,7 +213,8 @@ class Server final : public cli::RunningServer {
     if (config.http != "off") {
       const net::HttpHandler routes = MakeRoutes(
           {*gate_, *xray_, *iam_, *ui_, *jaeger_, otlp, ingest::MakeZipkinHttpHandler(*pipeline_),
-           metrics_, [this] { return ready_.load(std::memory_order_relaxed); }});
+           metrics_, [this] { return ready_.load(std::memory_order_relaxed); },
+           &meter_->counters()});
       FLUORO_TRY(http_, net::HttpServer::Start(HttpOptions(config.http, "http", config, tls),
                                                routes, MakeErrorAnswer(otlp_error), metrics_));
       ports_.http = http_->address();
@@ -265,9 +275,11 @@ class Server final : public cli::RunningServer {
   std::unique_ptr<control::Repository> control_;
   std::optional<RecordFollower> follower_;
   std::optional<ingest::Pipeline> pipeline_;
+  std::optional<cost::CostMeter> meter_;
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;
   std::optional<api::insights::InsightService> insights_;
+  std::optional<Metering> metering_;
   std::optional<api::grafana::JaegerQuery> jaeger_;
   std::optional<auth::Gatekeeper> gate_;
   std::optional<api::iam::IamApi> iam_;

@@ -27,6 +27,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddGenAi(registry);
   AddTail(registry);
   AddWhatIf(registry);
+  AddCost(registry);
   AddVerify(registry);
   AddExport(registry);
   AddImport(registry);

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/local_rules_check.h"
+#include "cli/suggest.h"
 #include "cli/tail_policy_file.h"
 #include "cli/terminal.h"
 #include "query/tail_filters.h"
@@ -199,6 +200,7 @@ void AddRules(const Registry& registry) {
   group->require_subcommand(1);
   Action& action = registry.action;
   const auto options = std::make_shared<Options>();
+  AddSuggest(registry, *group);
 
   CLI::App* list = Add(*group, "list", "what decides now, in the order in which it is tried",
                        "  fluoro rules list\n  fluoro rules list --json > rules.json", *options);

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
 #include "cli/credentials.h"
+#include "cost/meter.h"
 #include "ingest/pipeline.h"
 #include "net/http_client.h"
 #include "store/embedded/embedded_store.h"
@@ -71,8 +72,11 @@ class FolderSource final : public Source {
                control::Repository::Open(
                    source->fs_->Exists(records) || options.writable ? records : ":memory:",
                    source->clock_));
+    source->cost_.emplace(
+        *source->store_, *source->control_, *source->fs_, source->clock_, source->metrics_,
+        cost::MeterOptions{.folder = options.folder + "/usage", .read_only = true});
     source->api_.emplace(*source->store_, source->pipeline_ ? &*source->pipeline_ : nullptr,
-                         *source->control_, source->clock_, source->metrics_);
+                         *source->control_, *source->cost_, source->clock_, source->metrics_);
     return source;
   }
 
@@ -102,6 +106,7 @@ class FolderSource final : public Source {
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<control::Repository> control_;
   std::optional<ingest::Pipeline> pipeline_;
+  std::optional<cost::CostMeter> cost_;
   std::optional<api::ui::UiApi> api_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <map>
 #include <optional>
 #include <utility>
@@ -80,7 +81,10 @@ struct Pipeline::Impl {
 
   /// Refuses work beyond the bound before anything is decoded.
   Result<void> Admit(net::ByteCharge& charge, std::size_t body_bytes, ProtocolCounters& protocol) {
-    if (charge.Grow(BatchBytesMax(body_bytes))) return {};
+    if (charge.Grow(BatchBytesMax(body_bytes))) {
+      bytes_in.fetch_add(body_bytes, std::memory_order_relaxed);
+      return {};
+    }
     protocol.Rejected("overload");
     return Fail(ErrorCode::kUnavailable, "too many bytes are being stored; try again");
   }
@@ -147,6 +151,7 @@ struct Pipeline::Impl {
   Metrics& metrics;
   const Options options;
   net::ByteBudget budget;
+  std::atomic<std::uint64_t> bytes_in{0};  ///< a sum; no other memory hangs on it
   Mutex mutex;
   // Nodes of a map stay where they are, so references outlive the lock.
   std::map<std::string, ProtocolCounters, std::less<>> counters FLUORO_GUARDED_BY(mutex);
@@ -244,6 +249,10 @@ Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version v
   return impl_->Append(*std::move(batch), Durability::kSynced, protocol);
 }
 
+std::uint64_t Pipeline::bytes_in() const {
+  return impl_->bytes_in.load(std::memory_order_relaxed);
+}
+
 Result<net::ByteCharge> Pipeline::Admit(std::size_t body_bytes, std::string_view protocol_name) {
   net::ByteCharge charge(impl_->budget);
   FLUORO_CHECK_OK(impl_->Admit(charge, body_bytes, impl_->CountersOf(protocol_name)));
@@ -262,6 +271,7 @@ void Pipeline::PutDatagrams(std::span<const std::string_view> datagrams) {
   ProtocolCounters& protocol = impl_->CountersOf("xray_udp");
   std::size_t bytes = 0;
   for (const std::string_view datagram : datagrams) bytes += datagram.size();
+  impl_->bytes_in.fetch_add(bytes, std::memory_order_relaxed);
   const model::Limits limits = LimitsNow(bytes);
   model::SpanBatch batch;
   std::vector<Unprocessed> unprocessed;

@@ -76,6 +76,9 @@ class Pipeline {
   /// time of now.
   [[nodiscard]] model::Limits LimitsNow(std::size_t body_bytes = SIZE_MAX / 16) const;
 
+  /// Bytes of all bodies and datagrams that were let in, inflated.
+  [[nodiscard]] std::uint64_t bytes_in() const;
+
   /// Datagrams received together; never answered, only counted. Append is Durability::kWritten.
   void PutDatagrams(std::span<const std::string_view> datagrams);
 

@@ -117,23 +117,32 @@ std::uint8_t TailOutcomesOf(const model::AssembledTrace& trace) {
   return outcomes;
 }
 
+const model::Span* EntryOf(const model::Trace& trace) {
+  const model::Span* entry = nullptr;
+  for (const model::Span& span : trace.spans) {
+    if (entry == nullptr || IsEntry(!span.parent_id.IsZero(), span.start_ns,
+                                    !entry->parent_id.IsZero(), entry->start_ns))
+      entry = &span;
+  }
+  return entry;
+}
+
 TailTrace TailTraceOf(const TailFilters& filters, const TraceView& view) {
   const model::Trace& trace = *view.trace().trace;
   TailTrace out;
   std::int64_t start_ns = INT64_MAX;
   std::int64_t end_ns = INT64_MIN;
-  const model::Span* entry = nullptr;
   std::vector<std::uint64_t> operations;
   for (const model::Span& span : trace.spans) {
     start_ns = std::min(start_ns, span.start_ns);
     end_ns = std::max(end_ns, span.end_ns);
     if (operations.size() == kOperationsMax) MakeDistinct(operations);
     operations.push_back(OperationHash(HashOf(span.service()), span.name));
-    if (entry == nullptr || IsEntry(!span.parent_id.IsZero(), span.start_ns,
-                                    !entry->parent_id.IsZero(), entry->start_ns))
-      entry = &span;
   }
-  if (entry != nullptr) out.route = RouteOf(*entry);
+  if (const model::Span* const entry = EntryOf(trace)) {
+    out.route = RouteOf(*entry);
+    out.root = RootRequestOf(*entry);
+  }
   if (trace.IsPart()) {
     start_ns = trace.start_ns;
     end_ns = trace.end_ns;
@@ -248,7 +257,9 @@ bool TailScan::MayHold() const {
 TailTrace TailScan::Finish() const {
   FLUORO_ASSERT(entry_batch_ != nullptr);
   TailTrace out;
-  out.route = RouteOf(model::SpanReader(*entry_batch_).Read(entry_row_));
+  const model::Span entry = model::SpanReader(*entry_batch_).Read(entry_row_);
+  out.route = RouteOf(entry);
+  out.root = RootRequestOf(entry);
   out.facts.start_ns = start_ns_;
   out.facts.route = HashOf(out.route);
   out.facts.shape = ShapeHash(operations_);

@@ -13,6 +13,7 @@
 #include "model/assembly.h"
 #include "model/span_batch.h"
 #include "query/filter.h"
+#include "query/root_request.h"
 #include "query/sieve.h"
 #include "sampling/tail_judge.h"
 #include "sampling/tail_policy.h"
@@ -45,8 +46,12 @@ class TailFilters {
 struct TailTrace {
   sampling::TailFacts facts;  ///< without arrival_ns
   std::string route;          ///< entry service, a blank, templated route; cut to kRouteBytesMax
+  RootRequest root{};         ///< of the entry span
 };
 inline constexpr std::size_t kRouteBytesMax = 256;
+
+/// The span by which the trace was entered: without parent, else the earliest. Null: it has none.
+const model::Span* EntryOf(const model::Trace& trace);
 
 /// Of a trace that is held whole; of a part what the part shows.
 TailTrace TailTraceOf(const TailFilters& filters, const TraceView& view);

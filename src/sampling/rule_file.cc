@@ -37,10 +37,16 @@ std::string PrintRuleFile(const RuleFile& file) {
   return out.Take();
 }
 
-std::vector<Rule> WithDefault(std::vector<Rule> rules, const Rule& fallback) {
-  if (std::ranges::none_of(rules, [](const Rule& rule) { return rule.name == kDefaultRuleName; }))
-    rules.push_back(fallback);
-  return rules;
+std::vector<Rule> PutOver(std::vector<Rule> standing, const std::vector<Rule>& rules) {
+  for (const Rule& rule : rules) {
+    const auto at = std::ranges::find(standing, rule.name, &Rule::name);
+    if (at == standing.end()) {
+      standing.push_back(rule);
+    } else {
+      *at = rule;
+    }
+  }
+  return standing;
 }
 
 }  // namespace fluoro::sampling

@@ -26,7 +26,8 @@ Result<RuleFile> ParseRuleFile(std::string_view json);
 /// The same form; parsing it gives the same.
 std::string PrintRuleFile(const RuleFile& file);
 
-/// The set that decides: `rules`, and `fallback` as the Default rule unless they hold one.
-std::vector<Rule> WithDefault(std::vector<Rule> rules, const Rule& fallback);
+/// What decides once `rules` are put over those that stand: each is made, or replaces the one of
+/// its name.
+std::vector<Rule> PutOver(std::vector<Rule> standing, const std::vector<Rule>& rules);
 
 }  // namespace fluoro::sampling

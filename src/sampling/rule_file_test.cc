@@ -52,10 +52,16 @@ TEST(RuleFile, SaysWhichPartIsWrong) {
   EXPECT_TRUE(of(R"({"Rules":[]})").starts_with("Rules: "));
 }
 
-TEST(RuleFile, DefaultIsAddedWhereItIsMissing) {
-  EXPECT_EQ(WithDefault({}, DefaultRule(1, 0)), std::vector{DefaultRule(1, 0)});
-  EXPECT_EQ(WithDefault({DefaultRule(0.5, 0)}, DefaultRule(1, 0)),
-            std::vector{DefaultRule(0.5, 0)});
+TEST(RuleFile, IsPutOverWhatStands) {
+  Rule a;
+  a.name = "a";
+  Rule b;
+  b.name = "b";
+  Rule other_a = a;
+  other_a.fixed_rate = 0.9;
+  EXPECT_EQ(PutOver({a, DefaultRule()}, {other_a, b}), (std::vector{other_a, DefaultRule(), b}));
+  EXPECT_EQ(PutOver({a, DefaultRule()}, {DefaultRule(1, 0)}), (std::vector{a, DefaultRule(1, 0)}));
+  EXPECT_EQ(PutOver({a}, {}), std::vector{a});
 }
 
 }  // namespace

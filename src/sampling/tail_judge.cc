@@ -128,8 +128,22 @@ TailJudge::Bucket* TailJudge::BucketWithToken(std::size_t number, const TailFact
   return bucket.tokens >= 1 ? &bucket : nullptr;
 }
 
-TailDecision TailJudge::Judge(const std::array<std::uint8_t, 16>& trace_id,
-                              const TailFacts& facts) {
+TailJudge::Range TailJudge::RangeWithoutFilters(const std::array<std::uint8_t, 16>& trace_id,
+                                                TailFacts facts) {
+  facts.filters = ~std::uint64_t{0};
+  Range range;
+  for (std::size_t number = 0; number < policies_.policies.size(); ++number) {
+    if (!Takes(number, facts)) continue;
+    const TailPolicy& policy = policies_.policies[number];
+    (IsInFraction(trace_id, policy.keep) ? range.may_keep : range.may_drop) = true;
+    if (policy.filter.empty() && !policy.per_second) return range;
+  }
+  range.may_keep = true;
+  return range;
+}
+
+TailDecision TailJudge::Judge(const std::array<std::uint8_t, 16>& trace_id, const TailFacts& facts,
+                              bool takes_token) {
   for (std::size_t number = 0; number < policies_.policies.size(); ++number) {
     const TailPolicy& policy = policies_.policies[number];
     if (!Takes(number, facts)) continue;
@@ -137,7 +151,7 @@ TailDecision TailJudge::Judge(const std::array<std::uint8_t, 16>& trace_id,
     if (policy.per_second && bucket == nullptr) continue;
     const bool keep = IsInFraction(trace_id, policy.keep);
     // Whether there is a token must not hang on the trace's own draw, or weights would be wrong.
-    if (keep && bucket != nullptr) bucket->tokens -= 1;
+    if (keep && takes_token && bucket != nullptr) bucket->tokens -= 1;
     return {.keep = keep, .probability = policy.keep, .policy = number};
   }
   return {};

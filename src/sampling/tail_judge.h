@@ -78,7 +78,17 @@ class TailJudge {
 
   TailJudge(const TailPolicies& policies, const TailTraffic& traffic)
       : policies_(policies), traffic_(traffic) {}
-  TailDecision Judge(const std::array<std::uint8_t, 16>& trace_id, const TailFacts& facts);
+  /// `takes_token` false: as if it were judged, which leaves no trace in the buckets.
+  TailDecision Judge(const std::array<std::uint8_t, 16>& trace_id, const TailFacts& facts,
+                     bool takes_token = true);
+  /// What can become of a trace of which it is not known which filters hold; buckets are taken to
+  /// have tokens.
+  struct Range {
+    bool may_keep = false;
+    bool may_drop = false;
+  };
+  [[nodiscard]] Range RangeWithoutFilters(const std::array<std::uint8_t, 16>& trace_id,
+                                          TailFacts facts);
   /// Strictly slower than the quantile of its route.
   [[nodiscard]] bool IsSlow(const TailFacts& facts, double quantile);
   [[nodiscard]] bool IsRare(const TailFacts& facts, double per_hour_below);

@@ -13,6 +13,7 @@
 #include "model/assembly.h"
 #include "model/span_batch.h"
 #include "query/plan.h"
+#include "query/root_request.h"
 #include "rollup/call_sums.h"
 #include "rollup/rollup.h"
 #include "store/outline.h"
@@ -104,6 +105,7 @@ struct Usage {
   std::uint64_t spans = 0;
   std::uint64_t disk_bytes = 0;
   std::uint64_t head_bytes = 0;
+  std::uint64_t index_bytes = 0;  ///< of disk_bytes, what is not rows: filters, tables, sums
   std::int64_t oldest_ns = 0;  ///< earliest span start kept; 0 if empty
 };
 
@@ -119,6 +121,8 @@ struct DroppedTrace {
   std::uint32_t spans = 0;
   std::uint32_t bytes = 0;    ///< on disk, about
   std::uint8_t outcomes = 0;  ///< sampling::TailOutcome bits
+  /// Nullopt: it was dropped by a program that did not keep this, or there was no room.
+  std::optional<query::RootRequestView> root = {};
 };
 
 /// Thread-safe.

@@ -18,7 +18,7 @@ LAYERS = {
     "query": 4,
     "store": 5,
     "analysis": 6, "control": 6, "auth": 6,
-    "ingest": 7,
+    "ingest": 7, "cost": 7,
     "api": 8, "relay": 8,
     "cli": 9,
     "app": 10,

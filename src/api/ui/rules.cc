@@ -13,6 +13,7 @@
 #include "control/settings.h"
 #include "control/tags.h"
 #include "control/tail_policies.h"
+#include "cost/records.h"
 #include "sampling/rule_file.h"
 
 namespace fluoro::api::ui {
@@ -30,6 +31,8 @@ const control::RecordChecks& Checks() {
       {std::string(auth::kAccessKeyKind), auth::CheckAccessKeyRecord},
       {std::string(auth::kRoleKind), auth::CheckRoleRecord},
       {std::string(auth::kPolicyKind), auth::CheckPolicyRecord},
+      {std::string(cost::kPriceKind), cost::CheckPriceRecord},
+      {std::string(cost::kBudgetKind), cost::CheckBudgetRecord},
   };
   return kChecks;
 }

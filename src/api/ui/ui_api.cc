@@ -6,17 +6,21 @@
 
 #include "analysis/service_graph.h"
 #include "api/ui/calls_json.h"
+#include "api/ui/cost_api.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
 #include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
+#include "api/ui/suggest_rules.h"
 #include "api/ui/tail.h"
 #include "api/ui/trace_json.h"
 #include "api/ui/what_if.h"
 #include "base/json.h"
 #include "control/groups.h"
+#include "control/sampling_rules.h"
+#include "cost/records.h"
 #include "ingest/import.h"
 #include "ingest/pipeline.h"
 #include "model/summary.h"
@@ -49,6 +53,7 @@ struct UiApi::Impl {
   store::TraceStore& store;
   ingest::Pipeline* pipeline;
   control::Repository& control;
+  cost::CostMeter& cost;
   const Clock& clock;
   TailHub tail;
 
@@ -183,10 +188,66 @@ struct UiApi::Impl {
     return net::HttpResponse::Json(200, *std::move(insight));
   }
 
-  net::HttpResponse WhatIf(const net::HttpRequest& http) {
-    auto answer = WhatIfJson(store, http.body, clock.MonotonicNs());
+  using AskTraffic = Result<std::string> (*)(const WhatIfContext&, std::string_view);
+  net::HttpResponse OfTraffic(const net::HttpRequest& http, AskTraffic ask) {
+    const auto records = control.Read();
+    const analysis::PriceTable prices = cost::PricesOf(*records);
+    return JsonOf(ask({.store = store,
+                       .now_monotonic_ns = clock.MonotonicNs(),
+                       .now_ns = clock.UnixNs(),
+                       .standing = control::ReadSamplingRules(*records).rules,
+                       .prices = prices,
+                       .region = cost.options().place.region,
+                       .groups = Groups()},
+                      http.body));
+  }
+  net::HttpResponse WhatIf(const net::HttpRequest& http) { return OfTraffic(http, WhatIfJson); }
+  net::HttpResponse Suggest(const net::HttpRequest& http) { return OfTraffic(http, SuggestJson); }
+
+  [[nodiscard]] CostContext OfCost() {
+    return {.meter = cost, .control = control, .now_ns = clock.UnixNs()};
+  }
+  static net::HttpResponse JsonOf(Result<std::string> answer) {
     if (!answer) return ErrorAnswer(answer.error());
     return net::HttpResponse::Json(200, *std::move(answer));
+  }
+  net::HttpResponse Cost(const net::HttpRequest& http) {
+    return JsonOf(CostJson(OfCost(), http.body));
+  }
+  net::HttpResponse Prices(const net::HttpRequest& /*http*/) {
+    return JsonOf(PricesJson(OfCost()));
+  }
+  net::HttpResponse Budgets(const net::HttpRequest& /*http*/) {
+    return JsonOf(BudgetsJson(OfCost()));
+  }
+  /// Changes are sent as JSON, which no page of another origin can do unasked.
+  template <class Change>
+  net::HttpResponse ChangeCost(const net::HttpRequest& http, const Change& change) {
+    if (pipeline == nullptr) {
+      return ErrorAnswer(
+          Error{ErrorCode::kPermissionDenied, "this folder was opened for reading only"});
+    }
+    if (http.method == "POST" && !http.Header("content-type").starts_with("application/json")) {
+      return ErrorAnswer(
+          Error{ErrorCode::kInvalidArgument, "content-type: application/json wanted"});
+    }
+    return JsonOf(change());
+  }
+  net::HttpResponse PutPrice(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] { return PutPriceJson(OfCost(), http.principal, http.body); });
+  }
+  net::HttpResponse DeletePrice(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] {
+      return DeletePriceJson(OfCost(), http.principal, QueryParameter(http, "name"));
+    });
+  }
+  net::HttpResponse PutBudget(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] { return PutBudgetJson(OfCost(), http.principal, http.body); });
+  }
+  net::HttpResponse DeleteBudget(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] {
+      return DeleteBudgetJson(OfCost(), http.principal, QueryParameter(http, "name"));
+    });
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
@@ -397,6 +458,14 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "graph", "xray:GetServiceGraph"}, &UiApi::Impl::Graph},
     {{"POST", "genai", "xray:GetTraceSummaries"}, &UiApi::Impl::Calls},
     {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
+    {{"POST", "suggest", "xray:GetTraceSummaries"}, &UiApi::Impl::Suggest},
+    {{"POST", "cost", "xray:GetTraceSummaries"}, &UiApi::Impl::Cost},
+    {{"GET", "prices", "xray:GetTraceSummaries"}, &UiApi::Impl::Prices},
+    {{"POST", "prices", "xray:*"}, &UiApi::Impl::PutPrice},
+    {{"DELETE", "prices", "xray:*"}, &UiApi::Impl::DeletePrice},
+    {{"GET", "budgets", "xray:GetTraceSummaries"}, &UiApi::Impl::Budgets},
+    {{"POST", "budgets", "xray:*"}, &UiApi::Impl::PutBudget},
+    {{"DELETE", "budgets", "xray:*"}, &UiApi::Impl::DeleteBudget},
     {{"POST", "export", "xray:BatchGetTraces"}, &UiApi::Impl::Export},
     {{"POST", "delete", "xray:*"}, &UiApi::Impl::Delete},
     {{"POST", "import", "xray:*"}, &UiApi::Impl::Import},
@@ -430,8 +499,8 @@ bool IsAt(const UiApi::Rule& route, std::string_view path) {
 }  // namespace
 
 UiApi::UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, control::Repository& control,
-             const Clock& clock, Metrics& metrics)
-    : impl_(new Impl{store, pipeline, control, clock, {store, clock, metrics}}) {
+             cost::CostMeter& cost, const Clock& clock, Metrics& metrics)
+    : impl_(new Impl{store, pipeline, control, cost, clock, {store, clock, metrics}}) {
   store.SetCommitListener(
       [tail = &impl_->tail](const std::shared_ptr<const model::SpanBatch>& batch) {
         tail->OnCommit(*batch);

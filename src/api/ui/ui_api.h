@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "control/repository.h"
+#include "cost/meter.h"
 #include "net/http.h"
 #include "store/trace_store.h"
 
@@ -26,6 +27,7 @@ namespace fluoro::api::ui {
 ///   GET  /ui/api/insights?group=&state=&category=, /ui/api/insights/{id}: insights_json.h
 ///   POST /ui/api/genai: calls_json.h
 ///   POST /ui/api/whatif {"policies","expression","from","to"}: what_if.h
+///   POST /ui/api/cost, GET, POST, DELETE /ui/api/prices and /ui/api/budgets: cost_api.h
 ///   /ui/api/tail?q=EXPR       server-sent events, one summary a completed trace; bounded and
 ///   lossy, drops are told POST /ui/api/export            {"expression","from","to","format"}:
 ///   streamed bytes POST /ui/api/import?format=F   body in that format, or auto
@@ -35,7 +37,7 @@ class UiApi {
  public:
   /// `pipeline` may be null: a folder opened read-only takes no imports.
   UiApi(store::TraceStore& store, ingest::Pipeline* pipeline, control::Repository& control,
-        const Clock& clock, Metrics& metrics);
+        cost::CostMeter& cost, const Clock& clock, Metrics& metrics);
   ~UiApi();
   /// `caller` must be allowed the call's action, else 403.
   net::HttpResponse Handle(const net::HttpRequest& request, const auth::Caller& caller);

@@ -1,5 +1,8 @@
 #include "api/xray/context.h"
 
+#include "query/root_request.h"
+#include "query/tail_filters.h"
+
 #include <algorithm>
 #include <string>
 #include <unordered_set>
@@ -93,6 +96,13 @@ void TellWhatIsMissing(const store::SearchResult& found, Answer& answer) {
 
 void TellWhatIsMissing(const store::GraphResult& found, Answer& answer) {
   TellOfPart(found, answer);
+}
+
+void CountRetrieved(const Context& context, const model::AssembledTrace& trace) {
+  if (context.options.counters == nullptr) return;
+  const model::Span* const entry = query::EntryOf(*trace.trace);
+  context.options.counters->Retrieved(entry == nullptr ? query::RootRequest()
+                                                       : query::RootRequestOf(*entry));
 }
 
 }  // namespace fluoro::api::xray

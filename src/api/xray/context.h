@@ -114,6 +114,9 @@ struct TraceIds {
 };
 TraceIds TraceIdsOf(const MembersView& members);
 
+/// Counts a trace whose body was returned to its end.
+void CountRetrieved(const Context& context, const model::AssembledTrace& trace);
+
 /// How long a query may take before it answers with what it has.
 inline constexpr std::int64_t kQueryDeadlineNs = 30 * kNsPerSecond;
 /// Adds headers where the search could not see everything: `x-fluoro-scanned-share` (0..1 of the

@@ -142,7 +142,10 @@ ApiResult<bool> AppendTrace(Context& context, const Retrieval& retrieval, bool o
   out.EndArray().EndObject();
   ++traces;
   if (at.document < documents.size()) return false;
-  if (trace.trace->spans_after == 0) return true;
+  if (trace.trace->spans_after == 0) {
+    CountRetrieved(context, trace);
+    return true;
+  }
   at.span += trace.trace->spans.size();
   at.document = 0;
   return false;

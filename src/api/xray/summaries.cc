@@ -331,6 +331,8 @@ ApiResult<Answer> GetTraceSummaries(Context& context, const Request& request) {
         std::clamp(found.last->start_ns, listing->window.from_ns, listing->window.until_ns);
   out.Key("ApproximateTime").Seconds(covered_ns);
   out.Key("TracesProcessedCount").Uint(found.scanned_traces);
+  if (context.options.counters != nullptr)
+    context.options.counters->Scanned(static_cast<double>(found.scanned_traces), {});
   if (stopped && scan_left > 0) {
     out.Key("NextToken")
         .String(TokenOf(*found.last, scan_left, listing->position.page + 1, fingerprint));

@@ -60,7 +60,10 @@ class PageWriter {
     }
     out_.EndArray().EndObject();
     if (at.segment < documents.size()) return false;
-    if (trace.trace->spans_after == 0) return true;
+    if (trace.trace->spans_after == 0) {
+      CountRetrieved(context_, trace);
+      return true;
+    }
     at.span += trace.trace->spans.size();
     at.segment = 0;
     return false;

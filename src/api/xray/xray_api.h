@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "control/repository.h"
+#include "cost/counters.h"
 #include "ingest/pipeline.h"
 #include "net/http.h"
 #include "store/trace_store.h"
@@ -30,6 +31,7 @@ struct Options {
   bool aws_quotas = false;  ///< the live service's limits on windows
   /// Segment documents of PutTraceSegments; beyond, ThrottledException. 0: no limit.
   std::uint32_t segments_per_second = 0;
+  cost::Counters* counters = nullptr;  ///< of what is read; null: nobody counts. Outlives the API
   AtRestKeys at_rest = {};
 };
 

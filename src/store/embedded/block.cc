@@ -248,6 +248,7 @@ void Block::IndexGroups() {
     if (range.size() == 0) range.begin = i;
     range.end = i + 1;
     group_bytes_[section.row_group] += section.stored;
+    row_bytes_ += is_index ? 0 : section.stored;
   }
 }
 

@@ -76,6 +76,8 @@ class Block {
   [[nodiscard]] const BlockMeta& meta() const { return meta_; }
   [[nodiscard]] std::string path() const;
   [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
+  /// Of these, what stands beside the rows.
+  [[nodiscard]] std::uint64_t index_bytes() const { return file_bytes_ - row_bytes_; }
   [[nodiscard]] bool MayContain(const model::TraceId& id) const {
     return MayContain(id, TraceFilter::Hash(id));
   }
@@ -294,6 +296,7 @@ class Block {
   Fs& fs_;
   BlockCache& cache_;
   std::uint64_t file_bytes_ = 0;
+  std::uint64_t row_bytes_ = 0;
   std::shared_ptr<const FileCipher> cipher_;
   std::string header_;           ///< of an encrypted block
   crypto::Nonce first_nonce_{};  ///< likewise, of the envelope in it

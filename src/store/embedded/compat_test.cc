@@ -137,7 +137,12 @@ std::string Describe(TraceStore& store) {
             std::to_string(trace.duration_ns) + " " + std::to_string(trace.arrival_ns) + " " +
             std::to_string(trace.shape) + " '" + std::string(trace.route) + "' '" +
             std::string(trace.reason) + "' " + std::to_string(trace.spans) + " " +
-            std::to_string(trace.bytes) + " " + std::to_string(trace.outcomes) + "\n";
+            std::to_string(trace.bytes) + " " + std::to_string(trace.outcomes);
+    if (trace.root) {
+      for (const auto field : query::RootRequestView::kFields)
+        text += " '" + std::string((*trace.root).*field) + "'";
+    }
+    text += "\n";
     return true;
   });
   const auto calls = store.Calls({.period_ns = rollup::kMinuteNs});
@@ -298,6 +303,9 @@ std::map<std::string, std::string> MakeJudgedFolder() {
       std::erase_if(span.attributes, [](const auto& a) { return a.key == "key.1"; });
       if (trace % 3 == 0)
         span.attributes.push_back({"tenant", {"acme"}, model::AttributeRole::kAnnotation});
+      span.attributes.push_back(
+          {"url.full", {"https://shop.example/orders/" + std::to_string(trace % 4) + "?page=2"}});
+      span.attributes.push_back({"aws.xray.sampling_rule", {"orders"}});
     }
     (void)store->Append(MakeBatch(spans), Durability::kSynced);
   };
@@ -516,6 +524,10 @@ std::vector<std::string> Missing(const std::string& version, const std::set<std:
       {"v1.1-calls", {calls, pages}},
       {"v1.2", {spans, pages, summaries}},
       {"v1.2-judged", {judged, pages, summaries}},
+      {"v1.2-roots",
+       {{"section 10", "section 11", "not judged", "rows of no trace", "roots of skeletons"},
+        pages,
+        summaries}},
       {"v1.2-calls", {calls, pages}},
   };
   const auto of_version = wanted.find(version);
@@ -594,9 +606,10 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
     // Those of earlier versions stay as they were written.
     const auto files = MakeFolder(nullptr);
     WriteFolder("v1.2", files);
-    WriteFolder("v1.2-judged", MakeJudgedFolder());
     WriteCorpora(files);
   }
+  // v1.2-judged is from before skeletons had roots.
+  if (updates == "1" || updates == "roots") WriteFolder("v1.2-roots", MakeJudgedFolder());
   if (updates == "1" || updates == "calls") {
     const auto files = MakeCallsFolder();
     WriteFolder("v1.2-calls", files);
@@ -626,7 +639,7 @@ TEST(Compat, FoldersOfEveryVersionOpenAndHoldWhatTheyHeld) {
         (*store)->Append(MakeBatch({RandomSpan(rng, MakeTraceId(50), 999)}), Durability::kSynced));
     EXPECT_TRUE((*store)->SealAll());
   }
-  EXPECT_GE(versions, 8U);
+  EXPECT_GE(versions, 9U);
 }
 
 // FLUORO_UPDATE_GOLDEN=encrypted writes the folder anew: its keys and nonces are random, so that it

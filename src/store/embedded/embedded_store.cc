@@ -288,6 +288,7 @@ Usage EmbeddedStoreImpl::GetUsage() {
     usage.traces += meta.traces;
     usage.spans += meta.spans;
     usage.disk_bytes += block->file_bytes();
+    usage.index_bytes += block->index_bytes();
     oldest = std::min(oldest, meta.start_ns_min);
     const auto deleted = block->deleted();
     if (!deleted) continue;

@@ -100,6 +100,8 @@ Result<void> ReadSkeletons(const std::string& bytes, Block& block) {
   Cursor in(bytes);
   std::vector<std::string> texts(in.Count());
   for (std::string& text : texts) text = in.Text();
+  const std::size_t first = block.skeletons.size();
+  std::vector<std::uint64_t> root_of;
   for (std::uint64_t i = in.Count(); i > 0; --i) {
     Skeleton& skeleton = block.skeletons.emplace_back();
     skeleton.id = TakeId<model::TraceId>(in);
@@ -112,10 +114,27 @@ Result<void> ReadSkeletons(const std::string& bytes, Block& block) {
     skeleton.spans = in.Fixed(4);
     skeleton.bytes = in.Fixed(4);
     skeleton.outcomes = in.Fixed(1);
-    if (in.Fixed(3) != 0 || route >= texts.size() || reason >= texts.size()) in.Fail();
-    if (in.failed()) break;
+    root_of.push_back(in.Fixed(3));
+    if (route >= texts.size() || reason >= texts.size()) in.Fail();
+    if (in.failed()) return Wrong("skeletons");
     skeleton.route = texts[route];
     skeleton.reason = texts[reason];
+  }
+  std::vector<std::vector<std::string>> roots;
+  if (!in.done()) {
+    block.seen.insert("roots of skeletons");
+    roots.resize(in.Count());
+    for (auto& root : roots) {
+      for (int i = 0; i < 8 && !in.failed(); ++i) {
+        const std::uint64_t place = in.Varint();
+        if (place >= texts.size()) return Wrong("skeletons");
+        root.push_back(texts[place]);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < root_of.size(); ++i) {
+    if (root_of[i] > roots.size()) return Wrong("skeletons");
+    if (root_of[i] > 0) block.skeletons[first + i].root = roots[root_of[i] - 1];
   }
   if (in.failed() || !in.done()) return Wrong("skeletons");
   return {};

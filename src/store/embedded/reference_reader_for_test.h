@@ -52,6 +52,7 @@ struct Skeleton {
   std::int64_t start_ns = 0, duration_ns = 0;
   std::uint64_t shape = 0, arrival_s = 0, spans = 0, bytes = 0, outcomes = 0;
   std::string route, reason;
+  std::vector<std::string> root;  ///< its eight texts; empty: not known
 };
 
 struct Block {

@@ -250,6 +250,12 @@ class ReferenceStore {
                     static_cast<std::int64_t>(a.arrival_s) * kNsPerSecond == b.arrival_ns &&
                     a.route == b.route && a.reason == b.reason && a.spans == b.spans &&
                     a.bytes == b.bytes && a.outcomes == b.outcomes);
+        std::vector<std::string> root;
+        if (b.root) {
+          for (const auto field : query::RootRequestView::kFields)
+            root.emplace_back((*b.root).*field);
+        }
+        EXPECT_EQ(a.root, root);
       });
     }));
     EXPECT_EQ(place, slow->skeletons.size());

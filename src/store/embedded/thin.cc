@@ -138,6 +138,12 @@ void EmbeddedStoreImpl::CountThinned(const Thinned& thinned, std::uint64_t bytes
     count("dropped", reason, traces.dropped);
     dropped += traces.dropped;
   }
+  if (thinned.rootless > 0) {
+    metrics_
+        .GetCounter("fluoro_store_thinning_rootless_total",
+                    "Dropped traces of whose requests nothing is kept, for want of room.")
+        .Add(static_cast<double>(thinned.rootless));
+  }
   thinning_waits_.Add(static_cast<double>(thinned.waiting));
   thinning_crowded_out_.Set(static_cast<double>(traffic_.crowded_out()));
   if (dropped > 0 && bytes_before > bytes_after)

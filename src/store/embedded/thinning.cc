@@ -13,6 +13,9 @@ namespace fluoro::store {
 namespace {
 
 constexpr std::size_t kRoutesMax = 65'536;
+// Paths that hold ids are as many as traces.
+constexpr std::size_t kRootTextBytesAllMax = std::size_t{32} << 20;
+constexpr std::size_t kRootsMax = std::size_t{1} << 18;
 constexpr std::uint32_t kDroppedCode = UINT32_MAX;
 constexpr std::size_t kReadersMax = 4;
 
@@ -196,6 +199,31 @@ std::uint32_t Thinner::RouteNumber(std::string route) {
   return number;
 }
 
+// 1 + its place; 0: there is no room.
+std::uint32_t Thinner::RootNumber(query::RootRequest root) {
+  Root numbers{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    std::string& text = root.*query::RootRequest::kFields.at(i);
+    auto known = root_text_numbers_.find(text);
+    if (known == root_text_numbers_.end()) {
+      if (root_text_bytes_ + text.size() > kRootTextBytesAllMax) return 0;
+      root_text_bytes_ += text.size();
+      known = root_text_numbers_
+                  .emplace(std::move(text), static_cast<std::uint32_t>(root_texts_.size()))
+                  .first;
+      root_texts_.push_back(&known->first);
+    }
+    numbers.at(i) = known->second;
+  }
+  if (const auto known = root_numbers_.find(numbers); known != root_numbers_.end())
+    return known->second;
+  if (roots_.size() >= kRootsMax) return 0;
+  roots_.push_back(numbers);
+  const auto number = static_cast<std::uint32_t>(roots_.size());
+  root_numbers_.emplace(numbers, number);
+  return number;
+}
+
 Result<void> Thinner::Look(Trace& trace, const EachRow& each_row) {
   scan_.Begin();
   std::uint32_t spans = 0;
@@ -214,6 +242,7 @@ Result<void> Thinner::Look(Trace& trace, const EachRow& each_row) {
   trace.facts = seen.facts;
   trace.facts.arrival_ns = arrival_ns;
   trace.route = RouteNumber(std::move(seen.route));
+  trace.root = RootNumber(std::move(seen.root));
   thinning_.traffic.Add(trace.facts);
   return {};
 }
@@ -336,6 +365,13 @@ Result<void> Thinner::Drop(const Trace& trace, std::string_view reason) {
   dropped.spans = trace.spans;
   dropped.bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
   dropped.outcomes = trace.facts.outcomes;
+  if (trace.root > 0) {
+    query::RootRequestView& root = dropped.root.emplace();
+    for (std::size_t i = 0; i < query::RootRequestView::kFields.size(); ++i)
+      root.*query::RootRequestView::kFields.at(i) = *root_texts_[roots_[trace.root - 1].at(i)];
+  } else {
+    ++thinned_.rootless;
+  }
   auto& count = thinned_.by_reason[std::string(reason)];
   ++count.dropped;
   return skeletons_.Add(dropped);

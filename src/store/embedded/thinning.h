@@ -1,6 +1,7 @@
 // Judging the traces of blocks that left the live window, within a merge: decision 030.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,7 +48,8 @@ struct Thinned {
     std::uint64_t dropped = 0;
   };
   std::map<std::string, Count, std::less<>> by_reason;  ///< traces
-  std::uint64_t waiting = 0;  ///< traces that have pieces in the live window
+  std::uint64_t waiting = 0;   ///< traces that have pieces in the live window
+  std::uint64_t rootless = 0;  ///< dropped without what is known of their roots, for want of room
   /// By the LSN up to which their rows were sealed.
   std::map<std::uint64_t, std::vector<model::TraceId>> dropped;
   /// Pieces in other blocks that go with them.
@@ -63,7 +65,8 @@ struct MergeEntry {
   std::uint32_t kept = 0;   ///< TraceEntry::kept in the result
 };
 
-/// For one merge. Memory: about 120 bytes a trace, two row groups, one whole trace. Not
+/// For one merge. Memory: about 120 bytes a trace, at most 32 MiB of roots' texts and 200 bytes a
+/// distinct root, two row groups, one whole trace. Not
 /// thread-safe.
 class Thinner {
  public:
@@ -82,6 +85,7 @@ class Thinner {
     std::uint32_t begin = 0;  // of its entries
     std::uint32_t end = 0;
     std::uint32_t route = 0;  // place in routes_
+    std::uint32_t root = 0;   // 1 + place in roots_; 0: there was no room
     std::uint32_t spans = 0;
     bool waits = false;
     bool is_large = false;
@@ -102,6 +106,7 @@ class Thinner {
   Result<void> Look(Trace& trace, const EachRow& each_row);
   Result<query::TailTrace> LookWhole(Trace& trace, const EachRow& each_row);
   std::uint32_t RouteNumber(std::string route);
+  std::uint32_t RootNumber(query::RootRequest root);
   Result<void> Decide();
   Result<void> Drop(const Trace& trace, std::string_view reason);
   void KeepBecause(const Trace& trace, const model::Kept& kept);
@@ -119,6 +124,13 @@ class Thinner {
   std::vector<std::vector<std::uint32_t>> trace_of_;  // by input and place; of those in one group
   std::vector<std::string> routes_;
   std::unordered_map<std::string, std::uint32_t> route_numbers_;
+  // Texts of roots, each once, by number.
+  using Root = std::array<std::uint32_t, query::RootRequest::kFields.size()>;
+  std::vector<const std::string*> root_texts_;
+  std::unordered_map<std::string, std::uint32_t> root_text_numbers_;
+  std::size_t root_text_bytes_ = 0;
+  std::vector<Root> roots_;
+  std::map<Root, std::uint32_t> root_numbers_;
   std::vector<model::Kept> priors_;
   struct LeftPiece {
     std::shared_ptr<Block> block;
