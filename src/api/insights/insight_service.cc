@@ -57,9 +57,11 @@ std::string StateBody(std::int64_t until_ns) {
   return out.Take();
 }
 
-/// Old ones, and the oldest beyond the bound; active ones stay.
+/// Old ones, and the oldest beyond the bound; active ones stay. Unless there are too many, to look
+/// at the beginning of each hour is enough.
 Result<void> Prune(control::Transaction& change, std::int64_t now_ns) {
   FLUORO_TRY(const std::vector<control::Record> records, change.List(kInsightKind));
+  if (records.size() <= kInsightsMax && now_ns % kHourNs >= kPieceNs) return {};
   struct Closed {
     std::int64_t update_ns;
     std::string_view name;
