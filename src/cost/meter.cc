@@ -51,7 +51,7 @@ CostMeter::CostMeter(store::TraceStore& store, control::Repository& control, Fs&
   Load();
 }
 
-// Goes on where the files end; without any, at the first trace of this month.
+// Goes on where the files end; without any, where this month begins, or yesterday.
 void CostMeter::Load() {
   const std::int64_t now_ns = clock_.UnixNs();
   const Day today = DayOf(now_ns);
@@ -75,9 +75,8 @@ void CostMeter::Load() {
     if (!options_.read_only) log::WarnIfFailed("cost: setting it aside", files_.SetAside(day));
   }
   if (until_ns == INT64_MIN) {
-    const std::int64_t oldest_ns = store_.GetUsage().oldest_ns;
-    const std::int64_t first_ns = oldest_ns > 0 ? std::min(oldest_ns, now_ns) : now_ns;
-    until_ns = std::max(first_ns, StartOf(analysis::MonthStart(today)));
+    // Whatever is stored by now: what comes may have begun before.
+    until_ns = StartOf(std::min(analysis::MonthStart(today), today - 1));
     until_ns -= until_ns % options_.window_ns;
   }
   MutexLock lock(mutex_);

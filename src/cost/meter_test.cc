@@ -73,6 +73,17 @@ TEST_F(CostMeterTest, CountsEveryTraceOfItsDayOnceSettledOrNot) {
   EXPECT_EQ(by_day_.size(), 2U);
 }
 
+// A server that begins is sent what its clients have kept for it.
+TEST_F(CostMeterTest, WhatBeganBeforeTheServerIsCountedToo) {
+  Open();
+  folder_.Put(1, {.service = "shop", .ago_ns = 600 * kNsPerSecond});
+  by_day_[DayOf(clock_.UnixNs() - 600 * kNsPerSecond)] = 1;
+  ExpectAllCounted();
+  Run(40);
+  EXPECT_GT(meter_->counted_until_ns(), clock_.UnixNs() - 21 * kMinuteNs);
+  ExpectAllCounted();
+}
+
 TEST_F(CostMeterTest, GoesOnOverMidnightAndAfterARestart) {
   Open();
   Run(90, 3);  // until after midnight

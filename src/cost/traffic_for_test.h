@@ -26,6 +26,7 @@ struct RequestForTest {
   std::string tenant = {};
   std::string rule = {};
   bool is_child = false;
+  std::int64_t ago_ns = 0;  ///< it started
 };
 
 struct TrafficFolder {
@@ -45,7 +46,7 @@ struct TrafficFolder {
     span.InTrace(store::testing::MakeTraceId(trace))
         .Kind(model::SpanKind::kServer)
         .Service(request.service)
-        .BetweenNs(clock.UnixNs(), clock.UnixNs() + 1'000'000);
+        .BetweenNs(clock.UnixNs() - request.ago_ns, clock.UnixNs() - request.ago_ns + 1'000'000);
     if (request.is_child) span.Parent(1);
     if (!request.tenant.empty()) span.Annotate("tenant", request.tenant);
     if (!request.rule.empty()) span.Set("aws.xray.sampling_rule", request.rule);
