@@ -68,7 +68,7 @@ def test_what_was_predicted_is_recorded_and_what_was_recorded_is_accounted(tmp_p
         picture = server.cli("whatif", str(rules)).stdout
         assert "health" in picture and "X-Ray's price" in picture and ".." in picture
         # The cheapest rules are a file that the other commands take.
-        suggested = server.cli("rules", "suggest", "--budget", "100000", "--keep-errors", "0.9", "--floor", "100")
+        suggested = server.cli("rules", "suggest", "--budget", "100000", "--keep-errors", "0.9", "--floor", "5000")
         assert "within $100000.00" in suggested.stderr
         (tmp_path / "suggested.json").write_text(suggested.stdout)
         again = json.loads(server.cli("whatif", str(tmp_path / "suggested.json"), "--json").stdout)
@@ -124,7 +124,7 @@ def test_reads_are_counted_priced_and_survive_a_kill(tmp_path):
         scanned = answer["TracesProcessedCount"]
         today = cost(server, "--last", "1s")
         assert units(today, "traces_retrieved") == 5 and units(today, "traces_scanned") == scanned > 0
-        assert units(today, "span_bytes_in") > 0 and units(today, "query_cpu_seconds") > 0
+        assert units(today, "query_cpu_seconds") > 0
         assert next(one for one in today["meters"] if one["meter"] == "index_bytes")["usd"] is None
         assert today["usd"] == 0 and today["forecast"]["usd"]["high"] >= today["forecast"]["usd"]["low"] >= 0
 
@@ -149,6 +149,7 @@ def test_reads_are_counted_priced_and_survive_a_kill(tmp_path):
         after = cost(server, "--last", "2d")
         assert units(after, "traces_recorded") == 200
         assert units(after, "traces_retrieved") == 5 and units(after, "traces_scanned") == scanned
+        assert units(after, "span_bytes_in") > 0, "taken over every ten seconds"
         assert after["usd"] > 0 and after["budgets"][0]["state"] in ("warning", "exceeded")
     # And from the folder alone.
     folder = server.cli("cost", "--json", "--last", "2d", "--data", str(tmp_path / "s" / "data"))
