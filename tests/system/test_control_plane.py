@@ -74,7 +74,7 @@ def test_the_aws_cli_walks_every_operation():
         arn = record["SamplingRule"]["RuleARN"]
         walk("create-sampling-rule", "--sampling-rule", RULE, fails="InvalidRequestException")
         assert walk("update-sampling-rule", "--sampling-rule-update", {"RuleName": "pay", "FixedRate": 0.5})["SamplingRuleRecord"]["SamplingRule"]["FixedRate"] == 0.5
-        assert [r["SamplingRule"]["RuleName"] for r in walk("get-sampling-rules")["SamplingRuleRecords"]] == ["pay", "Default"]
+        assert {r["SamplingRule"]["RuleName"] for r in walk("get-sampling-rules")["SamplingRuleRecords"]} == {"pay", "Default"}
         report = {"RuleName": "pay", "ClientID": "0123456789abcdef01234567", "Timestamp": int(now), "RequestCount": 10, "SampledCount": 3}
         targets = walk("get-sampling-targets", "--sampling-statistics-documents", [report])
         assert targets["SamplingTargetDocuments"][0]["ReservoirQuota"] == 5
@@ -149,7 +149,7 @@ def test_rules_of_a_file(tmp_path):
         assert [r["RuleName"] for r in listed["SamplingRules"]] == ["pay", "Default"]
         assert [p["Name"] for p in listed["TailPolicies"]] == ["bad", "rest"]
         wait_for(lambda: "tail policies policies=2" in server.log(), what="the store to follow")
-        assert server.boto3().get_sampling_rules()["SamplingRuleRecords"][0]["SamplingRule"]["RuleName"] == "pay"
+        assert "pay" in [r["SamplingRule"]["RuleName"] for r in server.boto3().get_sampling_rules()["SamplingRuleRecords"]]
         server.cli("rules", "delete", "pay")
         server.cli("rules", "delete", "--tail", "rest")
         assert server.cli("rules", "delete", "pay", check=False).returncode == 1
