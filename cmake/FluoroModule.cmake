@@ -53,7 +53,8 @@ if(FLUORO_LTO)
 endif()
 
 if(FLUORO_PCH)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
+  # Written anew it would have everything compiled anew.
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch.cc CONTENT "")
   add_library(fluoro_pch STATIC ${CMAKE_BINARY_DIR}/pch.cc)
   target_link_libraries(fluoro_pch PRIVATE fluoro_flags)
   target_precompile_headers(fluoro_pch PRIVATE <algorithm> <array> <atomic> <bit> <charconv> <chrono> <cstdint> <cstring>
