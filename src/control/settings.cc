@@ -33,7 +33,7 @@ Result<void> CheckPercentage(double percentage) {
   return Fail(ErrorCode::kInvalidArgument, "DesiredSamplingPercentage must be between 0 and 100");
 }
 
-Result<void> Put(Transaction& transaction, std::string_view name, std::string body) {
+Result<void> Put(Transaction& transaction, std::string_view name, const std::string& body) {
   FLUORO_CHECK_OK(transaction.Put(kSettingKind, name, body));
   return {};
 }

@@ -19,11 +19,11 @@ class UsageFiles {
   UsageFiles(Fs& fs, std::string folder) : fs_(fs), folder_(std::move(folder)) {}
 
   /// Nullopt: nothing was counted that day. Errors: kIo, kCorruption, kUnsupported.
-  Result<std::optional<analysis::UsageFile>> Read(analysis::Day day) const;
+  [[nodiscard]] Result<std::optional<analysis::UsageFile>> Read(analysis::Day day) const;
   /// Durable when it returns; what was there before stays whole if it fails. Errors: kIo, kNoSpace.
   Result<void> Write(const analysis::UsageFile& file);
   /// Days of which there are files, ascending. Errors: kIo.
-  Result<std::vector<analysis::Day>> Days() const;
+  [[nodiscard]] Result<std::vector<analysis::Day>> Days() const;
   /// Lets go of files of days before. Errors: kIo.
   Result<void> Forget(analysis::Day before);
   /// Puts a file that cannot be read aside, as <day>.json.damaged.
