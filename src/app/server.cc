@@ -9,6 +9,7 @@
 #include "api/insights/insight_service.h"
 #include "api/ui/ui_api.h"
 #include "api/xray/xray_api.h"
+#include "app/budget_alert.h"
 #include "app/gate.h"
 #include "app/memory_return.h"
 #include "app/metering.h"
@@ -20,6 +21,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/uuid.h"
 #include "cli/at_rest_key.h"
 #include "cli/tail_policy_file.h"
 #include "control/profile.h"
@@ -126,17 +128,22 @@ class Server final : public cli::RunningServer {
                               IngestOptions(config));
     cost::MeterOptions meter_options{.folder = config.data + "/usage"};
     meter_options.place = {.account_id = config.account, .region = config.region};
+    meter_options.on_alert = [running = server.get(),
+                              place = meter_options.place](const cost::BudgetAlert& alert) {
+      running->insights_->Tell(BudgetAlertBody(alert, NewUuid(), running->clock_.UnixNs(), place));
+    };
     server->meter_.emplace(*server->store_, *server->control_, *server->fs_, server->clock_,
                            server->metrics_, std::move(meter_options));
     server->xray_.emplace(*server->store_, *server->pipeline_, *server->control_, server->clock_,
                           server->metrics_, server->XRayOptionsOf(config));
     server->ui_.emplace(*server->store_, &*server->pipeline_, *server->control_, *server->meter_,
                         server->clock_, server->metrics_);
-    server->metering_.emplace(*server->meter_, *server->pipeline_);
     server->insights_.emplace(*server->store_, *server->control_, server->clock_, server->metrics_,
                               api::insights::InsightOptions{
                                   .place = {.account_id = config.account, .region = config.region},
                                   .webhook = WebhookOptionsOf(config)});
+    // From here on budgets are watched, which insights' webhook tells.
+    server->metering_.emplace(*server->meter_, *server->pipeline_);
     server->jaeger_.emplace(*server->store_, server->clock_);
     FLUORO_CHECK_OK(CheckKeys(*server->control_, config));
     server->gate_.emplace(

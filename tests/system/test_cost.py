@@ -3,7 +3,10 @@ import json
 import random
 import time
 
+import pytest
+
 from harness import Server, wait_for
+from hook import Hook
 
 TRACES = 4000
 # Of each route: how many in ten, how many of them fail.
@@ -154,3 +157,21 @@ def test_reads_are_counted_priced_and_survive_a_kill(tmp_path):
     # And from the folder alone.
     folder = server.cli("cost", "--json", "--last", "2d", "--data", str(tmp_path / "s" / "data"))
     assert units(json.loads(folder.stdout), "traces_recorded") == 200
+
+
+def test_a_budget_that_is_exceeded_is_told_to_the_webhook():
+    now = time.gmtime()
+    if now.tm_mday == 1 and now.tm_hour == 0:
+        pytest.skip("the month is younger than the traces that this test makes")
+    hook = Hook()
+    with Server("--webhook", hook.url, "--webhook-allow", "127.0.0.1") as server:
+        rng = random.Random(5)
+        put(server, [document(rng, ("/pay", "/pay", "t", time.time() - 2400 + i, False), "") for i in range(100)])
+        # 100 recorded traces are 0.0005 $ by the list; watched every minute, on what is counted.
+        status, answer = server.post_json("/ui/api/budgets", {"name": "payments", "usd_month": 0.0001, "alert_at": [1], "by": "service", "of": "payment"})
+        assert status == 200, answer
+        event = wait_for(lambda: hook.bodies and hook.bodies[0], seconds=180, what="the alert")
+    assert (event["source"], event["detail-type"]) == ("fluoro.cost", "Budget Alert")
+    assert event["detail"]["name"] == "payments" and event["detail"]["state"] == "exceeded" and event["detail"]["of"] == "payment"
+    assert event["detail"]["used_usd"] >= 0.0004
+    hook.close()

@@ -1,8 +1,6 @@
 """Insights out of real traffic: found by the server, read with boto3, told to a webhook, there after a restart."""
 import datetime
-import http.server
 import json
-import threading
 import time
 
 import pytest
@@ -11,33 +9,10 @@ pytest.importorskip("botocore", reason="botocore could not be installed here (sc
 from botocore.exceptions import ClientError  # noqa: E402
 
 from harness import Server, wait_for
+from hook import Hook
 from model_judge import check_answer
 
 MINUTE = 60
-
-
-class Hook:
-    """Remembers what is posted to it."""
-
-    def __init__(self):
-        self.bodies = bodies = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def spans_of(number, start_ns, failing, slow):

@@ -46,6 +46,9 @@ class InsightService {
   /// Looks every few seconds, on a thread of its own.
   void Start();
   void Stop();
+  /// One more notification for the webhook, whatever it is about; dropped where there is none.
+  /// Thread-safe.
+  void Tell(std::string body) { webhook_.Send(std::move(body)); }
   /// One look: everything that is due. Not beside another one.
   void Look();
 

@@ -41,15 +41,25 @@ void AppendCounts(JsonWriter& out, const analysis::ImpactCounts& counts) {
 
 }  // namespace
 
+void BeginEvent(JsonWriter& out, const Event& event, const control::Place& place) {
+  out.BeginObject().Key("version").String("0").Key("id").String(event.id);
+  out.Key("detail-type").String(event.detail_type).Key("source").String(event.source);
+  out.Key("account").String(place.account_id).Key("time").String(Rfc3339(event.time_ns));
+  out.Key("region").String(place.region).Key("resources").BeginArray().EndArray();
+  out.Key("detail").BeginObject();
+}
+
 std::string NotificationBody(const StoredInsight& stored, std::string_view event_id,
                              const control::Place& place) {
   const analysis::Insight& insight = stored.insight;
   JsonWriter out;
-  out.BeginObject().Key("version").String("0").Key("id").String(event_id);
-  out.Key("detail-type").String("AWS X-Ray Insight Update").Key("source").String("aws.xray");
-  out.Key("account").String(place.account_id).Key("time").String(Rfc3339(insight.update_ns));
-  out.Key("region").String(place.region).Key("resources").BeginArray().EndArray();
-  out.Key("detail").BeginObject().Key("InsightId").String(insight.id);
+  BeginEvent(out,
+             {.id = event_id,
+              .detail_type = "AWS X-Ray Insight Update",
+              .source = "aws.xray",
+              .time_ns = insight.update_ns},
+             place);
+  out.Key("InsightId").String(insight.id);
   out.Key("GroupName").String(stored.group_name).Key("GroupARN").String(stored.group_arn);
   out.Key("Category").BeginArray().String(CategoryName(insight.category)).EndArray();
   out.Key("State").String(StateName(insight.state)).Key("RootCauseServiceId");

@@ -12,6 +12,7 @@
 
 #include "api/insights/insight_record.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "control/place.h"
@@ -28,6 +29,16 @@ struct WebhookOptions {
   /// Before the second attempt; four times as long before each further one.
   std::int64_t wait_ns = 1'000'000'000;
 };
+
+/// One event in the shape of Amazon EventBridge.
+struct Event {
+  std::string_view id;
+  std::string_view detail_type;
+  std::string_view source;
+  std::int64_t time_ns = 0;
+};
+/// Writes it up to the members of "detail"; two EndObject end it.
+void BeginEvent(JsonWriter& out, const Event& event, const control::Place& place);
 
 /// {"version","id","detail-type":"AWS X-Ray Insight Update","source":"aws.xray","account","time",
 /// "region","resources","detail":{...}}
