@@ -158,20 +158,6 @@ def test_what_is_changed_after_signing_is_refused(guarded):
     assert send(lambda headers, body: headers.update({"X-Amz-Date": "20200101T000000Z"})) == 403
 
 
-def test_a_signed_write_that_is_sent_again_stores_the_same_spans_once(guarded):
-    trace_id = f"1-{int(time.time()):08x}-{'7' * 24}"
-    document = json.dumps({"name": "shop", "id": "70de5b6f19ff9a0a", "trace_id": trace_id, "start_time": time.time() - 1, "end_time": time.time()})
-    body = json.dumps({"TraceSegmentDocuments": [document]}).encode()
-    request = AWSRequest(method="POST", url=guarded.server.url + "/TraceSegments", data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials(guarded.writer["id"], guarded.writer["secret"]), "xray", "us-east-1").add_auth(request)
-    headers = dict(request.prepare().headers)
-    for _ in range(3):
-        status, _, answer = guarded.server.request("POST", "/TraceSegments", body, headers)
-        assert (status, json.loads(answer)) == (200, {"UnprocessedTraceSegments": []})
-    traces = guarded.client(guarded.reader).batch_get_traces(TraceIds=[trace_id])["Traces"]
-    assert [len(trace["Segments"]) for trace in traces] == [1]
-
-
 def test_presigned_urls_and_compressed_bodies(guarded):
     status, _, body = guarded.signed(guarded.reader, "POST", "/Groups", auth=SigV4QueryAuth)
     assert status == 200, body
