@@ -27,6 +27,7 @@ const Amounts& RowIn(const UsageDay& usage, Dimension dimension, std::string_vie
 std::vector<Bill> RunningBills(const PriceTable& prices, std::string_view region,
                                std::span<const DayAmounts> days) {
   std::vector<Bill> bills;
+  bills.reserve(days.size());
   for (std::size_t i = 0; i < days.size(); ++i)
     bills.push_back(BillOf(prices, region, days.first(i + 1)));
   return bills;

@@ -9,7 +9,7 @@ namespace {
 
 // 10:05
 std::string TimeOfDay(std::int64_t ns) {
-  const std::int64_t minutes = ns / AnomalyDetector::kMinuteNs % (24 * 60);
+  const std::int64_t minutes = ns / AnomalyDetector::kMinuteNs % std::int64_t{24 * 60};
   return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60);
 }
 

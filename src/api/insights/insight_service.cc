@@ -302,8 +302,9 @@ Result<void> InsightService::See(GroupState& state, const control::Group& group,
     for (Insight& insight : now) state.changed.insert_or_assign(insight.id, std::move(insight));
   }
   state.until_ns = until_ns;
+  const std::int64_t minutes_count = (until_ns - from_ns) / kMinuteNs;
   metrics_.GetCounter("fluoro_insight_minutes_total", "Minutes of groups that insights looked at")
-      .Add(static_cast<double>((until_ns - from_ns) / kMinuteNs));
+      .Add(static_cast<double>(minutes_count));
   // Where nothing changes it is enough to know it now and then.
   if (state.changed.empty() && until_ns - state.recorded_ns < kPieceNs) return {};
   if (const auto recorded = Record(group, until_ns, state.changed); !recorded) {
