@@ -2,6 +2,7 @@
 // stated costs and durations are summed from. What counts as one call: docs/genai.md, "Calls".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -21,8 +22,13 @@ struct Call {
   std::string_view provider;
   std::string_view model;  ///< that answered, else that asked for
   std::string_view tool;
-  std::string_view tenant;  ///< its own, else inherited
-  std::string_view route;   ///< likewise
+  std::string_view tenant;               ///< its own, else inherited
+  std::string_view route;                ///< likewise
+  std::string_view agent = {};           ///< likewise
+  std::string_view experiment = {};      ///< id; likewise
+  std::string_view experiment_arm = {};  ///< likewise
+  std::string_view prompt = {};          ///< name, with "@version" where one is stated
+  std::string_view service_tier = {};    ///< what the provider calls it: "flex", "priority", ...
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;
   bool failed = false;
@@ -35,10 +41,21 @@ struct Call {
   std::int64_t cached_tokens = 0;
   std::int64_t cache_write_tokens = 0;
   std::int64_t reasoning_tokens = 0;
-  std::optional<std::int64_t> cost_nano_usd;  ///< as the span states it
+  std::int64_t cache_write_1h_tokens = 0;  ///< of cache_write_tokens, those kept for an hour
+  std::optional<std::int64_t> first_token_ns = {};  ///< from start_ns to the first token
+  std::optional<std::int64_t> cost_nano_usd;        ///< as the span states it
 };
 
 inline constexpr std::size_t kCallTextMax = 256;
+
+/// By the size of a prompt, where providers change their prices: 0 up to 128,000 tokens, 1 up to
+/// 200,000, 2 up to 272,000, 3 above. Stored: never renumber.
+inline constexpr std::array<std::int64_t, 3> kPromptClassBounds = {128'000, 200'000, 272'000};
+constexpr std::uint8_t PromptClassOf(std::int64_t prompt_tokens) {
+  std::uint8_t place = 0;
+  while (place < kPromptClassBounds.size() && prompt_tokens > kPromptClassBounds[place]) ++place;
+  return place;
+}
 
 /// Takes the spans of one trace, gives its calls; then the next trace. Not thread-safe. Memory:
 /// some hundred bytes a span that HasEvidence, under a hundred for others.
