@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "genai/classify.h"
 #include "genai/evidence.h"
+#include "genai/inherit.h"
+#include "genai/labels.h"
 #include "genai/reading.h"
 
 namespace fluoro::genai {
@@ -39,15 +42,6 @@ std::optional<std::int64_t> CostOf(const Span& span) {
   return std::llround(*usd * 1e9);
 }
 
-// The address that a client called is not the route by which the request came in.
-std::string RouteOf(const Span& span) {
-  const bool calls_out = span.kind == model::SpanKind::kClient ||
-                         span.kind == model::SpanKind::kProducer ||
-                         span.Has(model::SpanFlag::kSubsegment);
-  if (calls_out && FindAny(span, "route") == nullptr) return {};
-  return TextField(span, "route");
-}
-
 // Place among the kinds of steps that call a model.
 std::optional<std::size_t> ModelKind(StepKind kind) {
   switch (kind) {
@@ -64,19 +58,11 @@ std::optional<std::size_t> ModelKind(StepKind kind) {
   }
 }
 
-// Cuts between characters.
-void Limit(std::string& text) {
-  if (text.size() <= kCallTextMax) return;
-  std::size_t end = kCallTextMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  text.resize(end);
-}
-
 }  // namespace
 
 CallFinder::TextId CallFinder::Text(std::string text) {
   if (text.empty()) return 0;
-  Limit(text);
+  text.resize(TruncateUtf8(text, kCallTextMax).size());
   const auto [at, is_new] = text_ids_.try_emplace(text, static_cast<TextId>(texts_.size()));
   if (is_new) texts_.push_back(std::move(text));
   return at->second;
@@ -84,8 +70,8 @@ CallFinder::TextId CallFinder::Text(std::string text) {
 
 void CallFinder::Add(const Span& span) {
   Node node{.id = span.span_id, .parent = span.parent_id};
-  node.tenant = Text(TextField(span, "tenant"));
-  node.route = Text(RouteOf(span));
+  node.tenant = Text(OwnLabel(span, Label::kTenant));
+  node.route = Text(OwnLabel(span, Label::kRoute));
   constexpr std::int64_t kResendsMax = 1'000'000;
   node.resends = std::min(CountField(span, "attempt").value_or(0), kResendsMax);
   if (HasEvidence(span)) {
@@ -170,23 +156,10 @@ void CallFinder::FindParents() {
   }
 }
 
-// From above; and if the whole trace names one tenant only, that one.
-void CallFinder::Inherit() {
-  TextId only = 0;
-  bool several = false;
-  for (const Node& node : nodes_) {
-    if (node.tenant == 0 || node.tenant == only) continue;
-    several = several || only != 0;
-    only = node.tenant;
-  }
-  for (const Index at : order_) {
-    Node& node = nodes_[at];
-    if (node.above != kNone) {
-      if (node.tenant == 0) node.tenant = nodes_[node.above].tenant;
-      if (node.route == 0) node.route = nodes_[node.above].route;
-    }
-    if (node.tenant == 0 && !several) node.tenant = only;
-  }
+void CallFinder::InheritLabels() {
+  const auto above = [this](Index at) { return nodes_[at].above; };
+  Inherit(order_, true, above, [this](Index at) -> TextId& { return nodes_[at].tenant; });
+  Inherit(order_, false, above, [this](Index at) -> TextId& { return nodes_[at].route; });
 }
 
 void CallFinder::LookUp() {
@@ -294,7 +267,7 @@ void CallFinder::Visit(const std::function<void(const Call&)>& visit) {
 void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
   if (!steps_.empty()) {
     FindParents();
-    Inherit();
+    InheritLabels();
     LookUp();
     Decide();
     Visit(visit);

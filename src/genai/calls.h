@@ -109,7 +109,7 @@ class CallFinder {
   TextId Text(std::string text);
   Step Judge(const model::Span& span);
   void FindParents();
-  void Inherit();
+  void InheritLabels();
   void LookUp();
   void Decide();
   [[nodiscard]] bool IsWrapper(const Step& step) const;
