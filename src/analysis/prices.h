@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/day.h"
 #include "base/error.h"
 
 namespace fluoro::analysis {
@@ -35,14 +36,11 @@ std::optional<Meter> MeterNamed(std::string_view name);
 /// Units by meter.
 using Amounts = std::array<double, kMeters>;
 
-/// Whole days since 1970-01-01, UTC.
-using Day = std::int32_t;
-inline constexpr std::int64_t kDayNs = 86'400'000'000'000;
-Day DayOf(std::int64_t unix_ns);
-/// "2026-11-29".
-std::string DayText(Day day);
-/// Errors: kInvalidArgument for what is no date of 1970 to 9999.
-Result<Day> ParseDay(std::string_view text);
+using fluoro::Day;
+using fluoro::DayOf;
+using fluoro::DayText;
+using fluoro::kDayNs;
+using fluoro::ParseDay;
 /// First day of the month, and of the next.
 Day MonthStart(Day day);
 Day NextMonth(Day day);

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "genai/classify.h"
+#include "genai/derive.h"
 #include "genai/evidence.h"
 #include "genai/inherit.h"
 #include "genai/labels.h"
@@ -42,6 +43,92 @@ std::optional<std::int64_t> CostOf(const Span& span) {
   return std::llround(*usd * 1e9);
 }
 
+// "flex", "priority", ...; "" for what every call gets that asks for nothing.
+std::string ServiceTierOf(const Span& span) {
+  for (const std::string_view key :
+       {"openai.response.service_tier", "gen_ai.openai.response.service_tier",
+        "gen_ai.response.service_tier", "openai.request.service_tier",
+        "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier", "service_tier"}) {
+    const std::string tier = LowerCase(TextAt(span, key));
+    if (tier.empty() || tier == "auto") continue;
+    return tier == "default" || tier == "standard" ? std::string() : tier;
+  }
+  return {};
+}
+
+std::string PromptOf(const Span& span) {
+  std::string prompt = TextField(span, "prompt_name");
+  if (prompt.empty()) return prompt;
+  const std::string version = TextField(span, "prompt_version");
+  return version.empty() ? prompt : prompt + "@" + version;
+}
+
+// A duration that a field states in milliseconds; a year is the longest that is believed.
+std::optional<std::int64_t> DurationField(const Span& span, std::string_view field) {
+  constexpr double kMsMax = 366.0 * 24 * 3'600 * 1'000;
+  const auto value = CanonicalField(span, field);
+  const double* ms = value ? value->AsDouble() : nullptr;
+  if (ms == nullptr || !(*ms >= 0 && *ms <= kMsMax)) return std::nullopt;
+  return std::llround(*ms * 1e6);
+}
+
+// Of cache writes, those that stay for an hour, which cost more.
+std::int64_t HourWritesOf(const Span& span) {
+  struct Source {
+    std::string_view key, member;
+  };
+  for (const Source& source :
+       {Source{"langfuse.observation.usage_details", "input_cache_creation_1h"},
+        Source{"gen_ai.usage.input_token_details", "ephemeral_1h_input_tokens"}}) {
+    const model::AttributeValue* object = FindAny(span, source.key);
+    const auto member = object == nullptr ? std::nullopt : MemberOf(*object, source.member);
+    if (const auto count = member ? Coerce(*member, Form::kCount) : std::nullopt)
+      return *count->AsInt();
+  }
+  return 0;
+}
+
+// Images, seconds of audio, searches: what an entry of the price table with `per_unit` is paid by.
+std::int64_t MilliUnitsOf(const Span& span) {
+  constexpr double kUnitsMax = 1e12;
+  const model::AttributeValue* raw = FindAny(span, "billed_units");
+  const auto value = raw == nullptr ? std::nullopt : Coerce(*raw, Form::kNumber);
+  return value ? std::llround(std::min(*value->AsDouble(), kUnitsMax) * 1'000) : 0;
+}
+
+bool MentionsNoConnection(std::string_view text) {
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{
+          "APIConnectionError", "ConnectError", "ConnectionError", "ConnectTimeout", "ECONNREFUSED",
+          "ENOTFOUND", "EAI_AGAIN", "connection refused", "connection error", "name resolution"},
+      [&](std::string_view word) { return ContainsIgnoringCase(text, word); });
+}
+
+bool SaysCacheHit(const Span& span) {
+  return std::ranges::any_of(
+      std::initializer_list<std::string_view>{"cache_hit", "cache.hit", "gen_ai.cache.hit",
+                                              "gen_ai.response.cached", "llm.cache.hit",
+                                              "litellm.cache_hit"},
+      [&](std::string_view key) {
+        const model::AttributeValue* raw = FindAny(span, key);
+        const auto flag = raw == nullptr ? std::nullopt : Coerce(*raw, Form::kFlag);
+        return flag && *flag->AsBool();
+      });
+}
+
+std::int64_t Plus(std::int64_t a, std::int64_t b) {  // both >= 0
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+std::optional<UsageRole> RoleNamed(std::string_view name) {
+  for (const UsageRole role :
+       {UsageRole::kBillable, UsageRole::kRollup, UsageRole::kWrapper, UsageRole::kEngineShadow}) {
+    if (name == UsageRoleName(role)) return role;
+  }
+  return std::nullopt;
+}
+
 // Place among the kinds of steps that call a model.
 std::optional<std::size_t> ModelKind(StepKind kind) {
   switch (kind) {
@@ -70,13 +157,16 @@ CallFinder::TextId CallFinder::Text(std::string text) {
 
 void CallFinder::Add(const Span& span) {
   Node node{.id = span.span_id, .parent = span.parent_id};
-  node.tenant = Text(OwnLabel(span, Label::kTenant));
-  node.route = Text(OwnLabel(span, Label::kRoute));
+  ForEachOwnLabel(span, [&](Label label, std::string text) {
+    node.labels[static_cast<std::size_t>(label)] = Text(std::move(text));
+  });
   constexpr std::int64_t kResendsMax = 1'000'000;
   node.resends = std::min(CountField(span, "attempt").value_or(0), kResendsMax);
+  node.calls_out = span.kind == model::SpanKind::kClient || span.kind == model::SpanKind::kProducer;
   if (HasEvidence(span)) {
     node.step = static_cast<Index>(steps_.size());
     steps_.push_back(Judge(span));
+    steps_.back().span = static_cast<Index>(nodes_.size());
   }
   nodes_.push_back(node);
 }
@@ -102,25 +192,43 @@ CallFinder::Step CallFinder::Judge(const Span& span) {
   if (!is_call) return step;
   call.cached_tokens = CountField(span, "cached_tokens").value_or(0);
   call.cache_write_tokens = CountField(span, "cache_write_tokens").value_or(0);
+  call.cache_write_1h_tokens = std::min(HourWritesOf(span), call.cache_write_tokens);
   call.reasoning_tokens = CountField(span, "reasoning_tokens").value_or(0);
+  call.milli_units = MilliUnitsOf(span);
   call.throttled = FlagField(span, "throttled");
   call.timeout = FlagField(span, "timeout");
   const bool flagged = span.Has(model::SpanFlag::kFault) || span.Has(model::SpanFlag::kError) ||
                        span.Has(model::SpanFlag::kThrottle);
+  const std::string error_type = TextField(span, "error_type");
   call.failed = flagged || call.throttled || call.timeout ||
-                span.status == model::StatusCode::kError || !TextField(span, "error_type").empty();
+                span.status == model::StatusCode::kError || !error_type.empty();
   call.retries = CountField(span, "retry_count").value_or(0);
   step.provider = Text(TextField(span, "provider"));
-  std::string model = TextField(span, "model_response");
-  step.model = Text(model.empty() ? TextField(span, "model") : std::move(model));
+  std::string asked = TextField(span, "model");
+  if (std::string answered = TextField(span, "model_response"); answered.empty()) {
+    step.model = Text(std::move(asked));
+  } else {
+    if (answered != asked) step.asked_model = Text(std::move(asked));
+    step.model = Text(std::move(answered));
+  }
+  step.service_tier = Text(ServiceTierOf(span));
+  step.prompt = Text(PromptOf(span));
   if (step.kind == StepKind::kTool) {
     step.tool = Text(TextField(span, "tool_name"));
     step.tool_call = Text(TextField(span, "tool_call_id"));
   }
+  if (step.kind == StepKind::kLlm) {
+    call.first_token_ns = DurationField(span, "ttft_ms");
+    call.engine_ns = DurationField(span, "prefill_ms").value_or(0) +
+                     DurationField(span, "decode_ms").value_or(0);
+    step.finished = !TextField(span, "finish_reason").empty();
+    if (SaysCacheHit(span)) call.no_bill = NoBill::kLocalCacheHit;
+  }
+  step.not_connected = call.failed && MentionsNoConnection(error_type + "\n" + span.status_message);
+  step.other_currency =
+      FindAny(span, "gen_ai.usage.cost.amount") != nullptr && !derive::IsCostInUsd(span);
   step.response = Text(TextAt(span, "gen_ai.response.id"));
-  const std::string role = TextField(span, "usage_role");
-  if (role == "billable") step.role = Role::kBillable;
-  if (role == "rollup" || role == "wrapper" || role == "engine_shadow") step.role = Role::kOther;
+  step.stated_role = RoleNamed(TextField(span, "usage_role"));
   return step;
 }
 
@@ -157,9 +265,12 @@ void CallFinder::FindParents() {
 }
 
 void CallFinder::InheritLabels() {
-  const auto above = [this](Index at) { return nodes_[at].above; };
-  Inherit(order_, true, above, [this](Index at) -> TextId& { return nodes_[at].tenant; });
-  Inherit(order_, false, above, [this](Index at) -> TextId& { return nodes_[at].route; });
+  for (std::size_t label = 0; label < kLabels; ++label) {
+    Inherit(
+        order_, PassesUpwards(static_cast<Label>(label)),
+        [this](Index at) { return nodes_[at].above; },
+        [this, label](Index at) -> TextId& { return nodes_[at].labels[label]; });
+  }
 }
 
 void CallFinder::LookUp() {
@@ -182,7 +293,11 @@ void CallFinder::LookUp() {
         if (const Index over = above_[at].model[*kind]; over != kNone) {
           Step& upper = steps_[nodes_[over].step];
           ++(step.engine ? upper.engines_below : upper.below);
-          if (!step.engine) upper.one_below = at;
+          if (step.engine) {
+            upper.engine_ns_below = Plus(upper.engine_ns_below, step.call.engine_ns);
+          } else {
+            upper.one_below = at;
+          }
         }
         if (!step.engine) own.model[*kind] = at;
         if (step.kind == StepKind::kLlm && !step.engine && step.has_usage()) own.paying_llm = at;
@@ -197,16 +312,18 @@ void CallFinder::LookUp() {
   }
 }
 
-// Two instrumentations saw one call: the inner one counts.
-bool CallFinder::IsWrapper(const Step& step) const {
-  if (!step.has_usage()) return step.below + step.engines_below > 0;
-  if (step.below != 1) return false;
+// Two instrumentations saw one call: the inner one counts. kNoUsage: it is no wrapper.
+UsageReason CallFinder::WrapperReason(const Step& step) const {
+  if (!step.has_usage())
+    return step.below + step.engines_below > 0 ? UsageReason::kTransparent : UsageReason::kNoUsage;
+  if (step.below != 1) return UsageReason::kNoUsage;
   const Step& inner = steps_[nodes_[step.one_below].step];
-  if (step.response != 0 && step.response == inner.response) return true;
-  return step.has_tokens && inner.has_tokens &&
-         step.call.prompt_tokens == inner.call.prompt_tokens &&
-         step.call.completion_tokens == inner.call.completion_tokens &&
-         inner.call.start_ns >= step.call.start_ns && inner.call.end_ns <= step.call.end_ns;
+  if (step.response != 0 && step.response == inner.response) return UsageReason::kSameAnswerBelow;
+  const bool same =
+      step.has_tokens && inner.has_tokens && step.call.prompt_tokens == inner.call.prompt_tokens &&
+      step.call.completion_tokens == inner.call.completion_tokens &&
+      inner.call.start_ns >= step.call.start_ns && inner.call.end_ns <= step.call.end_ns;
+  return same ? UsageReason::kSameTokensBelow : UsageReason::kNoUsage;
 }
 
 // An attempt, or the tool's own view of the call: the outer one counts.
@@ -217,65 +334,196 @@ bool CallFinder::RepeatsTool(const Step& step, Index above) const {
          (outer.tool_call == 0 || step.tool_call == 0 || outer.tool_call == step.tool_call);
 }
 
+void CallFinder::DecideTool(Step& step, const Above& above, const Below& below) const {
+  if (step.stated_role && step.stated_role != UsageRole::kBillable) {
+    step.role = *step.stated_role;
+    step.reason = UsageReason::kStated;
+    return;
+  }
+  if (RepeatsTool(step, above.tool)) {
+    step.role = step.has_usage() ? UsageRole::kWrapper : UsageRole::kNone;
+    step.reason = UsageReason::kRepeatsTool;
+    return;
+  }
+  step.counts = true;
+  if (step.has_tokens || (below.counts && step.has_usage())) {
+    // Its tokens are those of what it called, and so is its cost, unless nothing else can be.
+    step.role = UsageRole::kRollup;
+    step.reason = below.counts ? UsageReason::kRepeatsBelow : UsageReason::kTokensOfTools;
+  } else {
+    step.role = step.has_usage() ? UsageRole::kBillable : UsageRole::kNone;
+    step.reason = UsageReason::kOwnToolCall;
+  }
+}
+
+void CallFinder::DecideModel(Step& step, const Above& above) const {
+  if (step.engine) {
+    step.counts = above.paying_llm == kNone;
+    step.role = step.counts ? UsageRole::kBillable : UsageRole::kEngineShadow;
+    step.reason = step.counts ? UsageReason::kEngineAlone : UsageReason::kEngineBehindClient;
+  } else if (const UsageReason wraps = WrapperReason(step); wraps != UsageReason::kNoUsage) {
+    step.role = UsageRole::kWrapper;
+    step.reason = wraps;
+  } else {
+    step.counts = true;
+    step.role = UsageRole::kBillable;
+    step.reason = UsageReason::kOwnCall;
+  }
+}
+
+void CallFinder::DecideOther(Step& step, const Below& below) const {
+  if (!step.has_usage()) return;
+  step.counts = !below.counts;
+  step.role = step.counts ? UsageRole::kBillable : UsageRole::kRollup;
+  step.reason = step.counts ? UsageReason::kOnlyFramework : UsageReason::kRepeatsBelow;
+}
+
+// What is known of the cost of a call without tokens, or without a provider.
+void CallFinder::DecideBill(Step& step, const Below& below) const {
+  Call& call = step.call;
+  if (step.engine_ns_below > 0) call.engine_ns = step.engine_ns_below;
+  if (!ModelKind(step.kind)) return;
+  if (step.kind == StepKind::kLlm && !call.failed && step.has_tokens && !call.cost_nano_usd) {
+    constexpr std::int64_t kHitNsMax = 5'000'000;
+    std::int64_t duration_ns = 0;
+    const bool quick = step.finished && !below.calls_out && !step.engine &&
+                       !__builtin_sub_overflow(call.end_ns, call.start_ns, &duration_ns) &&
+                       duration_ns >= 0 && duration_ns < kHitNsMax;
+    if (quick) call.no_bill = NoBill::kLocalCacheHit;
+  }
+  if (call.no_bill == NoBill::kLocalCacheHit) {
+    if (call.cost_nano_usd) {
+      call.no_bill = NoBill::kNone;
+    } else {
+      call.cost_nano_usd = 0;
+    }
+    return;
+  }
+  if (step.has_usage()) return;
+  const bool by_tokens = step.kind == StepKind::kLlm || step.kind == StepKind::kEmbedding;
+  if (!call.failed) {
+    call.no_bill = by_tokens ? NoBill::kUsageMissing : NoBill::kNoUsage;
+  } else if (call.first_token_ns) {
+    call.no_bill = NoBill::kPossiblyBilled;
+  } else if (call.throttled) {
+    call.no_bill = NoBill::kThrottled;
+  } else {
+    call.no_bill = step.not_connected ? NoBill::kNotConnected : NoBill::kNoUsage;
+  }
+}
+
 void CallFinder::Decide() {
-  std::vector<bool> counts_below(nodes_.size());
+  std::vector<Below> below(nodes_.size());
   for (auto place = order_.rbegin(); place != order_.rend(); ++place) {
     const Index at = *place;
     const Node& node = nodes_[at];
-    bool counts = counts_below[at];
+    Below& own = below[at];
     if (node.step != kNone) {
       Step& step = steps_[node.step];
-      const Above& above = above_[at];
-      if (step.kind == StepKind::kTool) {
-        step.counts = step.role != Role::kOther && !RepeatsTool(step, above.tool);
-        // Its tokens are those of what it called, and so is its cost, unless nothing else can be.
-        if (counts || step.has_tokens) step.call.cost_nano_usd.reset();
-        step.call.prompt_tokens = step.call.completion_tokens = step.call.cached_tokens =
-            step.call.cache_write_tokens = step.call.reasoning_tokens = 0;
+      const bool is_tool = step.kind == StepKind::kTool;
+      if (is_tool) {
+        DecideTool(step, above_[at], own);
+      } else if (step.stated_role) {
+        step.counts = *step.stated_role == UsageRole::kBillable;
+        step.role = *step.stated_role;
+        step.reason = UsageReason::kStated;
+      } else if (ModelKind(step.kind)) {
+        DecideModel(step, above_[at]);
       } else {
-        if (step.role != Role::kUnknown) {
-          step.counts = step.role == Role::kBillable;
-        } else if (!ModelKind(step.kind)) {
-          step.counts = step.has_usage() && !counts;
-        } else if (step.engine) {
-          step.counts = above.paying_llm == kNone;
-        } else {
-          step.counts = !IsWrapper(step);
-        }
-        counts = counts || step.counts;
+        DecideOther(step, own);
+      }
+      const std::int64_t tokens = Plus(step.call.prompt_tokens, step.call.completion_tokens);
+      if (step.role == UsageRole::kRollup && step.has_tokens && own.counts) {
+        const std::int64_t missing = tokens - std::min(tokens, own.tokens);
+        if (missing > tokens / 50) step.unattributed_tokens = missing;
+      }
+      DecideBill(step, own);
+      if (step.counts && !is_tool) {
+        own.counts = true;
+        own.tokens = Plus(own.tokens, tokens);
       }
     }
-    if (counts && node.above != kNone) counts_below[node.above] = true;
+    if (node.above == kNone) continue;
+    Below& parent = below[node.above];
+    parent.counts = parent.counts || own.counts;
+    parent.calls_out = parent.calls_out || own.calls_out || node.calls_out;
+    parent.tokens = Plus(parent.tokens, own.tokens);
+  }
+  std::vector<bool> rollup(nodes_.size());  // here or above
+  for (const Index at : order_) {
+    const Node& node = nodes_[at];
+    const bool above = node.above != kNone && rollup[node.above];
+    if (node.step != kNone) steps_[node.step].under_rollup = above;
+    rollup[at] = above || (node.step != kNone && steps_[node.step].role == UsageRole::kRollup);
   }
 }
 
-void CallFinder::Visit(const std::function<void(const Call&)>& visit) {
-  for (const Node& node : nodes_) {
-    if (node.step == kNone) continue;
-    const Step& step = steps_[node.step];
-    if (!step.counts || step.in_progress) continue;
-    Call call = step.call;
-    call.provider = texts_[step.provider];
-    call.model = texts_[step.model];
-    call.tool = texts_[step.tool];
-    call.tenant = texts_[node.tenant];
-    call.route = texts_[node.route];
-    visit(call);
-  }
+std::string_view CallFinder::LabelOf(const Node& node, Label label) const {
+  return texts_[node.labels[static_cast<std::size_t>(label)]];
 }
 
-void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
-  if (!steps_.empty()) {
-    FindParents();
-    InheritLabels();
-    LookUp();
-    Decide();
-    Visit(visit);
-  }
+Call CallFinder::CallOf(const Step& step) const {
+  const Node& node = nodes_[step.span];
+  Call call = step.call;
+  call.provider = texts_[step.provider];
+  call.model = texts_[step.model];
+  call.asked_model = texts_[step.asked_model];
+  call.tool = texts_[step.tool];
+  call.service_tier = texts_[step.service_tier];
+  call.prompt = texts_[step.prompt];
+  call.tenant = LabelOf(node, Label::kTenant);
+  call.route = LabelOf(node, Label::kRoute);
+  call.agent = LabelOf(node, Label::kAgentName);
+  call.experiment = LabelOf(node, Label::kExperimentId);
+  call.experiment_arm = LabelOf(node, Label::kExperimentArm);
+  return call;
+}
+
+void CallFinder::Resolve() {
+  if (steps_.empty()) return;
+  FindParents();
+  InheritLabels();
+  LookUp();
+  Decide();
+}
+
+void CallFinder::Forget() {
   nodes_.clear();
   steps_.clear();
   texts_.resize(1);
   text_ids_.clear();
+}
+
+void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
+  Resolve();
+  for (const Step& step : steps_) {
+    if (!step.counts || step.in_progress) continue;
+    Call call = CallOf(step);
+    if (step.kind == StepKind::kTool) {
+      if (step.role != UsageRole::kBillable) call.cost_nano_usd.reset();
+      call.prompt_tokens = call.completion_tokens = call.cached_tokens = call.cache_write_tokens =
+          call.cache_write_1h_tokens = call.reasoning_tokens = 0;
+    }
+    visit(call);
+  }
+  Forget();
+}
+
+void CallFinder::FinishSteps(const std::function<void(const StepUsage&)>& visit) {
+  Resolve();
+  for (const Step& step : steps_) {
+    if (!step.counts && !step.has_usage()) continue;
+    visit({.span = step.span,
+           .call = CallOf(step),
+           .role = step.in_progress ? UsageRole::kNone : step.role,
+           .reason = step.in_progress ? UsageReason::kInProgress : step.reason,
+           .counts = step.counts && !step.in_progress,
+           .has_tokens = step.has_tokens,
+           .other_currency = step.other_currency,
+           .unattributed_tokens = step.unattributed_tokens,
+           .under_rollup = step.under_rollup});
+  }
+  Forget();
 }
 
 }  // namespace fluoro::genai

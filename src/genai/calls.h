@@ -11,7 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "genai/labels.h"
 #include "genai/step.h"
+#include "genai/usage.h"
 #include "model/span.h"
 
 namespace fluoro::genai {
@@ -20,7 +22,8 @@ namespace fluoro::genai {
 struct Call {
   StepKind kind = StepKind::kLlm;
   std::string_view provider;
-  std::string_view model;  ///< that answered, else that asked for
+  std::string_view model;             ///< that answered, else that asked for
+  std::string_view asked_model = {};  ///< where it differs from `model`
   std::string_view tool;
   std::string_view tenant;               ///< its own, else inherited
   std::string_view route;                ///< likewise
@@ -28,7 +31,8 @@ struct Call {
   std::string_view experiment = {};      ///< id; likewise
   std::string_view experiment_arm = {};  ///< likewise
   std::string_view prompt = {};          ///< name, with "@version" where one is stated
-  std::string_view service_tier = {};    ///< what the provider calls it: "flex", "priority", ...
+  /// What the provider calls it: "flex", "priority", ...; "" for the standard one.
+  std::string_view service_tier = {};
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;
   bool failed = false;
@@ -43,7 +47,26 @@ struct Call {
   std::int64_t reasoning_tokens = 0;
   std::int64_t cache_write_1h_tokens = 0;  ///< of cache_write_tokens, those kept for an hour
   std::optional<std::int64_t> first_token_ns = {};  ///< from start_ns to the first token
-  std::optional<std::int64_t> cost_nano_usd;        ///< as the span states it
+  std::int64_t engine_ns = 0;    ///< prefill and decode of an inference engine of one's own
+  std::int64_t milli_units = 0;  ///< thousandths of `billed_units`: images, seconds, searches
+  NoBill no_bill = NoBill::kNone;
+  /// As the span states it; 0 for what no provider was asked for.
+  std::optional<std::int64_t> cost_nano_usd;
+};
+
+/// A step with usage, or a call: what it stands for.
+struct StepUsage {
+  std::size_t span = 0;  ///< place in the order of Add
+  Call call;
+  UsageRole role = UsageRole::kNone;
+  UsageReason reason = UsageReason::kNoUsage;
+  bool counts = false;          ///< as a call, with or without usage
+  bool has_tokens = false;      ///< states them
+  bool other_currency = false;  ///< states a cost that is not in USD
+  /// Of a roll-up: by how much the billable tokens below fall short of its own, where it is more
+  /// than 2 %: spans below were lost.
+  std::int64_t unattributed_tokens = 0;
+  bool under_rollup = false;  ///< a roll-up is above
 };
 
 inline constexpr std::size_t kCallTextMax = 256;
@@ -67,6 +90,8 @@ class CallFinder {
   /// Calls that have ended, in the order of their spans; texts live as long as the visit. Forgets
   /// the trace.
   void Finish(const std::function<void(const Call&)>& visit);
+  /// The same, with the steps that do not count and why: every step that is a call or has usage.
+  void FinishSteps(const std::function<void(const StepUsage&)>& visit);
 
  private:
   using TextId = std::uint32_t;  ///< place in texts_; 0: ""
@@ -74,29 +99,39 @@ class CallFinder {
   static constexpr Index kNone = UINT32_MAX;
   static constexpr std::size_t kModelKinds = 4;
 
-  enum class Role : std::uint8_t { kUnknown, kBillable, kOther };
   /// What is known of a span with evidence.
   struct Step {
+    Index span = kNone;
     StepKind kind = StepKind::kChain;
     bool engine = false;
     bool has_tokens = false;
     bool in_progress = false;
-    Role role = Role::kUnknown;
-    TextId provider = 0, model = 0, tool = 0, tool_call = 0, response = 0;
+    bool other_currency = false;
+    bool finished = false;       ///< says how the answer ended
+    bool not_connected = false;  ///< by its error
+    std::optional<UsageRole> stated_role;
+    TextId provider = 0, model = 0, asked_model = 0, tool = 0, tool_call = 0, response = 0;
+    TextId service_tier = 0, prompt = 0;
     Call call;  ///< without texts
     // Found in the tree.
     std::uint32_t below = 0;  ///< nearest steps of its kind below it, without engines
     std::uint32_t engines_below = 0;
     Index one_below = kNone;  ///< one of `below`: a span
+    bool under_rollup = false;
+    std::int64_t engine_ns_below = 0;
+    std::int64_t unattributed_tokens = 0;
     bool counts = false;
+    UsageRole role = UsageRole::kNone;
+    UsageReason reason = UsageReason::kNoUsage;
     [[nodiscard]] bool has_usage() const { return has_tokens || call.cost_nano_usd.has_value(); }
   };
   struct Node {
     model::SpanId id, parent;
     Index above = kNone;  ///< the parent, a span
     Index step = kNone;   ///< place in steps_
-    TextId tenant = 0, route = 0;
+    std::array<TextId, kLabels> labels{};
     std::int64_t resends = 0;
+    bool calls_out = false;
   };
   /// What stands above a span, itself included: spans.
   struct Above {
@@ -105,6 +140,12 @@ class CallFinder {
     Index tool = kNone;  ///< nearest, with no agent or model between
     Index step = kNone;  ///< nearest with evidence
   };
+  /// What is below a span, itself included.
+  struct Below {
+    bool counts = false;      ///< a call of a model that counts
+    bool calls_out = false;   ///< a request to another service
+    std::int64_t tokens = 0;  ///< of the calls that count
+  };
 
   TextId Text(std::string text);
   Step Judge(const model::Span& span);
@@ -112,9 +153,16 @@ class CallFinder {
   void InheritLabels();
   void LookUp();
   void Decide();
-  [[nodiscard]] bool IsWrapper(const Step& step) const;
+  void DecideTool(Step& step, const Above& above, const Below& below) const;
+  void DecideModel(Step& step, const Above& above) const;
+  void DecideOther(Step& step, const Below& below) const;
+  void DecideBill(Step& step, const Below& below) const;
+  [[nodiscard]] UsageReason WrapperReason(const Step& step) const;
   [[nodiscard]] bool RepeatsTool(const Step& step, Index above) const;
-  void Visit(const std::function<void(const Call&)>& visit);
+  [[nodiscard]] Call CallOf(const Step& step) const;
+  [[nodiscard]] std::string_view LabelOf(const Node& node, Label label) const;
+  void Resolve();
+  void Forget();
 
   std::vector<Node> nodes_;
   std::vector<Step> steps_;

@@ -88,6 +88,8 @@ std::vector<std::uint32_t> FromTheTop(const model::AssembledTrace& trace) {
 
 std::string_view LabelName(Label label) { return kRules[static_cast<std::size_t>(label)].field; }
 
+bool PassesUpwards(Label label) { return kRules[static_cast<std::size_t>(label)].upwards; }
+
 std::string OwnLabel(const Span& span, Label label) {
   if (label == Label::kRoute) {
     const bool calls_out = span.kind == model::SpanKind::kClient ||
@@ -98,6 +100,15 @@ std::string OwnLabel(const Span& span, Label label) {
   const auto value = CanonicalField(span, LabelName(label));
   const std::string* text = value ? value->AsString() : nullptr;
   return text == nullptr ? std::string() : std::string(TruncateUtf8(*text, kLabelBytesMax));
+}
+
+void ForEachOwnLabel(const Span& span, const std::function<void(Label, std::string)>& visit) {
+  const Mask mask = MayState(span);
+  for (std::size_t i = 0; i < kLabels; ++i) {
+    const auto label = static_cast<Label>(i);
+    if ((mask & BitOf(label)) == 0) continue;
+    if (std::string text = OwnLabel(span, label); !text.empty()) visit(label, std::move(text));
+  }
 }
 
 std::string_view TraceLabels::Get(std::int32_t entity, Label label) const {
@@ -114,15 +125,12 @@ TraceLabels LabelsOf(const model::AssembledTrace& trace) {
     const model::Entity& entity = trace.entities[i];
     // An inferred one is made of its caller's span, whose labels it inherits.
     if (entity.span == nullptr || entity.role == model::EntityRole::kInferred) continue;
-    const Mask mask = MayState(*entity.span);
-    for (std::size_t label = 0; label < kLabels; ++label) {
-      if ((mask & BitOf(static_cast<Label>(label))) == 0) continue;
-      std::string text = OwnLabel(*entity.span, static_cast<Label>(label));
+    ForEachOwnLabel(*entity.span, [&](Label label, std::string text) {
       const auto [at, is_new] =
           ids.try_emplace(text, static_cast<TraceLabels::TextId>(result.texts_.size()));
       if (is_new) result.texts_.push_back(std::move(text));
-      result.labels_[i][label] = at->second;
-    }
+      result.labels_[i][static_cast<std::size_t>(label)] = at->second;
+    });
   }
   const std::vector<std::uint32_t> order = FromTheTop(trace);
   for (std::size_t label = 0; label < kLabels; ++label) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,10 +28,15 @@ inline constexpr std::size_t kLabelBytesMax = 256;
 
 /// Canonical field of that label: "tenant", ...
 std::string_view LabelName(Label label);
+/// A trace that states one value only has it everywhere.
+bool PassesUpwards(Label label);
 
 /// What the span itself states, cut between characters at kLabelBytesMax bytes; "" if nothing. The
 /// address that a client called is no route. Pure.
 std::string OwnLabel(const model::Span& span, Label label);
+
+/// Calls visit(label, text) for each label that the span itself states, in their order. Pure.
+void ForEachOwnLabel(const model::Span& span, const std::function<void(Label, std::string)>& visit);
 
 /// Labels of the entities of one trace. Immutable after LabelsOf; views live as long as it does.
 class TraceLabels {
