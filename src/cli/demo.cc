@@ -46,7 +46,7 @@ demo::Scenario ScenarioOf(int request) {
   static constexpr std::array kPattern{
       kPlain,    kPlain,    kCacheHit,  kPlain, kModelThrottled, kPlain, kToolTimeout,
       kCacheHit, kPlain,    kToolFault, kPlain, kLongAnswer,     kPlain, kBadRequest,
-      kPlain,    kCacheHit, kPlain,     kPlain, kPlain,          kPlain};
+      kPlain,    kCacheHit, kPlain,     kPlain, kModelTimeout,   kPlain};
   return kPattern[static_cast<std::size_t>(request) % kPattern.size()];
 }
 

@@ -17,8 +17,8 @@ def test_demo_shows_graph_slow_and_failing_traces():
     assert {"gateway", "assistant", "retriever", "reranker", "llm", "tools"} <= services.keys()
     assert services["gateway"]["total"] == 40
     assert services["gateway"]["fault"] == 2 and services["gateway"]["error"] == 2  # of 20 questions one fails and one is empty
-    assert services["llm"]["throttle"] == 2
-    assert {(e["from"], e["to"]) for e in told["graph"]["edges"]} >= {("gateway", "assistant"), ("assistant", "llm"), ("assistant", "tools"), ("tools", "tool-data")}
+    assert services["llm"]["throttle"] == 2 and services["llm"]["fault"] == 2  # answered 429; hung until its caller left
+    assert {(e["from"], e["to"]) for e in told["graph"]["edges"]} >= {("gateway", "assistant"), ("assistant", "llm"), ("retriever", "llm"), ("assistant", "tools"), ("tools", "tool-data")}
     assert len(told["failing"]) == 2 and len(told["slowest"]) == 3
 
 

@@ -1,15 +1,19 @@
 #include "cli/demo/services.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
-#include <chrono>
+#include <functional>
 #include <future>
-#include <thread>
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "cli/demo/calls.h"
 #include "cli/demo/database.h"
+#include "cli/demo/model_client.h"
+#include "cli/demo/model_service.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
@@ -20,69 +24,12 @@ using net::HttpRequest;
 using net::HttpResponse;
 
 constexpr std::int64_t kToolTimeoutNs = 120 * kNsPerMs;
-constexpr std::string_view kModel = "demo-llm-1";
-
-void Work(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
-propagation::Context CallerOf(const HttpRequest& request) {
-  const auto context =
-      propagation::Extract([&request](std::string_view name) -> std::optional<std::string> {
-        const std::string_view value = request.Header(name);
-        if (value.empty()) return std::nullopt;
-        return std::string(value);
-      });
-  return context ? context->context : propagation::Context{};
-}
-
-Scenario ScenarioOf(const HttpRequest& request) {
-  int number = 0;
-  const std::string_view text = request.Header("x-demo-scenario");
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return static_cast<Scenario>(number % kScenariosCount);
-}
-
-// One HTTP call recorded as a child of `parent`, with the scenario handed on.
-Result<HttpResponse> CallService(Scope& parent, const std::string& service, const std::string& url,
-                                 std::string body, const HttpRequest& context, int attempt,
-                                 std::int64_t timeout_ns = 10 * kNsPerSecond) {
-  Scope span = parent.Child(service, model::SpanKind::kClient);
-  span.Set("http.request.method", std::string("POST"));
-  span.Set("url.full", url);
-  span.Set("peer.service", service);
-  if (attempt > 0) span.Set("http.request.resend_count", static_cast<std::int64_t>(attempt));
-  net::HttpCall call;
-  call.method = "POST";
-  call.url = url;
-  call.headers = span.Propagate();
-  call.headers["x-demo-scenario"] = std::string(context.Header("x-demo-scenario"));
-  call.headers["x-demo-attempt"] = std::to_string(attempt);
-  call.body = std::move(body);
-  call.timeout_ns = timeout_ns;
-  auto answer = net::Call(call);
-  if (!answer) {
-    const bool timeout = answer.error().code == ErrorCode::kDeadlineExceeded;
-    span.Fail(timeout ? "ReadTimeout" : "ConnectionError",
-              timeout ? "no answer within " + std::to_string(timeout_ns / kNsPerMs) + " ms"
-                      : answer.error().message);
-    if (timeout) span.Set("timeout", true);
-    return answer;
-  }
-  span.SetStatus(answer->status);
-  return answer;
-}
+constexpr int kPassages = 8;
+constexpr int kPassagesShort = 3;
 
 HttpResponse Finish(Scope& span, HttpResponse answer) {
   span.SetStatus(answer.status);
   return answer;
-}
-
-Scope Begin(Recorder& recorder, const Service& service, const HttpRequest& request) {
-  Scope span(recorder, service, CallerOf(request), request.method + " " + request.path);
-  span.Set("http.request.method", request.method);
-  span.Set("url.full", "http://" + service.name + ".demo" + request.path);
-  if (const auto agent = request.Header("user-agent"); !agent.empty())
-    span.Set("user_agent.original", std::string(agent));
-  return span;
 }
 
 }  // namespace
@@ -94,8 +41,9 @@ struct Services::Impl {
   const Service assistant{"assistant", Protocol::kOtlp};
   const Service retriever{"retriever", Protocol::kOtlp};
   const Service reranker{"reranker", Protocol::kOtlp};
-  const Service llm{"llm", Protocol::kOtlp};
   const Service tools{"tools", Protocol::kXRay};
+  ModelService model;
+  std::unique_ptr<ModelClient> model_client;  ///< fixed after Start
   std::unique_ptr<Database> accounts;
   std::unique_ptr<Database> documents;
   std::unique_ptr<Database> tool_data;
@@ -104,7 +52,8 @@ struct Services::Impl {
   std::unordered_map<std::string, std::string> urls;  ///< service -> base URL; fixed after Start
   std::vector<std::unique_ptr<net::HttpServer>> servers;
 
-  Impl(Recorder& recorder_in, Metrics& metrics_in) : recorder(recorder_in), metrics(metrics_in) {}
+  Impl(Recorder& recorder_in, Metrics& metrics_in)
+      : recorder(recorder_in), metrics(metrics_in), model(recorder_in) {}
 
   std::string Url(const Service& service, std::string_view path) const {
     return urls.at(service.name) + std::string(path);
@@ -136,6 +85,7 @@ struct Services::Impl {
     span.Set("tenant", tenant);
     span.Set("route", std::string("/chat"));
     span.Set("experiment_id", std::string("rerank-v2"));
+    span.Set("experiment_arm", std::string(CarriedBy(request).short_context ? "B" : "A"));
     HttpResponse answer = Route(span, tenant, request);
     answer.headers["x-demo-trace"] = span.trace_id();
     return Finish(span, std::move(answer));
@@ -148,8 +98,10 @@ struct Services::Impl {
     }
     const auto plan = accounts->Query(span, "SELECT plan FROM account WHERE tenant = ?1", tenant);
     if (!plan) return HttpResponse::Text(500, plan.error().message);
-    const auto answer =
-        CallService(span, "assistant", Url(assistant, "/answer"), request.body, request, 0);
+    const auto answer = CallService(span, {.service = "assistant",
+                                           .url = Url(assistant, "/answer"),
+                                           .body = request.body,
+                                           .carried = CarriedBy(request)});
     if (!answer || answer->status >= 500) {
       span.Fail("UpstreamError", "assistant failed");
       return HttpResponse::Text(502, "assistant failed");
@@ -164,17 +116,30 @@ struct Services::Impl {
     agent.Set("gen_ai.agent.name", std::string("support"));
     if (auto cached = ReadCache(agent, request.body))
       return Finish(span, HttpResponse::Text(200, *cached));
-    const auto passages = Retrieve(agent, request);
-    if (!passages) return Finish(span, HttpResponse::Text(500, passages.error().message));
-    const auto facts = UseTools(agent, request);
-    if (!facts) {
-      agent.Fail("ToolError", facts.error().message);
-      return Finish(span, HttpResponse::Text(500, facts.error().message));
+    auto text = Think(agent, request);
+    if (!text) {
+      agent.Fail("AgentError", text.error().message);
+      return Finish(span, HttpResponse::Text(500, text.error().message));
     }
-    auto text = Generate(agent, request, *passages + *facts);
-    if (!text) return Finish(span, HttpResponse::Text(500, text.error().message));
     WriteCache(agent, request.body, *text);
     return Finish(span, HttpResponse::Text(200, *std::move(text)));
+  }
+
+  // Passages, a turn of the model that asks for tools, the tools, and the turn that answers.
+  Result<std::string> Think(Scope& agent, const HttpRequest& request) {
+    const Carried carried = CarriedBy(request);
+    FLUORO_TRY(const std::string passages, Retrieve(agent, request));
+    const std::string prompt = Instructions() + passages + request.body;
+    FLUORO_TRY(const ChatAnswer plan,
+               model_client->Chat(agent, prompt + "\nWhich tools?", {}, "tool_calls"));
+    FLUORO_TRY(const std::string facts, UseTools(agent, request));
+    FLUORO_TRY(ChatAnswer answer,
+               model_client->Chat(agent, prompt + "\n" + facts, carried, "stop"));
+    // As frameworks do: the agent's span repeats what its model used.
+    agent.Set("gen_ai.usage.input_tokens", plan.usage.prompt_tokens + answer.usage.prompt_tokens);
+    agent.Set("gen_ai.usage.output_tokens",
+              plan.usage.completion_tokens + answer.usage.completion_tokens);
+    return std::move(answer.text);
   }
 
   std::optional<std::string> ReadCache(Scope& agent, const std::string& question) {
@@ -197,10 +162,17 @@ struct Services::Impl {
   Result<std::string> Retrieve(Scope& agent, const HttpRequest& request) {
     Scope span = agent.Child("retrieval documents", model::SpanKind::kInternal);
     span.Set("gen_ai.operation.name", std::string("retrieval"));
-    FLUORO_TRY(const auto found,
-               CallService(span, "retriever", Url(retriever, "/search"), request.body, request, 0));
-    FLUORO_TRY(const auto ranked,
-               CallService(span, "reranker", Url(reranker, "/rank"), found.body, request, 0));
+    span.Set("gen_ai.data_source.id", std::string("documents"));
+    span.Set("gen_ai.retrieval.top_k", std::int64_t{kPassages});
+    const Carried carried = CarriedBy(request);
+    FLUORO_TRY(const auto found, CallService(span, {.service = "retriever",
+                                                    .url = Url(retriever, "/search"),
+                                                    .body = request.body,
+                                                    .carried = carried}));
+    FLUORO_TRY(const auto ranked, CallService(span, {.service = "reranker",
+                                                     .url = Url(reranker, "/rank"),
+                                                     .body = found.body,
+                                                     .carried = carried}));
     return ranked.body;
   }
 
@@ -232,11 +204,16 @@ struct Services::Impl {
     span.Set("gen_ai.operation.name", std::string("execute_tool"));
     span.Set("gen_ai.tool.name", name);
     const std::int64_t begin_ns = SystemClock().MonotonicNs();
+    Carried carried = CarriedBy(request);
     std::string problem;
     for (int attempt = 0; attempt < 2; ++attempt) {
       if (attempt > 0) Work(20);
-      const auto answer = CallService(span, "tools", Url(tools, "/" + name), request.body, request,
-                                      attempt, kToolTimeoutNs);
+      carried.attempt = attempt;
+      const auto answer = CallService(span, {.service = "tools",
+                                             .url = Url(tools, "/" + name),
+                                             .body = request.body,
+                                             .carried = carried,
+                                             .timeout_ns = kToolTimeoutNs});
       if (answer && answer->status == 200) {
         span.Set("tool_latency_ms", (SystemClock().MonotonicNs() - begin_ns) / kNsPerMs);
         span.Set("retry_count", static_cast<std::int64_t>(attempt));
@@ -249,56 +226,17 @@ struct Services::Impl {
     return Fail(ErrorCode::kUnavailable, name + " failed twice");
   }
 
-  Result<std::string> Generate(Scope& agent, const HttpRequest& request,
-                               const std::string& context) {
-    std::string problem;
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      Scope span = agent.Child("chat " + std::string(kModel), model::SpanKind::kClient);
-      span.Set("gen_ai.operation.name", std::string("chat"));
-      span.Set("gen_ai.provider.name", std::string("demo"));
-      span.Set("gen_ai.request.model", std::string(kModel));
-      span.Set("peer.service", std::string("llm"));
-      span.Set("retry_count", static_cast<std::int64_t>(attempt));
-      net::HttpCall call;
-      call.method = "POST";
-      call.url = Url(llm, "/v1/chat/completions");
-      call.headers = span.Propagate();
-      call.headers["x-demo-scenario"] = std::string(request.Header("x-demo-scenario"));
-      call.headers["x-demo-attempt"] = std::to_string(attempt);
-      call.body = request.body + context;
-      std::string text;
-      std::int64_t tokens = 0;
-      bool first = true;
-      const auto answer = net::CallStreaming(call, [&](std::string_view piece) {
-        if (std::exchange(first, false)) span.AddEvent("gen_ai.first_token");
-        for (const char c : piece) tokens += c == '\n' ? 1 : 0;
-        text += piece;
-        return true;
-      });
-      if (!answer) {
-        span.Fail("ConnectionError", answer.error().message);
-        problem = answer.error().message;
-        continue;
-      }
-      span.SetStatus(answer->status);
-      if (answer->status == 200) {
-        span.Set("gen_ai.usage.input_tokens", static_cast<std::int64_t>(call.body.size() / 4));
-        span.Set("gen_ai.usage.output_tokens", tokens);
-        return text;
-      }
-      span.Fail("RateLimitError", "the model answered " + std::to_string(answer->status));
-      problem = "status " + std::to_string(answer->status);
-      Work(60 << attempt);
-    }
-    return Fail(ErrorCode::kUnavailable, "the model failed: " + problem);
-  }
-
   HttpResponse Retriever(const HttpRequest& request) {
     Scope span = Begin(recorder, retriever, request);
-    Work(8);
+    if (const auto embedded = model_client->Embed(span, request.body, CarriedBy(request));
+        !embedded)
+      return Finish(span, HttpResponse::Text(500, embedded.error().message));
     const std::string word = request.body.substr(0, request.body.find(' '));
     const auto rows = documents->Query(
-        span, "SELECT body FROM document WHERE body LIKE '%' || ?1 || '%' ORDER BY id LIMIT 8",
+        span,
+        fmt::format(
+            "SELECT body FROM document WHERE body LIKE '%' || ?1 || '%' ORDER BY id LIMIT {}",
+            kPassages),
         word);
     if (!rows) return Finish(span, HttpResponse::Text(500, rows.error().message));
     std::string found;
@@ -310,42 +248,25 @@ struct Services::Impl {
     Scope span = Begin(recorder, reranker, request);
     span.Set("step_kind", std::string("reranker"));
     span.Set("reranker.model_name", std::string("demo-rerank-2"));
-    Work(12);
-    return Finish(span, HttpResponse::Text(200, request.body.substr(0, 400)));
+    // What fewer passages save the model in reading, the longer look at them costs.
+    const bool is_short = CarriedBy(request).short_context;
+    Work(is_short ? 18 : 12);
+    std::size_t end = 0;
+    for (int i = 0; i < (is_short ? kPassagesShort : kPassages) && end < request.body.size(); ++i)
+      end = std::min(request.body.find('\n', end), request.body.size() - 1) + 1;
+    return Finish(span, HttpResponse::Text(200, request.body.substr(0, end)));
   }
 
-  HttpResponse Llm(const HttpRequest& request) {
-    auto span = std::make_shared<Scope>(Begin(recorder, llm, request));
-    const Scenario scenario = ScenarioOf(request);
-    if (scenario == Scenario::kModelThrottled && request.Header("x-demo-attempt") == "0") {
-      return Finish(*span, HttpResponse::Text(429, "slow down"));
-    }
-    const int tokens = scenario == Scenario::kLongAnswer ? 120 : 25;
-    HttpResponse answer;
-    answer.headers["content-type"] = "text/event-stream";
-    answer.stream = [span, tokens](const net::StreamWriter& write) {
-      Work(40);  // until the first token
-      for (int i = 0; i < tokens; ++i) {
-        if (!write("data: token " + std::to_string(i) + "\n")) {
-          span->Fail("ClientClosed", "the caller left");
-          return false;
-        }
-        Work(4);
-      }
-      span->SetStatus(200);
-      return true;
-    };
-    return answer;
-  }
+  HttpResponse Model(const HttpRequest& request) { return model.Handle(request); }
 
   HttpResponse Tools(const HttpRequest& request) {
     Scope span = Begin(recorder, tools, request);
     const std::string name = request.path.substr(1);
-    const bool first_attempt = request.Header("x-demo-attempt") == "0";
+    const Carried carried = CarriedBy(request);
     span.Set("tool_name", name);
-    switch (name == "weather" ? ScenarioOf(request) : Scenario::kPlain) {
+    switch (name == "weather" ? carried.scenario : Scenario::kPlain) {
       case Scenario::kToolTimeout:
-        if (first_attempt) Work(2 * kToolTimeoutNs / kNsPerMs);
+        if (carried.attempt == 0) Work(2 * kToolTimeoutNs / kNsPerMs);
         break;
       case Scenario::kToolFault:
         span.Fail("WeatherServiceError", "station 7 sent no data");
@@ -366,20 +287,22 @@ struct Services::Impl {
             "accounts",
             "CREATE TABLE account(tenant TEXT PRIMARY KEY, plan TEXT);"
             "INSERT INTO account VALUES ('acme','pro'),('globex','team'),('initech','free');"));
-    FLUORO_TRY(documents,
-               Database::Open(
-                   "documents",
-                   "CREATE TABLE document(id INTEGER PRIMARY KEY, body TEXT);"
-                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
-                   "INSERT INTO document SELECT i, 'Will it rain? What is the sum? How far? "
-                   "Passage ' || i FROM n;"));
+    FLUORO_TRY(
+        documents,
+        Database::Open(
+            "documents",
+            "CREATE TABLE document(id INTEGER PRIMARY KEY, body TEXT);"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+            "INSERT INTO document SELECT i, 'Will it rain? What is the sum? How far? Passage ' || "
+            "i || replace(hex(zeroblob(20)), '00', ' and so on, with more') FROM n;"));
     FLUORO_TRY(tool_data,
                Database::Open(
                    "tool-data",
                    "CREATE TABLE reading(tool TEXT, value TEXT);"
                    "INSERT INTO reading VALUES ('weather','rain at four'),('calculator','42');"));
     FLUORO_CHECK_OK(Listen(tools, &Impl::Tools));
-    FLUORO_CHECK_OK(Listen(llm, &Impl::Llm));
+    FLUORO_CHECK_OK(Listen(model.service(), &Impl::Model));
+    model_client = std::make_unique<ModelClient>(urls.at(model.service().name));
     FLUORO_CHECK_OK(Listen(reranker, &Impl::Reranker));
     FLUORO_CHECK_OK(Listen(retriever, &Impl::Retriever));
     FLUORO_CHECK_OK(Listen(assistant, &Impl::Assistant));
@@ -403,7 +326,9 @@ Result<Services::Answer> Services::Ask(const std::string& tenant, const std::str
   call.url = impl_->Url(impl_->gateway, "/chat");
   call.headers["x-tenant"] = tenant;
   call.headers["user-agent"] = "demo-client";
-  call.headers["x-demo-scenario"] = std::to_string(static_cast<int>(scenario));
+  // Who is in which arm of the experiment hangs on the question alone.
+  Carry({.scenario = scenario, .short_context = std::hash<std::string>{}(question) % 2 == 1},
+        call.headers);
   if (scenario != Scenario::kBadRequest) call.body = question;
   FLUORO_TRY(const auto answer, net::Call(call));
   const auto trace = answer.headers.find("x-demo-trace");

@@ -1,34 +1,22 @@
 // The demo's request graph: real HTTP services on loopback that call each other.
 //
-//   client -> gateway -> assistant -> retriever -> documents (SQLite)
+//   client -> gateway -> assistant -> retriever -> llm (embeds), documents (SQLite)
 //                |           |------> reranker
-//                |           |------> llm (streams tokens)
+//                |           |------> llm (streams tokens), before the tools and after them
 //                |           |------> tools (weather, calculator) -> tool data (SQLite)
 //                |           '------> answer cache
 //                '-> accounts (SQLite)
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/error.h"
 #include "base/metrics.h"
 #include "cli/demo/recorder.h"
+#include "cli/demo/scenario.h"
 
 namespace fluoro::cli::demo {
-
-/// What happens on the way of a question; carried in the header x-demo-scenario.
-enum class Scenario : std::uint8_t {
-  kPlain,
-  kCacheHit,        ///< the same question as before
-  kModelThrottled,  ///< the model answers 429 once; retried
-  kToolTimeout,     ///< a tool hangs; the attempt times out and is retried
-  kToolFault,       ///< a tool fails twice; the request fails
-  kLongAnswer,      ///< the model streams many tokens
-  kBadRequest,      ///< no question in it
-};
-inline constexpr int kScenariosCount = 7;
 
 class Services {
  public:
