@@ -23,6 +23,7 @@
 #include "base/metrics.h"
 #include "base/uuid.h"
 #include "cli/at_rest_key.h"
+#include "cli/redaction_file.h"
 #include "cli/tail_policy_file.h"
 #include "control/profile.h"
 #include "control/repository.h"
@@ -123,9 +124,12 @@ class Server final : public cli::RunningServer {
                control::Repository::Open(config.data + "/control.db", server->clock_));
     FLUORO_CHECK_OK(SetRecords(*server->control_, config));
     FLUORO_CHECK_OK(server->UseRecordedKey());
-    server->follower_.emplace(*server->control_, *server->store_);
     server->pipeline_.emplace(*server->store_, server->clock_, server->metrics_,
                               IngestOptions(config));
+    FLUORO_TRY(auto redaction, cli::UseRedaction(config.data, config.content, server->keys_.get(),
+                                                 *server->control_));
+    server->pipeline_->SetRedaction(std::move(redaction));
+    server->follower_.emplace(*server->control_, *server->store_, *server->pipeline_);
     cost::MeterOptions meter_options{.folder = config.data + "/usage"};
     meter_options.place = {.account_id = config.account, .region = config.region};
     meter_options.on_alert = [running = server.get(),
@@ -280,8 +284,8 @@ class Server final : public cli::RunningServer {
   std::shared_ptr<crypto::Keyring> keys_;
   std::unique_ptr<store::EmbeddedStore> store_;
   std::unique_ptr<control::Repository> control_;
-  std::optional<RecordFollower> follower_;
   std::optional<ingest::Pipeline> pipeline_;
+  std::optional<RecordFollower> follower_;
   std::optional<cost::CostMeter> meter_;
   std::optional<api::xray::XRayApi> xray_;
   std::optional<api::ui::UiApi> ui_;

@@ -42,7 +42,8 @@ std::string MadeKeysPath(const std::string& folder) {
   return folder + "/" + std::string(kMadeKeysFile);
 }
 
-// Whole or not at all, and durable: without it what it encrypts is lost.
+}  // namespace
+
 Result<void> WriteSecretFile(const std::string& path, std::string_view text) {
   const std::string next = path + ".new";
   const int file = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -56,8 +57,6 @@ Result<void> WriteSecretFile(const std::string& path, std::string_view text) {
   const auto fs = MakePosixFs();
   return fs->SyncDir(ParentPath(path));
 }
-
-}  // namespace
 
 Result<std::shared_ptr<crypto::Keyring>> LoadAtRestKeys(const std::string& path,
                                                         const std::string& folder) {

@@ -26,4 +26,7 @@ Result<std::shared_ptr<crypto::Keyring>> LoadAtRestKeys(const std::string& path,
 /// kInvalidArgument (no name of a key), kTooLarge (there are kMadeKeysMax), kIo.
 Result<void> MakeAtRestKey(crypto::Keyring& keys, const std::string& folder, std::string_view name);
 
+/// Writes a file that only its owner reads: whole or not at all, and durable. Errors: kIo.
+Result<void> WriteSecretFile(const std::string& path, std::string_view text);
+
 }  // namespace fluoro::cli

@@ -35,6 +35,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddHeader(registry);
   AddSampling(registry);
   AddRules(registry);
+  AddRedact(registry);
   AddKeys(registry);
   AddBench(registry);
   AddCompletion(registry);

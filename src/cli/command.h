@@ -53,6 +53,7 @@ void AddDelete(const Registry& registry);
 void AddHeader(const Registry& registry);
 void AddSampling(const Registry& registry);
 void AddRules(const Registry& registry);
+void AddRedact(const Registry& registry);
 void AddBench(const Registry& registry);
 void AddKeys(const Registry& registry);
 void AddCompletion(const Registry& registry);

@@ -151,10 +151,17 @@ constexpr std::array kSettings{
         [](ServeConfig& c, std::string_view t) {
           return t == "on" || t == "off" ? SetFlag(c.keys, t) : Wrong(t, "on or off");
         }},
-    Setting{"content", "full", "prompts and answers",
-            [](ServeConfig&, std::string_view t) {
-              return OnlyValue(t, "full", "this version keeps content as sent");
-            }},
+    Setting{
+        "content", "",
+        "what is stored of prompts and answers: none, hash, redacted (secrets are removed, from "
+        "everything else too) or full (as sent); full on loopback without keys, else redacted",
+        [](ServeConfig& c, std::string_view t) -> Result<void> {
+          if (t.empty()) return {};  // SettleContent
+          const auto mode = redact::ParseContentMode(t);
+          if (!mode) return Wrong(t, "none, hash, redacted or full");
+          c.content = *mode;
+          return {};
+        }},
     Setting{"insecure", "false", "allow addresses other than loopback, without keys",
             [](ServeConfig& c, std::string_view t) { return SetFlag(c.insecure, t); }},
     Setting{"account", "000000000000", "account id in every ARN",
@@ -229,6 +236,25 @@ Result<void> BoundBody(ResolvedServeConfig& resolved) {
   setting->value = fmt::format("{}", bound);
   setting->origin = "an eighth of memory";
   return {};
+}
+
+bool IsReachable(const ServeConfig& config) {
+  for (const auto* address : {&config.http, &config.udp, &config.otlp_http, &config.otlp_grpc}) {
+    if (!IsLoopback(*address)) return true;
+  }
+  return false;
+}
+
+// What others than the developer at this machine send is not kept as sent unless somebody says so.
+void SettleContent(ResolvedServeConfig& resolved) {
+  const auto setting = std::ranges::find(resolved.settings, "content", &ResolvedSetting::name);
+  if (!setting->value.empty()) return;
+  const bool open = resolved.config.keys || IsReachable(resolved.config);
+  resolved.config.content = open ? redact::ContentMode::kRedacted : redact::ContentMode::kFull;
+  setting->value = redact::ContentModeName(resolved.config.content);
+  setting->origin = resolved.config.keys ? "default with keys"
+                    : open               ? "default off loopback"
+                                         : "default on loopback without keys";
 }
 
 std::string VariableName(std::string_view setting) {
@@ -309,6 +335,7 @@ Result<ResolvedServeConfig> ResolveServeConfig(
     resolved.settings.push_back(std::move(value));
   }
   FLUORO_CHECK_OK(BoundBody(resolved));
+  SettleContent(resolved);
   const ServeConfig& config = resolved.config;
   for (const auto* address : {&config.http, &config.udp, &config.otlp_http, &config.otlp_grpc}) {
     if (!config.insecure && !config.keys && !IsLoopback(*address)) {

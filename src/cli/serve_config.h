@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "control/profile.h"
 #include "net/address_list.h"
+#include "redact/rule.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::cli {
@@ -36,6 +37,7 @@ struct ServeConfig {
   store::SyncPolicy sync = store::SyncPolicy::kAlways;
   bool keys = false;  ///< who calls must show a key
   bool insecure = false;
+  redact::ContentMode content = redact::ContentMode::kFull;  ///< what is removed at the door
   std::string account;
   std::string region;
   std::string tls_cert;

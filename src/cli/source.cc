@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "cli/at_rest_key.h"
 #include "cli/credentials.h"
+#include "cli/redaction_file.h"
 #include "cost/meter.h"
 #include "ingest/pipeline.h"
 #include "net/http_client.h"
@@ -72,6 +73,11 @@ class FolderSource final : public Source {
                control::Repository::Open(
                    source->fs_->Exists(records) || options.writable ? records : ":memory:",
                    source->clock_));
+    if (source->pipeline_) {
+      FLUORO_TRY(auto policy,
+                 ReadRedaction(options.folder, embedded.keys.get(), *source->control_));
+      source->pipeline_->SetRedaction(std::move(policy));
+    }
     source->cost_.emplace(
         *source->store_, *source->control_, *source->fs_, source->clock_, source->metrics_,
         cost::MeterOptions{.folder = options.folder + "/usage", .read_only = true});

@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "codec/xray/id_scan.h"
 #include "ingest/counters.h"
+#include "ingest/redactor.h"
 #include "net/byte_budget.h"
 
 namespace fluoro::ingest {
@@ -62,6 +63,7 @@ struct Pipeline::Impl {
         clock(wall_clock),
         metrics(registry),
         options(pipeline_options),
+        redactor(registry),
         budget(pipeline_options.in_flight_bytes_max) {}
 
   ProtocolCounters& CountersOf(std::string_view protocol) {
@@ -89,8 +91,10 @@ struct Pipeline::Impl {
     return Fail(ErrorCode::kUnavailable, "too many bytes are being stored; try again");
   }
 
+  /// The one way to the store: what is to be redacted is redacted here, for every protocol.
   Result<void> Append(model::SpanBatch batch, Durability durability, ProtocolCounters& protocol) {
     if (batch.empty()) return {};
+    redactor.Redact(options.limits, batch);
     const std::uint64_t spans = batch.size();
     if (auto stored = store.Append(std::move(batch), durability); !stored) {
       protocol.Rejected(ingest::ReasonOf(stored.error().code), spans);
@@ -150,6 +154,7 @@ struct Pipeline::Impl {
   const Clock& clock;
   Metrics& metrics;
   const Options options;
+  Redactor redactor;
   net::ByteBudget budget;
   std::atomic<std::uint64_t> bytes_in{0};  ///< a sum; no other memory hangs on it
   Mutex mutex;
@@ -213,6 +218,7 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
                   scratch);
   }
   FLUORO_CHECK_OK(impl_->Append(std::move(batch), Durability::kSynced, protocol));
+  for (Unprocessed& entry : unprocessed) impl_->redactor.Redact(entry.message);
   return unprocessed;
 }
 
@@ -225,11 +231,13 @@ Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlp(std::string_view body,
   auto decoded = codec::otlp::DecodeTraces(body, encoding, LimitsNow(body.size()));
   if (!decoded) {
     protocol.Rejected(ingest::ReasonOf(decoded.error().code));
+    impl_->redactor.Redact(decoded.error().message);
     return std::unexpected(std::move(decoded).error());
   }
   protocol.Decoded(decoded->stats);
   protocol.Rejected("span", decoded->stats.rejected_spans);
   FLUORO_CHECK_OK(impl_->Append(std::move(decoded->batch), Durability::kSynced, protocol));
+  impl_->redactor.Redact(decoded->reject_reason);
   return OtlpAnswer{.rejected_spans = decoded->stats.rejected_spans,
                     .message = std::move(decoded->reject_reason)};
 }
@@ -242,6 +250,7 @@ Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version v
   auto batch = codec::zipkin::DecodeSpans(json, version, LimitsNow(json.size()), stats);
   if (!batch) {
     protocol.Rejected(ingest::ReasonOf(batch.error().code));
+    impl_->redactor.Redact(batch.error().message);
     return std::unexpected(std::move(batch).error());
   }
   protocol.Decoded(stats);
@@ -249,9 +258,20 @@ Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version v
   return impl_->Append(*std::move(batch), Durability::kSynced, protocol);
 }
 
-std::uint64_t Pipeline::bytes_in() const {
-  return impl_->bytes_in.load(std::memory_order_relaxed);
+void Pipeline::SetRedaction(std::shared_ptr<const redact::Policy> policy) {
+  impl_->redactor.Set(std::move(policy));
 }
+
+std::shared_ptr<const redact::Policy> Pipeline::redaction() const {
+  return impl_->redactor.policy();
+}
+
+std::string Pipeline::Redacted(std::string text) const {
+  impl_->redactor.Redact(text);
+  return text;
+}
+
+std::uint64_t Pipeline::bytes_in() const { return impl_->bytes_in.load(std::memory_order_relaxed); }
 
 Result<net::ByteCharge> Pipeline::Admit(std::size_t body_bytes, std::string_view protocol_name) {
   net::ByteCharge charge(impl_->budget);

@@ -17,6 +17,7 @@
 #include "codec/zipkin/zipkin.h"
 #include "model/limits.h"
 #include "net/byte_budget.h"
+#include "redact/policy.h"
 #include "store/trace_store.h"
 
 namespace fluoro::ingest {
@@ -41,7 +42,8 @@ struct Options {
 /// ...): fluoro_ingest_spans_total; fluoro_ingest_rejected_total{reason} in spans, documents or
 /// datagrams that were refused one by one, and in whole requests that could not be decoded;
 /// fluoro_ingest_dropped_total{part}, fluoro_ingest_truncated_values_total,
-/// fluoro_ingest_repaired_texts_total.
+/// fluoro_ingest_repaired_texts_total. fluoro_redactions_total{rule,action}: values that a detector
+/// or a rule removed.
 class Pipeline {
  public:
   Pipeline(store::TraceStore& store, const Clock& clock, Metrics& metrics, const Options& options);
@@ -54,6 +56,14 @@ class Pipeline {
   /// limits.documents_max: kTooLarge.
   Result<std::vector<codec::xray::Unprocessed>> PutSegments(
       std::span<const std::string_view> documents);
+
+  /// From the next batch on, whatever protocol it comes by, nothing is stored before this policy
+  /// has seen it, and no answer quotes what it removes. Null (as at the start): everything is
+  /// stored as sent.
+  void SetRedaction(std::shared_ptr<const redact::Policy> policy);
+  [[nodiscard]] std::shared_ptr<const redact::Policy> redaction() const;
+  /// A text about what was sent, fit for an answer.
+  [[nodiscard]] std::string Redacted(std::string text) const;
 
   struct OtlpAnswer {
     std::uint64_t rejected_spans = 0;

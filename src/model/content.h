@@ -10,9 +10,14 @@
 
 namespace fluoro::model {
 
-/// True for attributes that hold prompts, answers, messages, tool arguments and results, documents.
+/// True for attributes that hold prompts, answers, messages, tool arguments and results, documents,
+/// and headers of requests to models. What describes content without telling it (role, finish
+/// reason, name of a tool, score, version of a prompt) is none.
 /// Source: the conventions named at the list.
 bool IsContentKey(std::string_view key);
+/// True for attributes that are content only because of the event that holds them: `content` of
+/// gen_ai.user.message. Source: OpenTelemetry semantic conventions 1.28 to 1.36, GenAI events.
+bool IsContentOfEvent(std::string_view event, std::string_view key);
 
 /// How long the values of one span (or resource, or scope) may be. A content value may have
 /// Limits::content_bytes_max bytes as long as those that are longer than an ordinary value have

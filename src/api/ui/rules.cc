@@ -9,6 +9,7 @@
 #include "auth/records.h"
 #include "base/json.h"
 #include "control/groups.h"
+#include "control/redaction_rules.h"
 #include "control/sampling_rules.h"
 #include "control/settings.h"
 #include "control/tags.h"
@@ -28,6 +29,7 @@ const control::RecordChecks& Checks() {
       {std::string(control::kTagsKind), control::CheckTagsRecord},
       {std::string(control::kTailPoliciesKind), control::CheckTailPoliciesRecord},
       {std::string(control::kSettingKind), control::CheckSettingRecord},
+      {std::string(control::kRedactionRuleKind), control::CheckRedactionRuleRecord},
       {std::string(auth::kAccessKeyKind), auth::CheckAccessKeyRecord},
       {std::string(auth::kRoleKind), auth::CheckRoleRecord},
       {std::string(auth::kPolicyKind), auth::CheckPolicyRecord},

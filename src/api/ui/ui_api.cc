@@ -11,6 +11,7 @@
 #include "api/ui/graph_json.h"
 #include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
+#include "api/ui/redaction.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/suggest_rules.h"
@@ -221,8 +222,8 @@ struct UiApi::Impl {
     return JsonOf(BudgetsJson(OfCost()));
   }
   /// Changes are sent as JSON, which no page of another origin can do unasked.
-  template <class Change>
-  net::HttpResponse ChangeCost(const net::HttpRequest& http, const Change& change) {
+  template <class Function>
+  net::HttpResponse Change(const net::HttpRequest& http, const Function& change) {
     if (pipeline == nullptr) {
       return ErrorAnswer(
           Error{ErrorCode::kPermissionDenied, "this folder was opened for reading only"});
@@ -234,20 +235,38 @@ struct UiApi::Impl {
     return JsonOf(change());
   }
   net::HttpResponse PutPrice(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] { return PutPriceJson(OfCost(), http.principal, http.body); });
+    return Change(http, [&] { return PutPriceJson(OfCost(), http.principal, http.body); });
   }
   net::HttpResponse DeletePrice(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] {
+    return Change(http, [&] {
       return DeletePriceJson(OfCost(), http.principal, QueryParameter(http, "name"));
     });
   }
   net::HttpResponse PutBudget(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] { return PutBudgetJson(OfCost(), http.principal, http.body); });
+    return Change(http, [&] { return PutBudgetJson(OfCost(), http.principal, http.body); });
   }
   net::HttpResponse DeleteBudget(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] {
+    return Change(http, [&] {
       return DeleteBudgetJson(OfCost(), http.principal, QueryParameter(http, "name"));
     });
+  }
+
+  [[nodiscard]] RedactionContext OfRedaction() {
+    return {.control = control, .pipeline = pipeline};
+  }
+  net::HttpResponse Redaction(const net::HttpRequest& /*http*/) {
+    return net::HttpResponse::Json(200, RedactionJson(OfRedaction()));
+  }
+  net::HttpResponse PutRedaction(const net::HttpRequest& http) {
+    return Change(http, [&] { return PutRedactionJson(OfRedaction(), http.principal, http.body); });
+  }
+  net::HttpResponse DeleteRedaction(const net::HttpRequest& http) {
+    return Change(http, [&] {
+      return DeleteRedactionJson(OfRedaction(), http.principal, QueryParameter(http, "name"));
+    });
+  }
+  net::HttpResponse TestRedaction(const net::HttpRequest& http) {
+    return JsonOf(TestRedactionJson(OfRedaction(), http.body));
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
@@ -341,7 +360,10 @@ struct UiApi::Impl {
     const auto admitted = pipeline->Admit(http.body.size(), "import");
     if (!admitted) return ErrorAnswer(admitted.error());
     auto imported = ingest::DecodeImport(http.body, *format, pipeline->LimitsNow(http.body.size()));
-    if (!imported) return ErrorAnswer(imported.error());
+    if (!imported) {
+      return ErrorAnswer(
+          Error{imported.error().code, pipeline->Redacted(imported.error().message)});
+    }
     const std::size_t spans = imported->batch.size();
     std::vector<model::TraceId> ids = imported->batch.trace_ids;
     std::sort(ids.begin(), ids.end());
@@ -357,7 +379,7 @@ struct UiApi::Impl {
     out.BeginObject().Key("format").String(ingest::ImportFormatName(*format));
     out.Key("traces").Int(traces).Key("spans").Uint(spans).Key("refused").Uint(imported->refused);
     out.Key("problems").BeginArray();
-    for (const auto& problem : imported->problems) out.String(problem);
+    for (const auto& problem : imported->problems) out.String(pipeline->Redacted(problem));
     out.EndArray().EndObject();
     return net::HttpResponse::Json(200, out.Take());
   }
@@ -466,6 +488,10 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"GET", "budgets", "xray:GetTraceSummaries"}, &UiApi::Impl::Budgets},
     {{"POST", "budgets", "xray:*"}, &UiApi::Impl::PutBudget},
     {{"DELETE", "budgets", "xray:*"}, &UiApi::Impl::DeleteBudget},
+    {{"GET", "redaction", "xray:*"}, &UiApi::Impl::Redaction},
+    {{"POST", "redaction", "xray:*"}, &UiApi::Impl::PutRedaction},
+    {{"DELETE", "redaction", "xray:*"}, &UiApi::Impl::DeleteRedaction},
+    {{"POST", "redaction/test", "xray:*"}, &UiApi::Impl::TestRedaction},
     {{"POST", "export", "xray:BatchGetTraces"}, &UiApi::Impl::Export},
     {{"POST", "delete", "xray:*"}, &UiApi::Impl::Delete},
     {{"POST", "import", "xray:*"}, &UiApi::Impl::Import},

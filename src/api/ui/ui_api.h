@@ -28,6 +28,7 @@ namespace fluoro::api::ui {
 ///   POST /ui/api/genai: calls_json.h
 ///   POST /ui/api/whatif {"policies","expression","from","to"}: what_if.h
 ///   POST /ui/api/cost, GET, POST, DELETE /ui/api/prices and /ui/api/budgets: cost_api.h
+///   GET, POST, DELETE /ui/api/redaction, POST /ui/api/redaction/test: redaction.h
 ///   /ui/api/tail?q=EXPR       server-sent events, one summary a completed trace; bounded and
 ///   lossy, drops are told POST /ui/api/export            {"expression","from","to","format"}:
 ///   streamed bytes POST /ui/api/import?format=F   body in that format, or auto

@@ -19,6 +19,8 @@ constexpr std::size_t kPackedColumnBytes = 4'096;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr int kZstdLevel = 1;
 constexpr std::size_t kCompressedBytesMin = 64;
+// A column of a row group that is longer holds 256 bytes a span and more.
+constexpr std::size_t kLongColumnBytes = std::size_t{2} << 20;
 // Of a large section a piece of the middle is tried first: ids and packed integers do not shrink.
 constexpr std::size_t kTriedSectionBytes = std::size_t{32} << 10;
 constexpr std::size_t kTrialBytes = std::size_t{4} << 10;
@@ -73,7 +75,10 @@ Result<void> BlockWriter::PutSection(SectionType type, std::uint32_t row_group,
                   .raw = raw.size(),
                   .sum = 0};
   std::string_view stored = raw;
-  if (meta_.level > 0 && raw.size() >= kCompressedBytesMin &&
+  // Prompts repeat inside longer texts, which no dictionary of a column sees: by 98 % on calls of
+  // models that share one of 20 KB (decision 061).
+  const bool is_long = type == SectionType::kColumn && raw.size() >= kLongColumnBytes;
+  if ((meta_.level > 0 || is_long) && raw.size() >= kCompressedBytesMin &&
       (raw.size() < kTriedSectionBytes ||
        !compressor_->Compress(raw.substr(raw.size() / 2, kTrialBytes)).empty())) {
     if (const std::string_view compressed = compressor_->Compress(raw); !compressed.empty()) {

@@ -27,7 +27,7 @@ class BlockWriter {
  public:
   /// `file` is empty and outlives the writer; `meta` brings id, level, times of making, sealed_lsn.
   /// With a key in use among `keys` the block is encrypted under a data key of its own. A block of
-  /// level 0 is not compressed: its first merge does that.
+  /// level 0 is not compressed, but for columns of long texts: its first merge does that.
   BlockWriter(File& file, BlockMeta meta, const crypto::Keyring* keys = nullptr);
   ~BlockWriter();
   /// The batches of the rows are held until their row group is written. Traces in order of
