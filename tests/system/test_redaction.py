@@ -40,11 +40,6 @@ def words():
     return [*NEEDLES, NAMED]
 
 
-def everywhere(kind):
-    """Attributes of a span by their protocol's own writer."""
-    return kind
-
-
 def otlp_attributes():
     text = lambda key, value: {"key": key, "value": {"stringValue": value}}  # noqa: E731
     return [
@@ -210,6 +205,7 @@ def test_no_stored_byte_holds_a_secret(tmp_path, mode):
     with AbuseServer("--content", mode, "--log-level", "debug", folder=tmp_path) as server:
         ids = send_everything(server)
         wait_for(lambda: stored(server, len(ids)), what="datagrams are stored")
+        fired = {name for name in (*SECRETS, "secret", "bearer") if server.counter("fluoro_redactions_total", rule=name) > 0}
         heard = send_refused(server)
         in_log_frames = held(tmp_path / "data")
         told = answered(server, ids)
@@ -223,7 +219,6 @@ def test_no_stored_byte_holds_a_secret(tmp_path, mode):
     after_seal = held(tmp_path / "data")
     with AbuseServer("--content", mode, folder=tmp_path) as server:
         told_last = answered(server, ids)
-        fired = {name for name in SECRETS if server.counter("fluoro_redactions_total", rule=name) > 0}
         log += server.log_path.read_bytes()
     if mode == "full":
         missing = set(words()) - set(in_log_frames)
@@ -236,8 +231,7 @@ def test_no_stored_byte_holds_a_secret(tmp_path, mode):
     assert not told and not told_again and not told_last, (told, told_again, told_last)
     assert not [word for word in words() if word.encode() in heard], heard
     assert not [word for word in words() if word.encode() in log], log
-    # What was not secret is there still.
-    assert server.folder.exists()
+    assert {"email", "phone", "card", "iban", "jwt", "aws-key", "api-key", "private-key", "bearer", "url-password", "secret"} <= fired, fired
 
 
 def test_rules_are_hot_audited_and_tried_before(tmp_path):
@@ -260,7 +254,7 @@ def test_rules_are_hot_audited_and_tried_before(tmp_path):
         assert "3 rules" in server.cli("redact", "check", str(tmp_path / "rules.json")).stdout
         (tmp_path / "bad.json").write_text('[{"name":"x","pattern":"("}]')
         assert server.cli("redact", "check", str(tmp_path / "bad.json"), check=False).returncode == 1
-        assert server.cli("redact", "put", "x", "--pattern", "a*", check=False).returncode == 2 or True
+        assert server.cli("redact", "put", "x", "--pattern", "a*", check=False).returncode != 0
         server.cli("redact", "delete", "ticket")
         audit = json.loads(server.request("GET", "/ui/api/audit?kind=redaction-rule")[2])
         assert "ticket" in json.dumps(audit)
@@ -282,3 +276,32 @@ def test_the_default_is_full_for_the_developer_and_redacted_for_all_others():
     assert content("--keys", "on") == "redacted"
     assert content("--http", "0.0.0.0:0", "--insecure") == "redacted"
     assert content("--keys", "on", "--content", "full") == "full"
+
+
+def test_prompts_are_stored_once_and_read_only_when_asked_for(tmp_path):
+    """600 calls with one system prompt of 20 KB inside their messages, each with its own question; sealed, a search by another attribute
+    reads none of it."""
+    system = " ".join(base64.b32encode(os.urandom(5)).decode() for _ in range(2200))
+    ids = []
+    with AbuseServer("--content", "full", folder=tmp_path) as server:
+        for _ in range(12):
+            spans = []
+            for _ in range(50):
+                ids.append(hex_trace_id())
+                messages = json.dumps([{"role": "system", "content": system}, {"role": "user", "content": os.urandom(50).hex()}])
+                attributes = {"gen_ai.input.messages": messages, "gen_ai.request.model": "m-" + str(len(ids) % 7), "gen_ai.operation.name": "chat"}
+                spans.append(otlp_span(bytes.fromhex(ids[-1]), os.urandom(8), more=b"".join(
+                    field(9, key_value(k.encode(), field(1, v.encode()))) for k, v in attributes.items())))
+            assert server.send("/v1/traces", otlp_request(spans), {"Content-Type": "application/x-protobuf"})[0] == 200
+        log_bytes = server.metric("fluoro_store_wal_bytes_total")
+    sealed = sum(path.stat().st_size for path in (tmp_path / "data").rglob("*.flb"))
+    content = len(ids) * len(system)
+    assert log_bytes < content / 3 and sealed < content / 20, (log_bytes, sealed, content)
+    with AbuseServer("--content", "full", folder=tmp_path) as server:
+        body = {"expression": 'annotation.model = "m-3"', "from": NOW - 60, "to": NOW + 600, "limit": 1000, "explain": True, "brief": False}
+        lines = server.send("/ui/api/search", json.dumps({**body, "expression": 'annotation.model = "m-none"'}).encode(), {"Content-Type": "application/json"})[2]
+        explain = json.loads(lines.splitlines()[-1])["explain"]
+        assert explain["matched"] == 0 and explain["column_bytes"] + explain["index_bytes"] < content / 100, explain
+        lines = server.send("/ui/api/search", json.dumps({**body, "limit": 1}).encode(), {"Content-Type": "application/json"})[2]
+        assert json.loads(lines.splitlines()[-1])["explain"]["matched"] == 1
+        assert system[:100] in json.dumps(server.get_trace(xray_id(ids[-1])))
