@@ -212,7 +212,7 @@ TEST(Scrub, RemovesEverySecretOnceAndForAll) {
     EXPECT_LE(once->size(), 2 * text.size() + kGrowthBytes) << "seed " << seed;
     const auto twice = policy->Scrub(*once, tally, "a");
     EXPECT_FALSE(twice) << "seed " << seed << ": " << *once << " -> " << *twice;
-    if (JsonTree::Parse(text)) {
+    if (LooksLikeJson(text) && JsonTree::Parse(text)) {
       EXPECT_TRUE(JsonTree::Parse(*once)) << "seed " << seed << ": " << *once;
     }
   }

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/json_tree.h"
+#include "redact/json_scrub.h"
 #include "redact/policy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -29,6 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!once) return 0;
   FLUORO_ASSERT(once->size() <= 3 * text.size() + 2 * redact::kGrowthBytes);
   FLUORO_ASSERT(!policy->Scrub(*once, tally, "a"));
-  if (JsonTree::Parse(text)) FLUORO_ASSERT(JsonTree::Parse(*once).has_value());
+  if (redact::LooksLikeJson(text) && JsonTree::Parse(text))
+    FLUORO_ASSERT(JsonTree::Parse(*once).has_value());
   return 0;
 }
