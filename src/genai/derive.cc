@@ -6,7 +6,11 @@
 
 #include "base/json_tree.h"
 #include "genai/classify.h"
+#include "genai/conversation.h"
+#include "genai/flags.h"
 #include "genai/provider.h"
+#include "genai/stream.h"
+#include "genai/tokens.h"
 #include "model/attribute_reader.h"
 
 namespace fluoro::genai::derive {
@@ -95,32 +99,10 @@ std::string ExperimentEvent(const Span& span, std::initializer_list<std::string_
   return {};
 }
 
-bool IsChunk(const Event& event) {
-  return event.name == "gen_ai.content.completion.chunk" ||
-         event.name == "llm.content.completion.chunk";
-}
-
-// Times between the chunks of a streamed answer, ascending, in milliseconds.
-std::vector<double> ChunkGaps(const Span& span) {
-  std::vector<std::int64_t> times;
-  for (const Event& event : span.events) {
-    if (IsChunk(event)) times.push_back(event.time_ns);
-  }
-  std::sort(times.begin(), times.end());
-  std::vector<double> gaps;
-  for (std::size_t i = 1; i < times.size(); ++i) {
-    gaps.push_back(static_cast<double>(times[i] - times[i - 1]) / 1e6);
-  }
-  std::sort(gaps.begin(), gaps.end());
-  return gaps;
-}
-
-Value ChunkGap(const Span& span, double quantile) {
-  const std::vector<double> gaps = ChunkGaps(span);
-  if (gaps.empty()) return std::nullopt;
-  const auto place =
-      static_cast<std::size_t>(std::ceil(quantile * static_cast<double>(gaps.size())) - 1);
-  return AttributeValue{gaps[std::min(place, gaps.size() - 1)]};
+Value ChunkGap(const Span& span, std::int64_t StreamSummary::* gap) {
+  const auto stream = StreamOf(span);
+  if (!stream || stream->chunks < 2) return std::nullopt;
+  return AttributeValue{static_cast<double>((*stream).*gap) / 1e6};
 }
 
 struct Documents {
@@ -151,21 +133,18 @@ void CountFlattened(const Span& span, std::string_view prefix, Documents& docume
 
 Documents DocumentsOf(const Span& span) {
   Documents documents;
-  const AttributeValue* list = FindAny(span, "gen_ai.retrieval.documents");
-  if (const std::string* text = list == nullptr ? nullptr : list->AsString()) {
-    if (const auto tree = JsonTree::Parse(*text)) {
-      for (const JsonView& document : tree->root().Elements()) {
-        ++documents.count;
-        if (const auto score = document["score"].Double()) CountScore(documents, *score);
-      }
-    }
-  } else if (list != nullptr && list->AsArray() != nullptr) {
-    for (const AttributeValue& document : list->AsArray()->values) {
+  for (const std::string_view key : {"gen_ai.retrieval.documents", "ai.ranking"}) {
+    const AttributeValue* list = FindAny(span, key);
+    if (list == nullptr || documents.count > 0) continue;
+    ForEachElement(*list, [&](const AttributeValue& document) {
       ++documents.count;
-      const Value member = MemberOf(document, "score");
-      const Value score = member ? Coerce(*member, Form::kNumber) : std::nullopt;
-      if (score) CountScore(documents, *score->AsDouble());
-    }
+      for (const std::string_view member : {"score", "relevanceScore"}) {
+        const Value found = MemberOf(document, member);
+        if (const Value score = found ? Coerce(*found, Form::kNumber) : std::nullopt) {
+          CountScore(documents, *score->AsDouble());
+        }
+      }
+    });
   }
   if (documents.count == 0) CountFlattened(span, "retrieval.documents.", documents);
   if (documents.count == 0) CountFlattened(span, "reranker.output_documents.", documents);
@@ -185,6 +164,7 @@ bool LooksLikeId(std::string_view part) {
   const auto all = [&](auto predicate) { return std::all_of(part.begin(), part.end(), predicate); };
   const bool has_digit = std::any_of(part.begin(), part.end(), is_digit);
   if (all(is_digit)) return true;
+  if (part.size() >= 8 && all(is_hex)) return true;
   if (part.size() >= 8 && has_digit && all([&](char c) { return is_hex(c) || c == '-'; }))
     return true;
   if (part.size() >= 16 && has_digit && all(is_base64)) return true;
@@ -239,20 +219,23 @@ std::size_t ReasonRank(std::string_view raw) {
   return 4;
 }
 
-// `finish_reason` members of the messages in gen_ai.output.messages.
+// Of the messages, in whatever form they came.
 std::string MessageFinishReason(const Span& span) {
-  const AttributeValue* messages = FindAny(span, "gen_ai.output.messages");
-  const std::string* text = messages == nullptr ? nullptr : messages->AsString();
-  if (text == nullptr || text->find("finish_reason") == std::string::npos) return {};
-  const auto tree = JsonTree::Parse(*text);
-  if (!tree) return {};
   std::size_t worst = kReasons.size();
-  for (const JsonView& message : tree->root().Elements()) {
-    if (const auto reason = message["finish_reason"].String()) {
-      worst = std::min(worst, ReasonRank(*reason));
-    }
+  for (const Message& message : MessagesOf(span).output) {
+    if (!message.finish_reason.empty()) worst = std::min(worst, ReasonRank(message.finish_reason));
   }
   return worst == kReasons.size() ? std::string() : std::string(kReasons[worst]);
+}
+
+// The caller gave up; no time limit did.
+bool IsCancelled(const Span& span) {
+  constexpr auto kTypes =
+      std::to_array<std::string_view>({"AbortError", "CancelledError", "Canceled", "Cancelled"});
+  constexpr std::int64_t kClientClosedRequest = 499;
+  constexpr std::int64_t kGrpcCancelled = 1;
+  return StatusCode(span) == kClientClosedRequest || GrpcStatus(span) == kGrpcCancelled ||
+         MentionsAny(TextField(span, "error_type"), kTypes);
 }
 
 }  // namespace
@@ -309,30 +292,32 @@ Value CanonicalProvider(const Span& span, AttributeValue value, const Source* so
   return Text(std::move(provider));
 }
 
-// Some report the prompt without what was read from or written to the cache.
-Value InclusivePrompt(const Span& span, AttributeValue value, const Source* source) {
-  const std::int64_t prompt = *value.AsInt();
-  const auto cache = static_cast<std::int64_t>(NumberField(span, "cached_tokens") +
-                                               NumberField(span, "cache_write_tokens"));
-  if (cache == 0) return value;
-  const model::AttributeReader attributes(span.attributes);
-  const auto total = attributes.Integer({"llm.token_count.total", "gen_ai.usage.total_tokens",
-                                         "llm.usage.total_tokens", "ai.usage.totalTokens"});
-  const auto completion = static_cast<std::int64_t>(NumberField(span, "completion_tokens"));
-  const auto is_total = [&](std::int64_t sum) { return total && std::abs(*total - sum) <= 1; };
-  const bool exclusive =
-      cache > prompt ||
-      (!is_total(prompt + completion) &&
-       (is_total(prompt + cache + completion) ||
-        (source != nullptr && source->key == "langfuse.observation.usage_details")));
-  return AttributeValue{exclusive ? prompt + cache : prompt};
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of Field::finish
+Value InclusivePrompt(const Span& span, AttributeValue value, const Source*) {
+  const std::int64_t cache = CacheTokens(span);
+  const bool add = cache > 0 && InclusionOf(span).without_cache;
+  return AttributeValue{*value.AsInt() + (add ? cache : 0)};
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of Field::finish
 Value InclusiveCompletion(const Span& span, AttributeValue value, const Source*) {
-  const std::int64_t completion = *value.AsInt();
   const auto reasoning = static_cast<std::int64_t>(NumberField(span, "reasoning_tokens"));
-  return AttributeValue{reasoning > completion ? completion + reasoning : completion};
+  const bool add = reasoning > 0 && InclusionOf(span).without_reasoning;
+  return AttributeValue{*value.AsInt() + (add ? reasoning : 0)};
+}
+
+// Where no total is stated: what stands beside it, all of them parts.
+Value CostOfParts(const Span& span) {
+  const AttributeValue* details = FindAny(span, "langfuse.observation.cost_details");
+  std::optional<double> sum = details == nullptr ? std::nullopt : SumOfMembers(*details);
+  if (!sum) {
+    for (const std::string_view field : {"cost_input_usd", "cost_output_usd"}) {
+      const Value part = CanonicalField(span, field);
+      const double* usd = part ? part->AsDouble() : nullptr;
+      if (usd != nullptr) sum = sum.value_or(0) + *usd;
+    }
+  }
+  return sum && *sum >= 0 ? Value(AttributeValue{*sum}) : std::nullopt;
 }
 
 Value CostSource(const Span& span) {
@@ -415,6 +400,22 @@ std::string TemplateRoute(std::string_view url) {
   return route;
 }
 
+namespace {
+
+// What follows one of these words in the span's name.
+Value NameBehind(const Span& span, std::initializer_list<std::string_view> words) {
+  const std::string_view name = span.name;
+  for (const std::string_view word : words) {
+    if (name.starts_with(word)) return Text(std::string(name.substr(word.size())));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Value AgentName(const Span& span) { return NameBehind(span, {"invoke_agent ", "create_agent "}); }
+Value WorkflowName(const Span& span) { return NameBehind(span, {"invoke_workflow "}); }
+
 Value ExperimentId(const Span& span) { return Text(ExperimentEvent(span, {"feature_flag.key"})); }
 
 Value ExperimentArm(const Span& span) {
@@ -435,18 +436,19 @@ Value Stream(const Span& span) {
   const std::string operation = TextAt(span, "ai.operationId");
   const bool streams = ContainsIgnoringCase(operation, "streamText") ||
                        ContainsIgnoringCase(operation, "streamObject") ||
-                       CanonicalField(span, "ttft_ms") ||
-                       std::any_of(span.events.begin(), span.events.end(), IsChunk);
+                       CanonicalField(span, "ttft_ms") || StreamOf(span);
   return streams ? Value(AttributeValue{true}) : std::nullopt;
 }
 
 Value TimeToFirstToken(const Span& span) {
   const auto is_first = [](const Event& event) {
-    return event.name == "First Token Stream Event" || event.name == "ai.stream.firstChunk" ||
-           IsChunk(event);
+    return event.name == "First Token Stream Event" || event.name == "ai.stream.firstChunk";
   };
   const auto first = std::find_if(span.events.begin(), span.events.end(), is_first);
   if (first != span.events.end()) return Milliseconds(span.start_ns, first->time_ns);
+  if (const auto stream = StreamOf(span)) {
+    return AttributeValue{static_cast<double>(stream->first_ns) / 1e6};
+  }
   const auto completion = ParseIsoTime(TextAt(span, "langfuse.observation.completion_start_time"));
   return completion ? Milliseconds(span.start_ns, *completion) : std::nullopt;
 }
@@ -473,9 +475,9 @@ Value TimePerToken(const Span& span) {
   return AttributeValue{after_ms / (tokens - 1)};
 }
 
-Value ChunkGapP50(const Span& span) { return ChunkGap(span, 0.5); }
-Value ChunkGapP95(const Span& span) { return ChunkGap(span, 0.95); }
-Value ChunkGapMax(const Span& span) { return ChunkGap(span, 1); }
+Value ChunkGapP50(const Span& span) { return ChunkGap(span, &StreamSummary::gap_p50_ns); }
+Value ChunkGapP95(const Span& span) { return ChunkGap(span, &StreamSummary::gap_p95_ns); }
+Value ChunkGapMax(const Span& span) { return ChunkGap(span, &StreamSummary::gap_max_ns); }
 
 std::string CanonicalFinishReason(const AttributeValue& reasons) {
   std::size_t worst = kReasons.size();
@@ -496,7 +498,12 @@ Value FinishReason(const Span& span) {
       return Text(std::move(reason));
     }
   }
-  return Text(MessageFinishReason(span));
+  if (std::string reason = MessageFinishReason(span); !reason.empty()) {
+    return Text(std::move(reason));
+  }
+  return IsKind(span, StepKind::kLlm) && IsCancelled(span) ? Text("cancelled") : std::nullopt;
 }
+
+Value NormFlags(const Span& span) { return Text(FlagsOf(span)); }
 
 }  // namespace fluoro::genai::derive

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/assert.h"
 #include "base/json_tree.h"
 #include "genai/derive.h"
 #include "genai/step.h"
@@ -42,6 +43,7 @@ constexpr auto kPromptTokens =
                            {"ai.usage.inputTokens"},
                            {"ai.usage.promptTokens"},
                            {"ai.usage.tokens"},
+                           {"ai.usage.inputTokenDetails.noCacheTokens"},
                            {"langfuse.observation.usage_details", kMember, "input"},
                            {"langsmith.usage_metadata", kMember, "input_tokens"},
                            {"llm.usage.prompt_tokens"},
@@ -69,7 +71,11 @@ constexpr auto kCachedTokens = std::to_array<Source>(
      {"ai.usage.inputTokenDetails.cacheReadTokens"},
      {"langfuse.observation.usage_details", kMember, "input_cached_tokens"},
      {"langfuse.observation.usage_details", kMember, "cache_read_input_tokens"},
-     {"gen_ai.usage.input_token_details", kMember, "cache_read"}});
+     {"langfuse.observation.usage_details", kMember, "input_cache_read"},
+     {"langfuse.observation.usage_details", kMember, "prompt_details.cache_read"},
+     {"gen_ai.usage.input_token_details", kMember, "cache_read"},
+     {"langsmith.usage_metadata", kMember, "input_token_details/cache_read"},
+     {"mlflow.chat.tokenUsage", kMember, "cache_read_input_tokens"}});
 constexpr auto kCacheWriteTokens = std::to_array<Source>(
     {{"gen_ai.usage.cache_write.input_tokens"},
      {"gen_ai.usage.cache_creation.input_tokens"},
@@ -79,29 +85,37 @@ constexpr auto kCacheWriteTokens = std::to_array<Source>(
      {"gen_ai.usage.details.cache_creation_input_tokens"},
      {"llm.token_count.prompt_details.cache_write"},
      {"ai.usage.inputTokenDetails.cacheWriteTokens"},
-     {"langfuse.observation.usage_details", kMember, "input_cache_creation"},
-     {"langfuse.observation.usage_details", kMember, "input_cache_creation_5m"},
-     {"langfuse.observation.usage_details", kMember, "input_cache_creation_1h"},
-     {"gen_ai.usage.input_token_details", kMember, "cache_creation"},
-     {"gen_ai.usage.input_token_details", kMember, "ephemeral_5m_input_tokens"},
-     {"gen_ai.usage.input_token_details", kMember, "ephemeral_1h_input_tokens"}});
+     {"langfuse.observation.usage_details", kLargest,
+      "input_cache_creation|input_cache_creation_5m+input_cache_creation_1h"},
+     {"gen_ai.usage.input_token_details", kLargest,
+      "cache_creation|ephemeral_5m_input_tokens+ephemeral_1h_input_tokens"},
+     {"langsmith.usage_metadata", kLargest,
+      "input_token_details/cache_creation|input_token_details/ephemeral_5m_input_tokens+"
+      "input_token_details/ephemeral_1h_input_tokens"},
+     {"mlflow.chat.tokenUsage", kMember, "cache_creation_input_tokens"}});
 constexpr auto kReasoningTokens = std::to_array<Source>(
     {{"gen_ai.usage.reasoning.output_tokens"},
      {"gen_ai.usage.reasoning_tokens"},
+     {"gen_ai.usage.details.reasoning_tokens"},
      {"llm.token_count.completion_details.reasoning"},
      {"ai.usage.reasoningTokens"},
      {"ai.usage.outputTokenDetails.reasoningTokens"},
      {"langfuse.observation.usage_details", kMember, "output_reasoning_tokens"},
+     {"langfuse.observation.usage_details", kMember, "output_reasoning"},
+     {"langfuse.observation.usage_details", kMember, "completion_details.reasoning"},
      {"langfuse.observation.usage_details", kMember, "thoughtsTokenCount"},
      {"gen_ai.usage.output_token_details", kMember, "reasoning"},
+     {"langsmith.usage_metadata", kMember, "output_token_details/reasoning"},
      {"llm.usage.reasoning_tokens"}});
 constexpr auto kAudioIn =
     std::to_array<Source>({{"gen_ai.usage.audio.input_tokens"},
                            {"llm.token_count.prompt_details.audio"},
+                           {"langfuse.observation.usage_details", kMember, "input_audio"},
                            {"gen_ai.usage.input_token_details", kMember, "audio"}});
 constexpr auto kAudioOut =
     std::to_array<Source>({{"gen_ai.usage.audio.output_tokens"},
                            {"llm.token_count.completion_details.audio"},
+                           {"langfuse.observation.usage_details", kMember, "output_audio"},
                            {"gen_ai.usage.output_token_details", kMember, "audio"}});
 constexpr auto kImageIn = std::to_array<Source>({{"gen_ai.usage.image.input_tokens"}});
 constexpr auto kImageOut = std::to_array<Source>({{"gen_ai.usage.image.output_tokens"}});
@@ -124,7 +138,8 @@ constexpr auto kCostInput =
 constexpr auto kCostCached =
     std::to_array<Source>({{"llm.cost.prompt_details.cache_read"},
                            {"llm.cost.prompt_details.cache_input"},
-                           {"langfuse.observation.cost_details", kMember, "input_cached_tokens"}});
+                           {"langfuse.observation.cost_details", kMember, "input_cached_tokens"},
+                           {"langfuse.observation.cost_details", kMember, "input_cache_read"}});
 constexpr auto kCostOutput =
     std::to_array<Source>({{"llm.cost.completion"},
                            {"langfuse.observation.cost_details", kMember, "output"},
@@ -139,7 +154,10 @@ constexpr auto kToolName =
 constexpr auto kToolCallId = std::to_array<Source>(
     {{"gen_ai.tool.call.id"}, {"tool.id"}, {"tool_call.id"}, {"ai.toolCall.id"}});
 constexpr auto kToolLatency = std::to_array<Source>({{"gen_ai.execute_tool.duration", kSeconds}});
-constexpr auto kRetries = std::to_array<Source>({{"aws.xray.retries"}, {"aws.retries"}});
+constexpr auto kRetries = std::to_array<Source>({{"aws.xray.retries"},
+                                                 {"aws.retries"},
+                                                 {"ApproximateReceiveCount", kFromOne},
+                                                 {"AWS_BATCH_JOB_ATTEMPT", kFromOne}});
 constexpr auto kAttempt =
     std::to_array<Source>({{"http.request.resend_count"}, {"http.resend_count"}});
 constexpr auto kErrorType = std::to_array<Source>({{"error.type"}});
@@ -165,9 +183,10 @@ constexpr auto kTenant = std::to_array<Source>({{"tenant.id"},
                                                 {"traceloop.association.properties.customer_id"},
                                                 {"traceloop.association.properties.org_id"},
                                                 {"traceloop.association.properties.workspace_id"},
-                                                {"baggage.tenant"}});
+                                                {"baggage.tenant"},
+                                                {"baggage.tenant_id"}});
 constexpr auto kTenantResource =
-    std::to_array<std::string_view>({"tenant", "tenant.id", "app.tenant"});
+    std::to_array<std::string_view>({"tenant", "tenant.id", "tenant_id", "app.tenant"});
 constexpr auto kRoute = std::to_array<Source>({{"http.route"}});
 constexpr auto kExperiment = std::to_array<Source>({{"feature_flag.key"},
                                                     {"metadata", kMember, "experiment_id"},
@@ -321,7 +340,7 @@ constexpr auto kFields = std::to_array<Field>({
     {.name = "image_in_tokens", .form = Form::kCount, .sources = kImageIn},
     {.name = "image_out_tokens", .form = Form::kCount, .sources = kImageOut},
     {.name = "usage_role"},
-    {.name = "cost_usd", .form = Form::kNumber, .sources = kCost},
+    {.name = "cost_usd", .form = Form::kNumber, .sources = kCost, .derive = derive::CostOfParts},
     {.name = "cost_input_usd", .form = Form::kNumber, .sources = kCostInput},
     {.name = "cost_cached_usd", .form = Form::kNumber, .sources = kCostCached},
     {.name = "cost_output_usd", .form = Form::kNumber, .sources = kCostOutput},
@@ -343,8 +362,8 @@ constexpr auto kFields = std::to_array<Field>({
     {.name = "experiment_arm", .sources = kExperimentArm, .derive = derive::ExperimentArm},
     {.name = "session_id", .sources = kSession},
     {.name = "user_id", .sources = kUser},
-    {.name = "agent_name", .sources = kAgentName},
-    {.name = "workflow_name", .sources = kWorkflow},
+    {.name = "agent_name", .sources = kAgentName, .derive = derive::AgentName},
+    {.name = "workflow_name", .sources = kWorkflow, .derive = derive::WorkflowName},
     {.name = "prompt_name", .sources = kPromptName},
     {.name = "prompt_version", .sources = kPromptVersion},
     {.name = "data_source", .sources = kDataSource},
@@ -371,7 +390,7 @@ constexpr auto kFields = std::to_array<Field>({
     {.name = "input_content", .form = Form::kContent, .sources = kInput},
     {.name = "output_content", .form = Form::kContent, .sources = kOutput},
     {.name = "system_content", .form = Form::kContent, .sources = kSystem},
-    {.name = "norm_flags"},
+    {.name = "norm_flags", .derive = derive::NormFlags},
 });
 
 const Field* FindField(std::string_view name) {
@@ -390,27 +409,29 @@ Value ReadTag(const AttributeValue& value, std::string_view prefix) {
   return found;
 }
 
-Value ReadSource(const Span& span, const Source& source, Form form) {
-  const AttributeValue* raw = FindAny(span, source.key);
-  if (raw == nullptr || (source.when != nullptr && !source.when(span))) return std::nullopt;
-  switch (source.reading) {
-    case kValue:
-      return Coerce(*raw, form);
-    case kMember: {
-      const Value member = MemberOf(*raw, source.part);
-      return member ? Coerce(*member, form) : std::nullopt;
-    }
-    case kTag:
-      return ReadTag(*raw, source.part);
-    case kSeconds:
-    case kPerSecond:
-      break;
+std::vector<std::string_view> Split(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(at);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
   }
-  const Value number = Coerce(*raw, Form::kNumber);
-  if (!number) return std::nullopt;
-  const double value = *number->AsDouble();
-  if (source.reading == kSeconds) return AttributeValue{value * 1000};
-  return value > 0 ? Value(AttributeValue{1000 / value}) : std::nullopt;
+}
+
+// Totals and their parts stand side by side; either may be missing or 0.
+Value ReadLargest(const AttributeValue& value, std::string_view sums) {
+  std::optional<std::int64_t> largest;
+  for (const std::string_view sum : Split(sums, '|')) {
+    for (std::int64_t total = 0; const std::string_view member : Split(sum, '+')) {
+      const Value found = MemberOf(value, member);
+      const Value count = found ? Coerce(*found, Form::kCount) : std::nullopt;
+      if (!count) continue;
+      total += *count->AsInt();
+      largest = std::max(largest.value_or(0), total);
+    }
+  }
+  return largest ? Value(AttributeValue{*largest}) : std::nullopt;
 }
 
 // `metadata.default.<name>` of an X-Ray document, which no attribute holds.
@@ -433,24 +454,57 @@ Value FromMetadata(const Span& span, const Field& field) {
 
 std::span<const Field> Fields() { return kFields; }
 
+const Field& FieldNamed(std::string_view name) {
+  const Field* field = FindField(name);
+  FLUORO_ASSERT(field != nullptr);
+  return *field;
+}
+
+Value ReadSource(const Span& span, const Source& source, Form form) {
+  const AttributeValue* raw = FindAny(span, source.key);
+  if (raw == nullptr || (source.when != nullptr && !source.when(span))) return std::nullopt;
+  switch (source.reading) {
+    case kValue:
+      return Coerce(*raw, form);
+    case kMember: {
+      const Value member = MemberOf(*raw, source.part);
+      return member ? Coerce(*member, form) : std::nullopt;
+    }
+    case kLargest:
+      return ReadLargest(*raw, source.part);
+    case kTag:
+      return ReadTag(*raw, source.part);
+    case kFromOne: {
+      const Value count = Coerce(*raw, Form::kCount);
+      if (!count || *count->AsInt() == 0) return std::nullopt;
+      return AttributeValue{*count->AsInt() - 1};
+    }
+    case kSeconds:
+    case kPerSecond:
+      break;
+  }
+  const Value number = Coerce(*raw, Form::kNumber);
+  if (!number) return std::nullopt;
+  const double value = *number->AsDouble();
+  if (source.reading == kSeconds) return AttributeValue{value * 1000};
+  return value > 0 ? Value(AttributeValue{1000 / value}) : std::nullopt;
+}
+
 Value ReadSources(const Span& span, const Field& field) {
-  const auto finished = [&](AttributeValue value, const Source* source) {
-    return field.finish == nullptr ? Value(std::move(value))
-                                   : field.finish(span, std::move(value), source);
+  // A value that cannot be is passed over.
+  const auto finished = [&](Value value, const Source* source) {
+    return !value || field.finish == nullptr ? std::move(value)
+                                             : field.finish(span, *std::move(value), source);
   };
   for (const Source& source : field.sources) {
-    if (Value value = ReadSource(span, source, field.form)) {
-      return finished(*std::move(value), &source);
-    }
+    if (Value value = finished(ReadSource(span, source, field.form), &source)) return value;
   }
   for (const std::string_view key : field.resource) {
     const AttributeValue* raw = span.resource ? span.resource->Find(key) : nullptr;
     if (raw == nullptr) continue;
-    if (Value value = Coerce(*raw, field.form)) return finished(*std::move(value), nullptr);
+    if (Value value = finished(Coerce(*raw, field.form), nullptr)) return value;
   }
-  if (field.derive == nullptr) return std::nullopt;
-  Value derived = field.derive(span);
-  return derived ? finished(*std::move(derived), nullptr) : std::nullopt;
+  return field.derive == nullptr ? std::nullopt : finished(field.derive(span), nullptr);
 }
 
 bool IsCanonicalField(std::string_view field) { return FindField(field) != nullptr; }

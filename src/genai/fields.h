@@ -12,9 +12,11 @@ namespace fluoro::genai {
 
 enum class Reading : std::uint8_t {
   kValue,
-  kMember,     ///< member `part` of an object
+  kMember,     ///< member `part` of an object; "a/b": member b of member a
+  kLargest,    ///< the largest of several sums of members: `part` is "a|b+c"
   kSeconds,    ///< seconds where the field is milliseconds
   kPerSecond,  ///< a rate where the field is milliseconds each
+  kFromOne,    ///< counts from one where the field counts from zero
   kTag,        ///< element of a list of texts that begins with `part`
 };
 
@@ -39,6 +41,11 @@ struct Field {
 
 /// All fields, in the order of docs/genai.md.
 std::span<const Field> Fields();
+/// The row of a canonical name.
+const Field& FieldNamed(std::string_view name);
+
+/// What one source of a field of that form says.
+Value ReadSource(const model::Span& span, const Source& source, Form form);
 
 /// The value under its other names; the canonical name itself is CanonicalField's business.
 Value ReadSources(const model::Span& span, const Field& field);

@@ -26,6 +26,15 @@ std::string Read(const Span& span, std::string_view field) {
   return value ? model::ScalarText(*value) : "-";
 }
 
+// {"a":{"b":"1"}} of "a/b".
+std::string ObjectWith(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  const std::string name(path.substr(0, slash));
+  const std::string inner =
+      slash == std::string_view::npos ? "\"1\"" : ObjectWith(path.substr(slash + 1));
+  return "{\"" + name + "\":" + inner + "}";
+}
+
 TEST(CanonicalField, EachSourceIsRead) {
   std::set<std::string_view> tried;
   for (const Field& field : Fields()) {
@@ -34,7 +43,13 @@ TEST(CanonicalField, EachSourceIsRead) {
       SpanBuilder span = Step();
       switch (source.reading) {
         case Reading::kMember:
-          span.Set(source.key, "{\"" + std::string(source.part) + "\": \"1\"}");
+          span.Set(source.key, ObjectWith(source.part));
+          break;
+        case Reading::kLargest:
+          span.Set(source.key, ObjectWith(source.part.substr(0, source.part.find('|'))));
+          break;
+        case Reading::kFromOne:
+          span.Set(source.key, 2);
           break;
         case Reading::kTag:
           span.Set(source.key, std::vector<std::string>{"other", std::string(source.part) + "1"});
@@ -56,7 +71,7 @@ TEST(CanonicalField, EachSourceIsRead) {
       tried.insert(source.key);
     }
   }
-  EXPECT_GT(tried.size(), 150U);
+  EXPECT_GT(tried.size(), 160U);
 }
 
 TEST(CanonicalField, OwnNameWinsOverEverything) {
@@ -76,7 +91,7 @@ TEST(CanonicalField, UnknownAndAbsentAreNull) {
   EXPECT_FALSE(IsCanonicalField("http.method"));
   EXPECT_EQ(Read(Step().Set("http.method", "GET"), "http.method"), "-");
   for (const Field& field : Fields()) {
-    if (field.name == "step_name") continue;
+    if (field.name == "step_name" || field.name == "norm_flags") continue;
     EXPECT_EQ(Read(Step(), field.name), "-") << field.name;
   }
 }
@@ -270,23 +285,179 @@ TEST(TemplateRoute, ReplacesIds) {
   EXPECT_EQ(derive::TemplateRoute("https://h.example"), "/");
 }
 
-TEST(Provider, SpellingsAndHosts) {
-  EXPECT_EQ(NormaliseProvider("az.ai.openai"), "azure_openai");
-  EXPECT_EQ(NormaliseProvider("OpenAI"), "openai");
-  EXPECT_EQ(NormaliseProvider("AWS.Bedrock"), "aws_bedrock");
+TEST(Provider, EverySpellingAndHost) {
+  struct Case {
+    std::string provider;
+    std::vector<std::string> spellings;
+    std::vector<std::string> hosts;
+  };
+  const std::vector<Case> cases = {
+      {"openai",
+       {"openai", "OpenAI", "openai.chat", "openai.responses", "openai.embedding",
+        "openai.completion"},
+       {"api.openai.com", "API.OpenAI.com:443"}},
+      {"azure_openai",
+       {"azure.ai.openai", "az.ai.openai", "azure", "azure-openai", "azure.chat",
+        "azure-openai.chat"},
+       {"my.openai.azure.com"}},
+      {"azure_inference",
+       {"azure.ai.inference", "az.ai.inference"},
+       {"x.inference.ai.azure.com", "x.services.ai.azure.com"}},
+      {"anthropic", {"anthropic", "anthropic.messages"}, {"api.anthropic.com"}},
+      {"aws_bedrock",
+       {"aws.bedrock", "aws_bedrock", "bedrock", "amazon", "AWS", "amazon-bedrock"},
+       {"bedrock-runtime.eu-west-1.amazonaws.com:443"}},
+      {"google_gemini",
+       {"gcp.gemini", "gemini", "google.generative-ai", "google_genai"},
+       {"generativelanguage.googleapis.com"}},
+      {"google_vertex",
+       {"gcp.vertex_ai", "vertex_ai", "vertexai", "google.vertex", "google.vertex.chat"},
+       {"us-central1-aiplatform.googleapis.com", "aiplatform.googleapis.com"}},
+      {"google", {"gcp.gen_ai", "google"}, {}},
+      {"mistral", {"mistral_ai", "mistralai", "mistral", "mistral.chat"}, {"api.mistral.ai"}},
+      {"cohere", {"cohere", "cohere.chat"}, {"api.cohere.com"}},
+      {"xai", {"x_ai", "xai", "xai.chat"}, {"api.x.ai"}},
+      {"deepseek", {"deepseek", "deepseek.chat"}, {"api.deepseek.com"}},
+      {"groq", {"groq", "groq.chat"}, {"api.groq.com"}},
+      {"perplexity", {"perplexity", "perplexity.chat"}, {"api.perplexity.ai"}},
+      {"cerebras", {"cerebras", "cerebras.chat"}, {"api.cerebras.ai"}},
+      {"replicate", {"replicate", "replicate.chat"}, {}},
+      {"ai21", {"ai21", "ai21.chat"}, {}},
+      {"moonshot", {"moonshot_ai", "moonshot"}, {"api.moonshot.ai", "api.moonshot.cn"}},
+      {"together", {"together_ai", "together", "togetherai.chat"}, {"api.together.xyz"}},
+      {"fireworks", {"fireworks", "fireworks.chat"}, {"api.fireworks.ai"}},
+      {"ibm_watsonx", {"ibm.watsonx.ai", "watsonx"}, {"us-south.ml.cloud.ibm.com"}},
+      {"openrouter", {"openrouter"}, {"openrouter.ai"}},
+      {"huggingface", {"hugging_face", "huggingface"}, {"api-inference.huggingface.co"}},
+      {"ollama", {"ollama"}, {"localhost:11434"}},
+      {"vllm", {"vllm"}, {}},
+      {"sglang", {"sglang"}, {}},
+      {"tgi", {"tgi"}, {}},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(NormaliseProvider(c.provider), c.provider) << "a canonical name is its own";
+    for (const std::string& spelling : c.spellings) {
+      EXPECT_EQ(NormaliseProvider(spelling), c.provider) << spelling;
+      EXPECT_EQ(Read(Step().Set("gen_ai.provider.name", spelling), "provider"), c.provider);
+    }
+    for (const std::string& host : c.hosts) {
+      EXPECT_EQ(ProviderOfHost(host), c.provider) << host;
+      EXPECT_EQ(Read(Step().Set("server.address", host), "provider"), c.provider) << host;
+      // Behind OpenAI's client may be anyone; of another client the label is believed.
+      const SpanBuilder labelled =
+          Step().Set("gen_ai.system", "openai").Set("server.address", host);
+      EXPECT_EQ(Read(labelled, "provider"), c.provider) << host;
+      EXPECT_EQ(Read(labelled, "norm_flags").find("provider_by_host") != std::string::npos,
+                c.provider != "openai")
+          << host;
+    }
+  }
   EXPECT_EQ(NormaliseProvider("Acme"), "other:acme");
-  EXPECT_EQ(ProviderOfHost("my.openai.azure.com"), "azure_openai");
-  EXPECT_EQ(ProviderOfHost("bedrock-runtime.eu-west-1.amazonaws.com:443"), "aws_bedrock");
-  EXPECT_EQ(ProviderOfHost("localhost:11434"), "ollama");
-  EXPECT_EQ(ProviderOfHost("example.com"), "");
-  EXPECT_EQ(Read(Step().Set("server.address", "api.anthropic.com"), "provider"), "anthropic");
-  EXPECT_EQ(
-      Read(Step().Set("gen_ai.system", "openai").Set("server.address", "api.groq.com"), "provider"),
-      "groq");
+  EXPECT_EQ(NormaliseProvider(std::string(40, 'x')), "other:" + std::string(32, 'x'));
+  for (const char* host :
+       {"example.com", "notopenai.azure.com.example", "api.openai.com.evil.test"})
+    EXPECT_EQ(ProviderOfHost(host), "") << host;
   EXPECT_EQ(Read(Step().Set("gen_ai.system", "anthropic").Set("server.address", "api.groq.com"),
                  "provider"),
             "anthropic");
   EXPECT_EQ(Read(Step().Set("url.full", "https://api.mistral.ai/v1/chat"), "provider"), "mistral");
+  EXPECT_EQ(Read(Step().Set("server.address", "localhost").Set("server.port", 11434), "provider"),
+            "ollama");
+}
+
+TEST(CanonicalField, EveryFinishReason) {
+  struct Case {
+    std::string reason;
+    std::vector<std::string> raw;
+  };
+  const std::vector<Case> worst_first = {
+      {"error", {"error", "malformed_function_call"}},
+      {"content_filter",
+       {"content_filter", "content-filter", "content_filtered", "SAFETY", "RECITATION", "blocklist",
+        "prohibited_content", "spii", "guardrail_intervened", "refusal"}},
+      {"cancelled", {"cancelled", "canceled", "abort", "aborted", "incomplete"}},
+      {"length", {"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"}},
+      {"other", {"pause_turn", "other", "unknown", "language", "anything else"}},
+      {"tool_calls", {"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"}},
+      {"stop", {"stop", "STOP", "end_turn", "stop_sequence", "eos", "complete", "completed"}},
+  };
+  for (std::size_t i = 0; i < worst_first.size(); ++i) {
+    for (const std::string& raw : worst_first[i].raw) {
+      for (const std::string_view key :
+           {"gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason",
+            "gen_ai.response.finish_reason", "gen_ai.response.stop_reason",
+            "llm.response.finish_reason", "llm.response.stop_reason"}) {
+        EXPECT_EQ(Read(Step().Set(key, raw), "finish_reason"), worst_first[i].reason) << raw;
+      }
+      for (std::size_t better = i; better < worst_first.size(); ++better) {
+        EXPECT_EQ(Read(Step().Set("gen_ai.response.finish_reasons",
+                                  std::vector<std::string>{worst_first[better].raw[0], raw}),
+                       "finish_reason"),
+                  worst_first[i].reason)
+            << raw;
+      }
+    }
+  }
+}
+
+TEST(CanonicalField, CancelledIsNoTimeout) {
+  const SpanBuilder call = Step().Set("gen_ai.operation.name", "chat");
+  for (const SpanBuilder& cancelled :
+       {SpanBuilder(call).Set("http.response.status_code", 499),
+        SpanBuilder(call).Set("rpc.grpc.status_code", 1),
+        SpanBuilder(call).Exception("AbortError", "The operation was aborted")}) {
+    EXPECT_EQ(Read(cancelled, "finish_reason"), "cancelled");
+    EXPECT_EQ(Read(cancelled, "timeout"), "-");
+  }
+}
+
+TEST(CanonicalField, UnitsOfEveryTimeName) {
+  struct Case {
+    std::string key;
+    std::string field;
+    double sent;
+    std::string wanted_ms;
+  };
+  // The span takes 6 s.
+  const std::vector<Case> cases = {
+      {"gen_ai.response.time_to_first_chunk", "ttft_ms", 1.5, "1500"},
+      {"gen_ai.client.operation.time_to_first_chunk", "ttft_ms", 1.5, "1500"},
+      {"gen_ai.latency.time_to_first_token", "ttft_ms", 1.5, "1500"},
+      {"gen_ai.server.time_to_first_token", "ttft_ms", 1.5, "1500"},
+      {"gen_ai.server.time_to_first_token", "ttft_ms", 1500, "1500"},
+      {"ai.response.msToFirstChunk", "ttft_ms", 1500, "1500"},
+      {"ai.stream.msToFirstChunk", "ttft_ms", 1500, "1500"},
+      {"gen_ai.client.operation.time_per_output_chunk", "tpot_ms", 0.02, "20"},
+      {"ai.response.avgOutputTokensPerSecond", "tpot_ms", 50, "20"},
+      {"ai.response.avgCompletionTokensPerSecond", "tpot_ms", 50, "20"},
+      {"gen_ai.execute_tool.duration", "tool_latency_ms", 0.25, "250"},
+      {"gen_ai.latency.time_in_queue", "queue_ms", 0.5, "500"},
+      {"gen_ai.latency.time_in_model_prefill", "prefill_ms", 0.5, "500"},
+      {"gen_ai.latency.time_in_model_decode", "decode_ms", 0.5, "500"},
+      {"tool_latency_ms", "tool_latency_ms", 250, "250"},
+      {"ttft_ms", "ttft_ms", 1500, "1500"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(Read(Step().Set(c.key, c.sent), c.field), c.wanted_ms) << c.key;
+  }
+}
+
+TEST(CanonicalField, CostsOfPartsAreTheirSum) {
+  EXPECT_EQ(Read(Step().Set("langfuse.observation.cost_details", R"({"input":0.25,"output":0.5})"),
+                 "cost_usd"),
+            "0.75");
+  EXPECT_EQ(Read(Step().Set("llm.cost.prompt", 0.25).Set("llm.cost.completion", 0.5), "cost_usd"),
+            "0.75");
+  EXPECT_EQ(Read(Step().Set("langfuse.observation.cost_details", R"({"input":-1})"), "cost_usd"),
+            "-");
+}
+
+TEST(CanonicalField, AValueThatCannotBeGivesWayToTheNextName) {
+  EXPECT_EQ(Read(Step()
+                     .Set("gen_ai.response.time_to_first_chunk", 900'000)
+                     .Set("ai.response.msToFirstChunk", 100),
+                 "ttft_ms"),
+            "100");
 }
 
 }  // namespace

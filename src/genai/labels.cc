@@ -1,6 +1,5 @@
 #include "genai/labels.h"
 
-#include <algorithm>
 #include <unordered_map>
 
 #include "base/utf8.h"
@@ -38,12 +37,9 @@ std::unordered_map<std::string_view, Mask> MasksByKey() {
   for (std::size_t i = 0; i < kLabels; ++i) {
     const Mask bit = BitOf(static_cast<Label>(i));
     masks[kRules[i].field] |= bit;
-    const auto fields = Fields();
-    const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& known) {
-      return known.name == kRules[i].field;
-    });
-    for (const Source& source : field->sources) masks[source.key] |= bit;
-    for (const std::string_view key : field->resource) masks[key] |= bit;
+    const Field& field = FieldNamed(kRules[i].field);
+    for (const Source& source : field.sources) masks[source.key] |= bit;
+    for (const std::string_view key : field.resource) masks[key] |= bit;
   }
   return masks;
 }
@@ -56,7 +52,8 @@ Mask MayState(const Span& span) {
       span.document.find("\"metadata\"") != std::string::npos) {
     return kAll;
   }
-  Mask mask = BitOf(Label::kRoute);  // derived from addresses
+  // Derived from addresses and from the span's name.
+  Mask mask = BitOf(Label::kRoute) | BitOf(Label::kAgentName) | BitOf(Label::kWorkflowName);
   if (!span.events.empty()) mask |= BitOf(Label::kExperimentId) | BitOf(Label::kExperimentArm);
   const auto add = [&](const std::vector<model::Attribute>& attributes) {
     for (const model::Attribute& attribute : attributes) {

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "base/json_tree.h"
+#include "genai/json_text.h"
 #include "model/attribute_reader.h"
 
 namespace fluoro::genai {
@@ -62,13 +62,26 @@ std::optional<AttributeValue> ScalarOf(const JsonView& view) {
   return std::nullopt;
 }
 
-// Some exporters print a Python dict where JSON is meant: `{'cache_read': 12}`.
+bool HoldsOnlyNumbers(const JsonView& view) {
+  if (view.IsNull() || view.Double()) return true;
+  const auto members = view.Members();
+  return view.IsObject() && std::all_of(members.begin(), members.end(), [](const auto& member) {
+           return HoldsOnlyNumbers(member.value);
+         });
+}
+
+// Some exporters print a Python dict where JSON is meant: `{'cache_read': 12, 'audio': None}`. What
+// holds texts is left alone, since an apostrophe may be part of them.
 Result<JsonTree> ParseObject(const std::string& text) {
   auto tree = JsonTree::Parse(text, kJsonLimits);
   if (tree || text.find('\'') == std::string::npos) return tree;
   std::string repaired = text;
   std::replace(repaired.begin(), repaired.end(), '\'', '"');
-  return JsonTree::Parse(repaired, kJsonLimits);
+  for (std::size_t at = 0; (at = repaired.find("None", at)) != std::string::npos;) {
+    repaired.replace(at, 4, "null");
+  }
+  auto numbers = JsonTree::Parse(repaired, kJsonLimits);
+  return numbers && HoldsOnlyNumbers(numbers->root()) ? std::move(numbers) : std::move(tree);
 }
 
 }  // namespace
@@ -135,16 +148,64 @@ std::optional<AttributeValue> Coerce(const AttributeValue& value, Form form) {
 }
 
 std::optional<AttributeValue> MemberOf(const AttributeValue& value, std::string_view member) {
+  const std::size_t slash = member.find('/');
+  const std::string_view first = member.substr(0, slash);
   if (const auto* list = std::get_if<AttributeValue::KvList>(&value.value)) {
     for (const model::KeyValue& entry : list->entries) {
-      if (entry.key == member) return entry.value;
+      if (entry.key != first) continue;
+      if (slash == std::string_view::npos) return entry.value;
+      return MemberOf(entry.value, member.substr(slash + 1));
     }
     return std::nullopt;
   }
   const std::string* text = value.AsString();
-  if (text == nullptr || text->find(member) == std::string::npos) return std::nullopt;
+  if (text == nullptr || text->find(first) == std::string::npos) return std::nullopt;
   const auto tree = ParseObject(*text);
-  return tree ? ScalarOf(tree->root()[member]) : std::nullopt;
+  if (!tree) return std::nullopt;
+  JsonView view = tree->root()[first];
+  if (slash != std::string_view::npos) view = view[member.substr(slash + 1)];
+  return ScalarOf(view);
+}
+
+std::optional<double> SumOfMembers(const AttributeValue& value) {
+  const std::string* text = value.AsString();
+  if (text == nullptr) return std::nullopt;
+  const auto tree = ParseObject(*text);
+  if (!tree || !tree->root().IsObject()) return std::nullopt;
+  std::optional<double> sum;
+  for (const auto& member : tree->root().Members()) {
+    const auto number = member.value.Double();
+    if (!number || *number < 0) return std::nullopt;
+    sum = sum.value_or(0) + *number;
+  }
+  return sum;
+}
+
+void ForEachElement(const AttributeValue& value,
+                    const std::function<void(const AttributeValue&)>& visit) {
+  if (const AttributeValue::Array* array = value.AsArray()) {
+    for (const AttributeValue& element : array->values) visit(element);
+    return;
+  }
+  const std::string* text = value.AsString();
+  if (text == nullptr || !text->starts_with('[')) return;
+  const auto tree = JsonTree::Parse(*text, kJsonLimits);
+  if (!tree) return;
+  for (const JsonView& element : tree->root().Elements()) {
+    if (const auto scalar = ScalarOf(element)) {
+      visit(*scalar);
+    } else {
+      visit({JsonText(element)});
+    }
+  }
+}
+
+bool IsBrokenJson(const AttributeValue& value) {
+  const std::string* text = value.AsString();
+  if (text == nullptr) return false;
+  const std::size_t begin = text->find_first_not_of(" \t\r\n");
+  if (begin == std::string::npos || ((*text)[begin] != '{' && (*text)[begin] != '[')) return false;
+  return !ParseObject(*text);
 }
 
 void ForEachText(const AttributeValue& value, const std::function<void(std::string_view)>& visit) {

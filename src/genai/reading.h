@@ -36,9 +36,21 @@ enum class Form : std::uint8_t {
 std::optional<model::AttributeValue> Coerce(const model::AttributeValue& value, Form form);
 
 /// Member of an object that the attribute holds as JSON text, as a Python dict of numbers, or as a
-/// list of key and value. Scalars only.
+/// list of key and value. Scalars only; "a/b" is member b of member a.
 std::optional<model::AttributeValue> MemberOf(const model::AttributeValue& value,
                                               std::string_view member);
+
+/// Sum of the numbers in such an object; null if it holds none, or what is no number.
+std::optional<double> SumOfMembers(const model::AttributeValue& value);
+
+/// Calls `visit` with the elements of an array, or of a string that holds a JSON array: an object
+/// in it is handed over as JSON text.
+void ForEachElement(const model::AttributeValue& value,
+                    const std::function<void(const model::AttributeValue&)>& visit);
+
+/// True for a text that begins like a JSON object or array and is none: cut, or printed by another
+/// language.
+bool IsBrokenJson(const model::AttributeValue& value);
 
 /// Calls `visit` with the texts of an array of strings, of a string holding a JSON array, or of one
 /// plain string.
