@@ -43,6 +43,7 @@ void AddTrace(const Registry& registry);
 void AddSearch(const Registry& registry);
 void AddGraph(const Registry& registry);
 void AddGenAi(const Registry& registry);
+void AddGenAiConversation(CLI::App& group, Action& action);
 void AddTail(const Registry& registry);
 void AddCost(const Registry& registry);
 void AddWhatIf(const Registry& registry);

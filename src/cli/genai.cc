@@ -73,6 +73,7 @@ void AddGenAi(const Registry& registry) {
   AddOne(*group, registry.action, "models",
          "calls of models: tokens, failures, durations, costs that spans state");
   AddOne(*group, registry.action, "tools", "calls of tools: failures, retries, durations");
+  AddGenAiConversation(*group, registry.action);
 }
 
 }  // namespace fluoro::cli

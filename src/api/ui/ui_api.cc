@@ -6,6 +6,7 @@
 
 #include "analysis/service_graph.h"
 #include "api/ui/calls_json.h"
+#include "api/ui/conversation_json.h"
 #include "api/ui/cost_api.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
@@ -76,6 +77,17 @@ struct UiApi::Impl {
     if (!trace) return ErrorAnswer(trace.error());
     if (!*trace) return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
     return net::HttpResponse::Json(200, TraceJson(model::Assemble(*std::move(trace))));
+  }
+
+  net::HttpResponse Conversation(const net::HttpRequest& http) {
+    std::string_view id_text = http.path;
+    id_text.remove_prefix(id_text.rfind('/') + 1);
+    const auto id = model::TraceId::Parse(id_text);
+    if (!id) return ErrorAnswer(id.error());
+    auto trace = store.ReadTrace(*id, 0);
+    if (!trace) return ErrorAnswer(trace.error());
+    if (!*trace) return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
+    return net::HttpResponse::Json(200, ConversationJson(model::Assemble(*std::move(trace))));
   }
 
   net::HttpResponse Search(const net::HttpRequest& http) {
@@ -479,6 +491,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "search", "xray:GetTraceSummaries"}, &UiApi::Impl::Search},
     {{"POST", "graph", "xray:GetServiceGraph"}, &UiApi::Impl::Graph},
     {{"POST", "genai", "xray:GetTraceSummaries"}, &UiApi::Impl::Calls},
+    {{"GET", "genai/conversation/", "xray:BatchGetTraces"}, &UiApi::Impl::Conversation},
     {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
     {{"POST", "suggest", "xray:GetTraceSummaries"}, &UiApi::Impl::Suggest},
     {{"POST", "cost", "xray:GetTraceSummaries"}, &UiApi::Impl::Cost},
