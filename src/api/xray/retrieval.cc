@@ -15,6 +15,7 @@
 #include "base/json_tree.h"
 #include "codec/otlp/otlp.h"
 #include "codec/xray/encode.h"
+#include "genai/xray_annotations.h"
 
 namespace fluoro::api::xray {
 namespace {
@@ -108,7 +109,8 @@ std::vector<Document> DocumentsOf(const model::AssembledTrace& trace, bool otel)
            codec::otlp::EncodeTraces(std::span(&span, 1), codec::otlp::Encoding::kJson)});
     }
   } else {
-    for (auto& segment : codec::xray::EncodeSegments(trace))
+    for (auto& segment :
+         codec::xray::EncodeSegments(trace, {.annotations = genai::XRayAnnotations(trace)}))
       documents.push_back({std::move(segment.id), std::move(segment.document)});
   }
   return documents;

@@ -8,6 +8,7 @@
 #include "api/xray/page_token.h"
 #include "base/json.h"
 #include "codec/xray/encode.h"
+#include "genai/xray_annotations.h"
 
 namespace fluoro::api::xray {
 namespace {
@@ -48,7 +49,8 @@ class PageWriter {
     FLUORO_API_TRY(auto part, context_.store.ReadTrace(id, at.span));
     if (!part) return true;  // unknown, or deleted since the page before
     const auto trace = model::Assemble(std::move(part), {.now_ns = context_.clock.UnixNs()});
-    const auto documents = codec::xray::EncodeSegments(trace);
+    const auto documents =
+        codec::xray::EncodeSegments(trace, {.annotations = genai::XRayAnnotations(trace)});
     out_.BeginObject().Key("Id").String(id.ToXRay());
     out_.Key("Duration").Seconds(trace.end_ns - trace.start_ns);
     out_.Key("LimitExceeded").Bool(trace.trace->limit_exceeded);

@@ -213,7 +213,9 @@ class Encoder {
                               .nested = nested,
                               .subsegment = subsegment,
                               .inferred = false};
-    return WriteDocument(place, OtelParts(entity, !nested || !SharesResource(entity)));
+    const bool with_resource = !nested || !SharesResource(entity);
+    if (!options_.annotations) return WriteDocument(place, OtelParts(entity, with_resource));
+    return WriteDocument(place, OtelParts(entity, with_resource, options_.annotations(entity)));
   }
 
   // The segment around it tells the resource.

@@ -2,6 +2,7 @@
 // give them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct SegmentDocument {
 
 struct EncodeOptions {
   bool inferred = true;  ///< add inferred segments; exports leave them out
+  /// More annotations of spans that did not come as documents, before their own; of equal keys
+  /// these count.
+  std::function<std::vector<model::KeyValue>(const model::Entity&)> annotations = {};
 };
 
 /// One entry a segment (independent subsegments nested under their parents), then orphans, then

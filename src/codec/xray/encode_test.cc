@@ -7,6 +7,7 @@
 
 #include "codec/xray/test_support.h"
 #include "model/assembly.h"
+#include "model/testing.h"
 
 namespace fluoro::codec::xray {
 namespace {
@@ -252,6 +253,26 @@ TEST(EncodeSegments, ResolvesNothingButKeepsEveryCause) {
     ASSERT_EQ(entries.size(), 1U);
     EXPECT_EQ(JsonDifference(entries[0].document, document), "");
   }
+}
+
+TEST(EncodeSegments, MoreAnnotationsStandBeforeTheSpansOwn) {
+  const auto trace = model::testing::AssembleSpans(
+      {model::testing::OtelSpan(1, model::SpanKind::kServer, "GET /")
+           .Between(0, 100)
+           .Annotate("model", "own")
+           .Annotate("user_key", 1),
+       model::testing::XRaySegment(2, "web").Parent(1).Between(0, 50)});
+  const auto documents =
+      EncodeSegments(trace, {.annotations = [](const model::Entity&) {
+                       return std::vector<model::KeyValue>{{"step_kind", {std::string("llm")}},
+                                                           {"model", {std::string("m")}}};
+                     }});
+  ASSERT_EQ(documents.size(), 2U);
+  EXPECT_THAT(
+      documents[0].document,
+      ::testing::HasSubstr(R"("annotations":{"step_kind":"llm","model":"m","user_key":1})"));
+  EXPECT_THAT(documents[1].document, ::testing::Not(::testing::HasSubstr("step_kind")))
+      << "documents come back as they were sent";
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ constexpr std::size_t kDocumentBytesMax = std::size_t{64} << 10;  // X-Ray's lim
 
 class OtelDocument {
  public:
-  OtelDocument(const Entity& entity, bool with_resource)
+  OtelDocument(const Entity& entity, bool with_resource,
+               const std::vector<model::KeyValue>& annotations)
       : entity_(entity),
+        annotations_(annotations),
         span_(*entity.span),
         with_resource_(with_resource),
         attributes_(span_.attributes),
@@ -59,7 +61,7 @@ class OtelDocument {
       if (!entity_.resource_arn.empty()) parts.resource_arn = JsonText(entity_.resource_arn);
     }
     if (TellsLinks()) parts.links = LinksJson(span_);
-    parts.annotations = AnnotationsJson(entity_, told_);
+    parts.annotations = AnnotationsJson(entity_, annotations_, told_);
     parts.metadata = Metadata(parts);
     return parts;
   }
@@ -364,6 +366,7 @@ class OtelDocument {
   }
 
   const Entity& entity_;
+  const std::vector<model::KeyValue>& annotations_;
   const Span& span_;
   const bool with_resource_;
   const AttributeReader attributes_;
@@ -374,8 +377,9 @@ class OtelDocument {
 
 }  // namespace
 
-DocumentParts OtelParts(const Entity& entity, bool with_resource) {
-  return OtelDocument(entity, with_resource).Run();
+DocumentParts OtelParts(const Entity& entity, bool with_resource,
+                        const std::vector<model::KeyValue>& annotations) {
+  return OtelDocument(entity, with_resource, annotations).Run();
 }
 
 }  // namespace fluoro::codec::xray

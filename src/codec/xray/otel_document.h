@@ -14,7 +14,9 @@ inline constexpr std::string_view kOwnNamespace = "otel";
 /// @param with_resource  the entity has to tell its resource itself: a segment, or a subsegment
 /// that no segment of the same
 ///                       resource holds
+/// @param annotations    before its own
 /// Texts that X-Ray cannot hold within 64 KiB are cut in the metadata, the longest first. Pure.
-DocumentParts OtelParts(const model::Entity& entity, bool with_resource);
+DocumentParts OtelParts(const model::Entity& entity, bool with_resource,
+                        const std::vector<model::KeyValue>& annotations = {});
 
 }  // namespace fluoro::codec::xray

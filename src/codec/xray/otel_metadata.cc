@@ -223,7 +223,8 @@ std::string_view NamespaceOf(std::string_view key) {
 
 }  // namespace
 
-std::string AnnotationsJson(const Entity& entity, ToldFacts& told) {
+std::string AnnotationsJson(const Entity& entity, const std::vector<model::KeyValue>& first,
+                            ToldFacts& told) {
   const Span& span = *entity.span;
   const std::vector<model::KeyValue> annotations = model::AnnotationsOf(span);
   const auto indexed = [&](const std::string& key) {
@@ -241,10 +242,18 @@ std::string AnnotationsJson(const Entity& entity, ToldFacts& told) {
     if (value != nullptr && IsScalar(*value)) told.attributes.TellAll(listed);
   }
   told.attributes.TellAll("aws.xray.annotations");
-  if (annotations.empty()) return {};
+  if (annotations.empty() && first.empty()) return {};
   JsonWriter json;
   json.BeginObject();
+  for (const model::KeyValue& annotation : first) {
+    json.Key(annotation.key);
+    WriteValue(json, annotation.value);
+  }
   for (const model::KeyValue& annotation : annotations) {
+    if (std::any_of(first.begin(), first.end(),
+                    [&](const model::KeyValue& known) { return known.key == annotation.key; })) {
+      continue;
+    }
     json.Key(annotation.key);
     WriteValue(json, annotation.value);
   }

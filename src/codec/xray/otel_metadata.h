@@ -16,8 +16,9 @@ struct ToldFacts {
   bool status_message = false;  ///< is the message of an exception, or the cause
 };
 
-/// `annotations` of the span; what they hold is told.
-std::string AnnotationsJson(const model::Entity& entity, ToldFacts& told);
+/// `annotations`: `first`, then the span's own under other keys; what these hold is told.
+std::string AnnotationsJson(const model::Entity& entity, const std::vector<model::KeyValue>& first,
+                            ToldFacts& told);
 std::string LinksJson(const model::Span& span);
 /// `metadata`: everything that is not told yet. Empty if that is nothing.
 std::string MetadataJson(const model::Entity& entity, const ToldFacts& told, bool with_resource,
