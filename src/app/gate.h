@@ -30,7 +30,7 @@ net::HttpResponse RefuseUnknown(Form form, const net::HttpRequest& request,
 net::HttpResponse RefuseDenied(Form form, const net::HttpRequest& request,
                                std::string_view message);
 
-/// For a listener that speaks OTLP over HTTP and nothing else: POST /v1/traces needs
+/// For a listener that speaks OTLP over HTTP and nothing else: POST /v1/traces and /v1/logs need
 /// xray:PutTraceSegments. `gate` and what `otlp` uses must outlive the result.
 net::HttpHandler GateOtlp(auth::Gatekeeper& gate, net::HttpHandler otlp);
 /// The same for gRPC, where bearer keys only are taken: no client signs gRPC calls for AWS.

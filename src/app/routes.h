@@ -22,7 +22,7 @@ struct Handlers {
   api::iam::IamApi& iam;
   api::ui::UiApi& ui;
   api::grafana::JaegerQuery& jaeger;
-  net::HttpHandler otlp;    ///< /v1/traces, behind no gate
+  net::HttpHandler otlp;    ///< /v1/traces and /v1/logs, behind no gate
   net::HttpHandler zipkin;  ///< /api/v2/spans, /api/v1/spans
   Metrics& metrics;
   std::function<bool()> ready;

@@ -29,7 +29,10 @@ ProtocolCounters::ProtocolCounters(Metrics& metrics, const std::string& protocol
       dropped_links_(metrics.GetCounter("fluoro_ingest_dropped_total", kDroppedHelp,
                                         {{"protocol", protocol}, {"part", "link"}})),
       dropped_subsegments_(metrics.GetCounter("fluoro_ingest_dropped_total", kDroppedHelp,
-                                              {{"protocol", protocol}, {"part", "subsegment"}})) {}
+                                              {{"protocol", protocol}, {"part", "subsegment"}})),
+      folded_chunks_(metrics.GetCounter("fluoro_ingest_folded_chunks_total",
+                                        "Events of chunks of streamed answers, kept as sums",
+                                        {{"protocol", protocol}})) {}
 
 void ProtocolCounters::Decoded(const model::DecodeStats& stats) {
   AddIfAny(truncated_, stats.truncated_values);
@@ -39,6 +42,8 @@ void ProtocolCounters::Decoded(const model::DecodeStats& stats) {
   AddIfAny(dropped_links_, stats.dropped_links);
   AddIfAny(dropped_subsegments_, stats.dropped_subsegments);
 }
+
+void ProtocolCounters::Folded(std::uint64_t chunks) { AddIfAny(folded_chunks_, chunks); }
 
 void ProtocolCounters::Rejected(std::string_view reason, std::uint64_t count) {
   if (count == 0) return;

@@ -21,6 +21,8 @@ class ProtocolCounters {
   void Stored(std::uint64_t spans) { spans_.Add(static_cast<double>(spans)); }
   /// What decoding cut or left out; rejected spans are counted by reason through Rejected.
   void Decoded(const model::DecodeStats& stats);
+  /// Events of single chunks of streamed answers, which became attributes (genai/stream.h).
+  void Folded(std::uint64_t chunks);
   /// `reason` must come from our own code, never from traffic.
   void Rejected(std::string_view reason, std::uint64_t count = 1);
 
@@ -34,6 +36,7 @@ class ProtocolCounters {
   Counter dropped_events_;
   Counter dropped_links_;
   Counter dropped_subsegments_;
+  Counter folded_chunks_;
   Mutex mutex_;
   std::map<std::string, Counter, std::less<>> rejected_ FLUORO_GUARDED_BY(mutex_);
 };

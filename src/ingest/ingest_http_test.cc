@@ -7,6 +7,7 @@
 #include "ingest/recording_store_for_test.h"
 #include "ingest/samples_for_test.h"
 #include "ingest/zipkin_http.h"
+#include "model/log_record.h"
 
 namespace fluoro::ingest {
 namespace {
@@ -141,16 +142,38 @@ TEST_F(HandlersTest, OtlpErrorAnswersCarryAStatus) {
   EXPECT_EQ(busy.body, codec::otlp::EncodeStatus(14, "busy", kNsPerSecond, Encoding::kJson));
 }
 
-TEST_F(HandlersTest, GrpcExportsTracesOnly) {
+TEST_F(HandlersTest, GrpcExportsTracesAndLogsOnly) {
   EXPECT_EQ(Export(OtlpProtobuf()).code, 0);
   EXPECT_EQ(Export("").code, 0);
   EXPECT_EQ(Export("").body, "");
   EXPECT_EQ(store_.SpansCount(), 1U);
+  EXPECT_EQ(
+      grpc_({"/opentelemetry.proto.collector.logs.v1.LogsService/Export", "", "peer", ""}).code, 0);
   for (const char* method : {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-                             "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+                             "/opentelemetry.proto.collector.logs.v1.LogsService/Other",
                              "/opentelemetry.proto.collector.trace.v1.TraceService/Other", ""}) {
     EXPECT_EQ(grpc_({method, "", "peer", ""}).code, 12) << method;
   }
+}
+
+TEST_F(HandlersTest, LogRecordsAreStoredAndOnesWithoutASpanToldOf) {
+  const std::string body =
+      R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[)"
+      R"({"timeUnixNano":"1478293361271000000","eventName":"gen_ai.choice","traceId":"581cf771a006649127e371903a2de979","spanId":"0000000000000001"},)"
+      R"({"timeUnixNano":"1478293361271000000","body":{"stringValue":"of no span"}}]}]}]})";
+  net::HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/logs";
+  request.headers["content-type"] = "application/json";
+  request.body = body;
+  const net::HttpResponse answer = otlp_(std::move(request));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, HasSubstr(R"("rejectedLogRecords":"1")"));
+  EXPECT_THAT(answer.body, HasSubstr("trace_id and span_id"));
+  const auto batches = store_.Take();
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_EQ(batches[0].durability, store::Durability::kSynced);
+  EXPECT_TRUE(model::IsLogRecord(batches[0].spans.MakeSpan(0)));
 }
 
 TEST_F(HandlersTest, GrpcTellsBadDataFromOverload) {

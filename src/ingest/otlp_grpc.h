@@ -1,4 +1,5 @@
-// OTLP over gRPC: TraceService/Export. Source: OTLP specification, "OTLP/gRPC".
+// OTLP over gRPC: TraceService/Export and LogsService/Export. Source: OTLP specification,
+// "OTLP/gRPC".
 #pragma once
 
 #include <string>
@@ -8,9 +9,9 @@
 
 namespace fluoro::ingest {
 
-/// Export of traces; metrics, logs and all else are UNIMPLEMENTED. Bad data is INVALID_ARGUMENT,
-/// too large RESOURCE_EXHAUSTED, whatever may succeed later UNAVAILABLE with RetryInfo. `pipeline`
-/// must outlive the handler.
+/// Export of traces and of logs; metrics and all else are UNIMPLEMENTED. Bad data is
+/// INVALID_ARGUMENT, too large RESOURCE_EXHAUSTED, whatever may succeed later UNAVAILABLE with
+/// RetryInfo. `pipeline` must outlive the handler.
 net::GrpcHandler MakeOtlpGrpcHandler(Pipeline& pipeline);
 
 /// For GrpcServerOptions::overload_details: a google.rpc.Status of UNAVAILABLE with RetryInfo.

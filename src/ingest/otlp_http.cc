@@ -1,6 +1,7 @@
 #include "ingest/otlp_http.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,6 @@ namespace {
 
 using codec::otlp::Encoding;
 
-constexpr std::string_view kPath = "/v1/traces";
 constexpr std::string_view kProtobufType = "application/x-protobuf";
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kCorsHeaders =
@@ -96,21 +96,32 @@ net::HttpResponse Preflight(const net::HttpRequest& request) {
   return response;
 }
 
-net::HttpResponse Export(Pipeline& pipeline, const net::HttpRequest& request) {
+/// One path, and how its requests are taken and answered.
+struct Signal {
+  std::string_view path;
+  std::string_view protocol;
+  Result<Pipeline::OtlpAnswer> (Pipeline::*take)(std::string_view, Encoding, std::string_view);
+  std::string (*encode)(std::uint64_t, std::string_view, Encoding);
+};
+constexpr auto kSignals = std::to_array<Signal>(
+    {{"/v1/traces", "otlp_http", &Pipeline::ExportOtlp, codec::otlp::EncodeResponse},
+     {"/v1/logs", "otlp_http_logs", &Pipeline::ExportOtlpLogs, codec::otlp::EncodeLogsResponse}});
+
+net::HttpResponse Export(Pipeline& pipeline, const net::HttpRequest& request,
+                         const Signal& signal) {
   const auto encoding = EncodingOf(request);
   if (!encoding) {
     return Failed(FailureOfStatus(415),
                   "Content-Type must be application/x-protobuf or application/json",
                   Encoding::kJson);
   }
-  const auto exported = pipeline.ExportOtlp(request.body, *encoding, "otlp_http");
+  const auto exported = (pipeline.*signal.take)(request.body, *encoding, signal.protocol);
   if (!exported) {
     const bool size_exceeded = request.body.size() > pipeline.LimitsNow().body_bytes_max;
     return Failed(FailureOf(exported.error(), size_exceeded), exported.error().message, *encoding);
   }
-  return Encoded(
-      200, codec::otlp::EncodeResponse(exported->rejected_spans, exported->message, *encoding),
-      *encoding);
+  return Encoded(200, signal.encode(exported->rejected_spans, exported->message, *encoding),
+                 *encoding);
 }
 
 }  // namespace
@@ -118,8 +129,12 @@ net::HttpResponse Export(Pipeline& pipeline, const net::HttpRequest& request) {
 net::HttpHandler MakeOtlpHttpHandler(Pipeline& pipeline) {
   return [&pipeline](net::HttpRequest&& request) {
     const Encoding encoding = EncodingOf(request).value_or(Encoding::kJson);
-    if (request.path != kPath) {
-      return Failed(FailureOfStatus(404), "traces only, at POST /v1/traces", encoding);
+    const auto signal = std::find_if(kSignals.begin(), kSignals.end(), [&](const Signal& known) {
+      return known.path == request.path;
+    });
+    if (signal == kSignals.end()) {
+      return Failed(FailureOfStatus(404),
+                    "traces and logs only, at POST /v1/traces and POST /v1/logs", encoding);
     }
     if (request.method == "OPTIONS") return Preflight(request);
     if (request.method != "POST") {
@@ -127,7 +142,7 @@ net::HttpHandler MakeOtlpHttpHandler(Pipeline& pipeline) {
       response.headers["allow"] = "POST, OPTIONS";
       return response;
     }
-    return Export(pipeline, request);
+    return Export(pipeline, request, *signal);
   };
 }
 

@@ -1,4 +1,5 @@
-// OTLP over HTTP: POST /v1/traces, protobuf and JSON. Source: OTLP specification, "OTLP/HTTP".
+// OTLP over HTTP: POST /v1/traces and /v1/logs, protobuf and JSON. Source: OTLP specification,
+// "OTLP/HTTP".
 #pragma once
 
 #include "ingest/pipeline.h"
@@ -6,8 +7,9 @@
 
 namespace fluoro::ingest {
 
-/// Answers POST and OPTIONS (CORS) of /v1/traces; every other path is 404, method 405. Success and
-/// partial success are 200 with an ExportTraceServiceResponse, errors carry a google.rpc.Status,
+/// Answers POST and OPTIONS (CORS) of /v1/traces and /v1/logs; every other path is 404, method 405.
+/// Success and partial success are 200 with an ExportTraceServiceResponse or
+/// ExportLogsServiceResponse, errors carry a google.rpc.Status,
 /// both in the request's encoding. Bad data 400 or 413, another content type 415, whatever may
 /// succeed later 503 with Retry-After. `pipeline` must outlive the handler.
 net::HttpHandler MakeOtlpHttpHandler(Pipeline& pipeline);

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/mutex.h"
+#include "codec/otlp/logs.h"
 #include "codec/xray/id_scan.h"
+#include "genai/stream.h"
 #include "ingest/counters.h"
 #include "ingest/redactor.h"
 #include "net/byte_budget.h"
@@ -94,6 +97,7 @@ struct Pipeline::Impl {
   /// The one way to the store: what is to be redacted is redacted here, for every protocol.
   Result<void> Append(model::SpanBatch batch, Durability durability, ProtocolCounters& protocol) {
     if (batch.empty()) return {};
+    protocol.Folded(genai::FoldChunks(batch).chunks);
     redactor.Redact(options.limits, batch);
     const std::uint64_t spans = batch.size();
     if (auto stored = store.Append(std::move(batch), durability); !stored) {
@@ -149,6 +153,10 @@ struct Pipeline::Impl {
     }
     MoveInto(batch, std::move(decoded->batch));
   }
+
+  /// One request of OTLP; `decode` runs only if there is room.
+  Result<OtlpAnswer> Export(std::string_view body, std::string_view protocol_name,
+                            const std::function<Result<codec::otlp::Decoded>()>& decode);
 
   store::TraceStore& store;
   const Clock& clock;
@@ -222,24 +230,40 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
   return unprocessed;
 }
 
-Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlp(std::string_view body,
-                                                  codec::otlp::Encoding encoding,
-                                                  std::string_view protocol_name) {
-  ProtocolCounters& protocol = impl_->CountersOf(protocol_name);
-  net::ByteCharge charge(impl_->budget);
-  FLUORO_CHECK_OK(impl_->Admit(charge, body.size(), protocol));
-  auto decoded = codec::otlp::DecodeTraces(body, encoding, LimitsNow(body.size()));
+Result<Pipeline::OtlpAnswer> Pipeline::Impl::Export(
+    std::string_view body, std::string_view protocol_name,
+    const std::function<Result<codec::otlp::Decoded>()>& decode) {
+  ProtocolCounters& protocol = CountersOf(protocol_name);
+  net::ByteCharge charge(budget);
+  FLUORO_CHECK_OK(Admit(charge, body.size(), protocol));
+  auto decoded = decode();
   if (!decoded) {
     protocol.Rejected(ingest::ReasonOf(decoded.error().code));
-    impl_->redactor.Redact(decoded.error().message);
+    redactor.Redact(decoded.error().message);
     return std::unexpected(std::move(decoded).error());
   }
   protocol.Decoded(decoded->stats);
   protocol.Rejected("span", decoded->stats.rejected_spans);
-  FLUORO_CHECK_OK(impl_->Append(std::move(decoded->batch), Durability::kSynced, protocol));
-  impl_->redactor.Redact(decoded->reject_reason);
+  FLUORO_CHECK_OK(Append(std::move(decoded->batch), Durability::kSynced, protocol));
+  redactor.Redact(decoded->reject_reason);
   return OtlpAnswer{.rejected_spans = decoded->stats.rejected_spans,
                     .message = std::move(decoded->reject_reason)};
+}
+
+Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlp(std::string_view body,
+                                                  codec::otlp::Encoding encoding,
+                                                  std::string_view protocol_name) {
+  return impl_->Export(body, protocol_name, [&] {
+    return codec::otlp::DecodeTraces(body, encoding, LimitsNow(body.size()));
+  });
+}
+
+Result<Pipeline::OtlpAnswer> Pipeline::ExportOtlpLogs(std::string_view body,
+                                                      codec::otlp::Encoding encoding,
+                                                      std::string_view protocol_name) {
+  return impl_->Export(body, protocol_name, [&] {
+    return codec::otlp::DecodeLogs(body, encoding, LimitsNow(body.size()));
+  });
 }
 
 Result<void> Pipeline::PutZipkin(std::string_view json, codec::zipkin::Version version) {

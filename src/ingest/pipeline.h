@@ -38,11 +38,12 @@ struct Options {
 /// Errors of all calls: those of the decoder (kCorruption, kTooLarge: the client's fault) and of
 /// TraceStore::Append (kUnavailable, kNoSpace, kIo: not stored, retry later).
 ///
-/// Counters, each with label `protocol` (xray, xray_udp, otlp_http, otlp_grpc, zipkin, import,
-/// ...): fluoro_ingest_spans_total; fluoro_ingest_rejected_total{reason} in spans, documents or
-/// datagrams that were refused one by one, and in whole requests that could not be decoded;
-/// fluoro_ingest_dropped_total{part}, fluoro_ingest_truncated_values_total,
-/// fluoro_ingest_repaired_texts_total. fluoro_redactions_total{rule,action}: values that a detector
+/// Counters, each with label `protocol` (xray, xray_udp, otlp_http, otlp_http_logs, otlp_grpc,
+/// otlp_grpc_logs, zipkin, import, ...): fluoro_ingest_spans_total;
+/// fluoro_ingest_rejected_total{reason} in spans, documents or datagrams that were refused one by
+/// one, and in whole requests that could not be decoded; fluoro_ingest_dropped_total{part},
+/// fluoro_ingest_truncated_values_total, fluoro_ingest_repaired_texts_total,
+/// fluoro_ingest_folded_chunks_total. fluoro_redactions_total{rule,action}: values that a detector
 /// or a rule removed.
 class Pipeline {
  public:
@@ -72,6 +73,11 @@ class Pipeline {
   /// `protocol`: label of the counters, from a closed set of our own.
   Result<OtlpAnswer> ExportOtlp(std::string_view body, codec::otlp::Encoding encoding,
                                 std::string_view protocol);
+
+  /// Log records that name a span: its events (codec/otlp/logs.h). In the answer `rejected_spans`
+  /// counts records.
+  Result<OtlpAnswer> ExportOtlpLogs(std::string_view body, codec::otlp::Encoding encoding,
+                                    std::string_view protocol);
 
   Result<void> PutZipkin(std::string_view json, codec::zipkin::Version version);
 

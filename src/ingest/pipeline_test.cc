@@ -70,6 +70,42 @@ TEST_F(PipelineTest, AnEmptyRequestStoresNothing) {
   EXPECT_TRUE(store_.Take().empty());
 }
 
+TEST_F(PipelineTest, ChunksOfStreamedAnswersBecomeSumsOnEveryProtocol) {
+  const std::string otlp = R"({"resourceSpans":[{"scopeSpans":[{"spans":[{
+      "traceId":"581cf771a006649127e371903a2de979","spanId":"0000000000000001","name":"chat",
+      "startTimeUnixNano":"1478293361271000000","endTimeUnixNano":"1478293363271000000",
+      "attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}}],
+      "events":[{"timeUnixNano":"1478293361771000000","name":"gen_ai.content.completion.chunk"},
+                {"timeUnixNano":"1478293361781000000","name":"gen_ai.content.completion.chunk"},
+                {"timeUnixNano":"1478293361791000000","name":"other"}]}]}]}]})";
+  const std::string zipkin = R"([{"traceId":"581cf771a006649127e371903a2de979",
+      "id":"0000000000000001","name":"chat","timestamp":1478293361271000,"duration":2000000,
+      "annotations":[{"timestamp":1478293361771000,"value":"gen_ai.content.completion.chunk"},
+                     {"timestamp":1478293361781000,"value":"gen_ai.content.completion.chunk"},
+                     {"timestamp":1478293361791000,"value":"other"}]}])";
+  Pipeline pipeline = Make();
+  ASSERT_TRUE(pipeline.ExportOtlp(otlp, codec::otlp::Encoding::kJson, "otlp_http"));
+  ASSERT_TRUE(pipeline.PutZipkin(zipkin, codec::zipkin::Version::kV2));
+  const auto batches = store_.Take();
+  ASSERT_EQ(batches.size(), 2U);
+  for (const auto& batch : batches) {
+    const model::Span span = batch.spans.MakeSpan(0);
+    ASSERT_EQ(span.events.size(), 1U);
+    EXPECT_EQ(span.events[0].name, "other");
+    ASSERT_NE(span.Find("fluoro.stream.first_ns"), nullptr);
+    EXPECT_EQ(*span.Find("fluoro.stream.first_ns")->AsInt(), 500'000'000);
+    EXPECT_EQ(*span.Find("fluoro.stream.gap_max_ns")->AsInt(), 10'000'000);
+  }
+  for (const std::string protocol : {"otlp_http", "zipkin"}) {
+    EXPECT_EQ(metrics_
+                  .GetCounter("fluoro_ingest_folded_chunks_total",
+                              "Events of chunks of streamed answers, kept as sums",
+                              {{"protocol", protocol}})
+                  .value(),
+              2);
+  }
+}
+
 TEST_F(PipelineTest, ReportsRejectedSpansAndKeepsTheRest) {
   Pipeline pipeline = Make();
   const auto answer =

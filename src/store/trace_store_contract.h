@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "model/log_record.h"
+#include "model/testing.h"
 #include "rollup/call_testing.h"
 #include "rollup/testing.h"
 #include "store/testing.h"
@@ -175,6 +177,61 @@ TEST_P(TraceStoreContract, EmptyStoreAnswers) {
   EXPECT_EQ(store().GetUsage().spans, 0U);
   EXPECT_EQ(*store().Delete(std::vector{MakeTraceId(1)}), 0U);
   EXPECT_TRUE(store().Append({}, Durability::kSynced));
+}
+
+// A log record is an event of its span, whichever of them comes first, and wherever they rest.
+TEST_P(TraceStoreContract, LogRecordsBecomeEventsOfTheirSpans) {
+  using model::testing::OtelSpan;
+  for (const int order : {0, 1, 2}) {
+    for (const bool settle : {false, true}) {
+      const model::TraceId id =
+          MakeTraceId(100 + 2 * static_cast<std::uint64_t>(order) + (settle ? 1 : 0));
+      const std::int64_t now_ns = harness_->NowNs();
+      const model::Span span = OtelSpan(1, model::SpanKind::kServer, "GET /")
+                                   .InTrace(id)
+                                   .BetweenNs(now_ns, now_ns + 100)
+                                   .Event("own", {}, now_ns + 20);
+      const auto record = [&](std::uint64_t number, std::int64_t at_ns) {
+        return OtelSpan(number, model::SpanKind::kInternal, "log")
+            .InTrace(id)
+            .Parent(1)
+            .BetweenNs(now_ns + at_ns, now_ns + at_ns)
+            .Flags(model::kLogRecord)
+            .Event("record", {{"n", std::to_string(number)}}, now_ns + at_ns)
+            .Build();
+      };
+      const std::vector<model::Span> records = {record(7, 30), record(8, 10), record(7, 30)};
+      const auto append = [&](const std::vector<model::Span>& spans) {
+        ASSERT_TRUE(store().Append(MakeBatch(spans), Durability::kSynced));
+        if (settle) harness_->Settle();
+      };
+      if (order == 0) append({span});
+      if (order == 2) {
+        append({records[0], span, records[1], records[2]});
+      } else {
+        append(records);
+      }
+      if (order == 1) append({span});
+      for (const bool reopened : {false, true}) {
+        if (reopened) harness_->Reopen();
+        const auto trace = store().ReadTrace(id);
+        ASSERT_TRUE(trace && *trace);
+        ASSERT_EQ((*trace)->spans.size(), 1U) << order << settle << reopened;
+        const std::vector<model::Event>& events = (*trace)->spans[0].events;
+        ASSERT_EQ(events.size(), 3U) << "one sent twice is there once";
+        EXPECT_EQ(*events[0].Find("n")->AsString(), "8");
+        EXPECT_EQ(events[1].name, "own");
+        EXPECT_EQ(*events[2].Find("n")->AsString(), "7");
+        std::size_t spans = 0;
+        const auto found = store().Search({}, [&](const Match& match) {
+          if (match.trace.trace->id == id) spans = match.trace.trace->spans.size();
+          return true;
+        });
+        ASSERT_TRUE(found);
+        EXPECT_EQ(spans, 1U);
+      }
+    }
+  }
 }
 
 TEST_P(TraceStoreContract, HoldsWhatAModelHoldsThroughSealsDeletesAndReopening) {

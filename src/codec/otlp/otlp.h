@@ -39,6 +39,9 @@ std::string EncodeTraces(std::span<const model::Span> spans, Encoding encoding);
 /// ExportTraceServiceResponse; rejected 0 and an empty message give the empty message ("" or "{}").
 std::string EncodeResponse(std::uint64_t rejected_spans, std::string_view message,
                            Encoding encoding);
+/// ExportLogsServiceResponse.
+std::string EncodeLogsResponse(std::uint64_t rejected_records, std::string_view message,
+                               Encoding encoding);
 
 /// google.rpc.Status with an optional RetryInfo detail.
 std::string EncodeStatus(int code, std::string_view message,

@@ -22,16 +22,15 @@ std::string CleanMessage(std::string_view message) {
   return IsValidUtf8(text) ? std::string(text) : RepairUtf8(text);
 }
 
-}  // namespace
-
-std::string EncodeResponse(std::uint64_t rejected_spans, std::string_view message,
-                           Encoding encoding) {
+// Both answers have the same fields; in JSON one has another name.
+std::string EncodePartialSuccess(std::uint64_t rejected, std::string_view name,
+                                 std::string_view message, Encoding encoding) {
   const std::string text = CleanMessage(message);
-  const bool success = rejected_spans == 0 && text.empty();
+  const bool success = rejected == 0 && text.empty();
   if (encoding == Encoding::kProtobuf) {
     if (success) return {};
     std::string partial;
-    if (rejected_spans != 0) AppendVarintField(1, rejected_spans, partial);
+    if (rejected != 0) AppendVarintField(1, rejected, partial);
     if (!text.empty()) AppendField(2, text, partial);
     std::string out;
     AppendField(1, partial, out);
@@ -41,12 +40,24 @@ std::string EncodeResponse(std::uint64_t rejected_spans, std::string_view messag
   json.BeginObject();
   if (!success) {
     json.Key("partialSuccess").BeginObject();
-    if (rejected_spans != 0) json.Key("rejectedSpans").String(std::to_string(rejected_spans));
+    if (rejected != 0) json.Key(name).String(std::to_string(rejected));
     if (!text.empty()) json.Key("errorMessage").String(text);
     json.EndObject();
   }
   json.EndObject();
   return json.Take();
+}
+
+}  // namespace
+
+std::string EncodeResponse(std::uint64_t rejected_spans, std::string_view message,
+                           Encoding encoding) {
+  return EncodePartialSuccess(rejected_spans, "rejectedSpans", message, encoding);
+}
+
+std::string EncodeLogsResponse(std::uint64_t rejected_records, std::string_view message,
+                               Encoding encoding) {
+  return EncodePartialSuccess(rejected_records, "rejectedLogRecords", message, encoding);
 }
 
 std::string EncodeStatus(int code, std::string_view message,

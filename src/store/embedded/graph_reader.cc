@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "model/assembly.h"
+#include "model/log_record.h"
 
 namespace fluoro::store {
 namespace {
@@ -252,6 +253,7 @@ std::shared_ptr<const model::Trace> GraphReader::Assemble(const Fragments& fragm
     if (!row) return nullptr;
     trace->spans.push_back(row->ref.batch->MakeSpan(row->ref.row));
   }
+  model::AttachLogRecords(trace->spans);
   if (!trace->spans.empty()) trace->id = trace->spans.front().trace_id;
   return trace;
 }

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "model/assembly.h"
+#include "model/log_record.h"
 
 namespace fluoro::store {
 namespace {
@@ -234,6 +235,8 @@ Result<std::shared_ptr<const model::Trace>> ReadTracePart(const model::TraceId& 
     FLUORO_CHECK_OK(spans.Read(trace.spans_before, budget.part_bytes(), trace.spans));
   }
   trace.spans_after = reading.spans() - trace.spans_before - trace.spans.size();
+  // Parts are counted in rows: there records stay what they came as.
+  if (!trace.IsPart()) model::AttachLogRecords(trace.spans);
   return std::shared_ptr<const model::Trace>(std::move(leased), &trace);
 }
 
