@@ -1,5 +1,7 @@
 #include "analysis/step_time.h"
 
+#include "genai/classify.h"
+
 namespace fluoro::analysis {
 namespace {
 
@@ -23,6 +25,19 @@ bool GivesOwner(StepKind kind) {
   }
 }
 
+// The first request that a service of the trace served, although whoever sent it named a parent
+// that sent nothing here; -1: none.
+std::int32_t EntryOf(const model::AssembledTrace& trace) {
+  for (std::size_t i = 0; i < trace.entities.size(); ++i) {
+    const model::Entity& entity = trace.entities[i];
+    if (entity.span == nullptr || entity.synthetic || entity.role == model::EntityRole::kInferred) {
+      continue;
+    }
+    if (entity.span->kind == model::SpanKind::kServer) return static_cast<std::int32_t>(i);
+  }
+  return -1;
+}
+
 }  // namespace
 
 std::vector<StepKind> StepKinds(const model::AssembledTrace& trace) {
@@ -30,6 +45,12 @@ std::vector<StepKind> StepKinds(const model::AssembledTrace& trace) {
   kinds.reserve(trace.entities.size());
   for (const auto& entity : trace.entities) {
     kinds.push_back(entity.span != nullptr ? genai::ClassifyStep(*entity.span) : StepKind::kChain);
+  }
+  if (const std::int32_t entry = EntryOf(trace); entry >= 0) {
+    const auto step = genai::Classify(*trace.entities[static_cast<std::size_t>(entry)].span);
+    if (step == genai::StepClass{StepKind::kHttp, "rpc"}) {
+      kinds[static_cast<std::size_t>(entry)] = StepKind::kGateway;
+    }
   }
   return kinds;
 }

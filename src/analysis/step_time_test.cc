@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "model/testing.h"
+
 namespace fluoro::analysis {
 namespace {
 
@@ -31,6 +33,15 @@ TEST(OwnerKinds, HttpDbAndCacheBelongToTheNearestStepAbove) {
   EXPECT_EQ(owners, (std::vector<StepKind>{StepKind::kGateway, StepKind::kLlm, StepKind::kLlm,
                                            StepKind::kLlm, StepKind::kChain, StepKind::kDb,
                                            StepKind::kCache}));
+}
+
+TEST(StepKinds, TheFirstServedRequestIsTheGatewayWhoeverSentIt) {
+  using model::SpanKind;
+  using model::testing::OtelSpan;
+  const auto trace = model::testing::AssembleSpans(
+      {OtelSpan(2, SpanKind::kServer, "POST /chat").Parent(77).Between(0, 100),
+       OtelSpan(3, SpanKind::kServer, "POST /rank").Parent(2).Between(10, 50)});
+  EXPECT_EQ(StepKinds(trace), (std::vector{StepKind::kGateway, StepKind::kHttp}));
 }
 
 TEST(OwnerKinds, EndsOnDeepChains) {

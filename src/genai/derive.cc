@@ -306,20 +306,6 @@ Value InclusiveCompletion(const Span& span, AttributeValue value, const Source*)
   return AttributeValue{*value.AsInt() + (add ? reasoning : 0)};
 }
 
-// Where no total is stated: what stands beside it, all of them parts.
-Value CostOfParts(const Span& span) {
-  const AttributeValue* details = FindAny(span, "langfuse.observation.cost_details");
-  std::optional<double> sum = details == nullptr ? std::nullopt : SumOfMembers(*details);
-  if (!sum) {
-    for (const std::string_view field : {"cost_input_usd", "cost_output_usd"}) {
-      const Value part = CanonicalField(span, field);
-      const double* usd = part ? part->AsDouble() : nullptr;
-      if (usd != nullptr) sum = sum.value_or(0) + *usd;
-    }
-  }
-  return sum && *sum >= 0 ? Value(AttributeValue{*sum}) : std::nullopt;
-}
-
 Value CostSource(const Span& span) {
   return CanonicalField(span, "cost_usd") ? Text("reported") : std::nullopt;
 }
@@ -399,22 +385,6 @@ std::string TemplateRoute(std::string_view url) {
   }
   return route;
 }
-
-namespace {
-
-// What follows one of these words in the span's name.
-Value NameBehind(const Span& span, std::initializer_list<std::string_view> words) {
-  const std::string_view name = span.name;
-  for (const std::string_view word : words) {
-    if (name.starts_with(word)) return Text(std::string(name.substr(word.size())));
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-Value AgentName(const Span& span) { return NameBehind(span, {"invoke_agent ", "create_agent "}); }
-Value WorkflowName(const Span& span) { return NameBehind(span, {"invoke_workflow "}); }
 
 Value ExperimentId(const Span& span) { return Text(ExperimentEvent(span, {"feature_flag.key"})); }
 

@@ -126,6 +126,7 @@ constexpr auto kCost =
                            {"gen_ai.usage.total_cost"},
                            {"llm.cost.total"},
                            {"langfuse.observation.cost_details", kMember, "total"},
+                           {"langfuse.observation.cost_details", kSum},
                            {"langsmith.usage_metadata", kMember, "total_cost"},
                            {"mlflow.llm.cost", kMember, "total_cost"},
                            {"_signoz.gen_ai.total_cost"},
@@ -340,7 +341,7 @@ constexpr auto kFields = std::to_array<Field>({
     {.name = "image_in_tokens", .form = Form::kCount, .sources = kImageIn},
     {.name = "image_out_tokens", .form = Form::kCount, .sources = kImageOut},
     {.name = "usage_role"},
-    {.name = "cost_usd", .form = Form::kNumber, .sources = kCost, .derive = derive::CostOfParts},
+    {.name = "cost_usd", .form = Form::kNumber, .sources = kCost},
     {.name = "cost_input_usd", .form = Form::kNumber, .sources = kCostInput},
     {.name = "cost_cached_usd", .form = Form::kNumber, .sources = kCostCached},
     {.name = "cost_output_usd", .form = Form::kNumber, .sources = kCostOutput},
@@ -362,8 +363,8 @@ constexpr auto kFields = std::to_array<Field>({
     {.name = "experiment_arm", .sources = kExperimentArm, .derive = derive::ExperimentArm},
     {.name = "session_id", .sources = kSession},
     {.name = "user_id", .sources = kUser},
-    {.name = "agent_name", .sources = kAgentName, .derive = derive::AgentName},
-    {.name = "workflow_name", .sources = kWorkflow, .derive = derive::WorkflowName},
+    {.name = "agent_name", .sources = kAgentName},
+    {.name = "workflow_name", .sources = kWorkflow},
     {.name = "prompt_name", .sources = kPromptName},
     {.name = "prompt_version", .sources = kPromptVersion},
     {.name = "data_source", .sources = kDataSource},
@@ -469,6 +470,10 @@ Value ReadSource(const Span& span, const Source& source, Form form) {
     case kMember: {
       const Value member = MemberOf(*raw, source.part);
       return member ? Coerce(*member, form) : std::nullopt;
+    }
+    case kSum: {
+      const std::optional<double> sum = SumOfMembers(*raw);
+      return sum ? Value(AttributeValue{*sum}) : std::nullopt;
     }
     case kLargest:
       return ReadLargest(*raw, source.part);

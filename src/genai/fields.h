@@ -13,6 +13,7 @@ namespace fluoro::genai {
 enum class Reading : std::uint8_t {
   kValue,
   kMember,     ///< member `part` of an object; "a/b": member b of member a
+  kSum,        ///< of all members of an object
   kLargest,    ///< the largest of several sums of members: `part` is "a|b+c"
   kSeconds,    ///< seconds where the field is milliseconds
   kPerSecond,  ///< a rate where the field is milliseconds each

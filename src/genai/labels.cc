@@ -52,8 +52,7 @@ Mask MayState(const Span& span) {
       span.document.find("\"metadata\"") != std::string::npos) {
     return kAll;
   }
-  // Derived from addresses and from the span's name.
-  Mask mask = BitOf(Label::kRoute) | BitOf(Label::kAgentName) | BitOf(Label::kWorkflowName);
+  Mask mask = BitOf(Label::kRoute);  // derived from addresses
   if (!span.events.empty()) mask |= BitOf(Label::kExperimentId) | BitOf(Label::kExperimentArm);
   const auto add = [&](const std::vector<model::Attribute>& attributes) {
     for (const model::Attribute& attribute : attributes) {
