@@ -21,6 +21,7 @@ constexpr std::string_view kP95 = "fluoro.stream.gap_p95_ns";
 constexpr std::string_view kMax = "fluoro.stream.gap_max_ns";
 constexpr std::string_view kGaps = "fluoro.stream.gaps";
 constexpr std::string_view kStalls = "fluoro.stream.stalls";
+constexpr std::string_view kStallTime = "fluoro.stream.stall_ns";
 constexpr std::string_view kLongestStalls = "fluoro.stream.longest_stalls";
 constexpr std::string_view kReportedEnd = "fluoro.stream.reported_end_ns";
 
@@ -70,6 +71,7 @@ StreamSummary SummaryOf(std::vector<std::int64_t>& times, std::int64_t start_ns)
   for (std::size_t i = 0; i < gaps.size(); ++i) {
     if (gaps[i] <= limit) continue;
     ++summary.stalls;
+    summary.stall_ns += gaps[i];
     summary.longest_stalls.push_back({.at_ns = times[i] - start_ns, .gap_ns = gaps[i]});
   }
   std::vector<Stall>& stalls = summary.longest_stalls;
@@ -132,6 +134,7 @@ std::optional<StreamSummary> FromAttributes(const Span& span) {
                         .gap_p95_ns = Number(span, kP95),
                         .gap_max_ns = Number(span, kMax),
                         .stalls = Number(span, kStalls),
+                        .stall_ns = Number(span, kStallTime),
                         .longest_stalls = {}};
   if (summary.chunks == 0) return std::nullopt;
   const std::string gaps = TextAt(span, kGaps);
@@ -160,6 +163,7 @@ void AddSummary(SpanBatch& batch, const StreamSummary& summary) {
   batch.AddString(kGaps, PrintGaps(summary));
   if (summary.stalls == 0) return;
   batch.AddInt(kStalls, summary.stalls);
+  batch.AddInt(kStallTime, summary.stall_ns);
   batch.AddString(kLongestStalls, PrintStalls(summary));
 }
 

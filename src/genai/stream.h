@@ -33,6 +33,7 @@ struct StreamSummary {
   std::int64_t gap_p95_ns = 0;
   std::int64_t gap_max_ns = 0;
   std::int64_t stalls = 0;            ///< gaps above five medians and half a second
+  std::int64_t stall_ns = 0;          ///< all of them together
   std::vector<Stall> longest_stalls;  ///< at most kStallsMax, in order of time
   std::array<std::uint32_t, kGapBuckets> gaps{};
   bool operator==(const StreamSummary&) const = default;

@@ -64,6 +64,7 @@ TEST(FoldChunks, KeepsWhatTheChunksTell) {
   EXPECT_EQ(stream->gap_p95_ns, 10 * kMs);
   EXPECT_EQ(stream->gap_max_ns, 700 * kMs);
   EXPECT_EQ(stream->stalls, 1);
+  EXPECT_EQ(stream->stall_ns, 700 * kMs);
   EXPECT_THAT(stream->longest_stalls,
               ElementsAre(Stall{.at_ns = (1000 + 490) * kMs, .gap_ns = 700 * kMs}));
   EXPECT_EQ(std::accumulate(stream->gaps.begin(), stream->gaps.end(), 0U), 99U);
