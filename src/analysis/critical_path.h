@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/assembly.h"
@@ -19,6 +20,20 @@ struct PathInterval {
 /// clipped to their parent; links are not followed. Empty for a trace without root. Pure; linear in
 /// entities times log.
 std::vector<PathInterval> CriticalPath(const model::AssembledTrace& trace);
+
+/// When an entity ran.
+struct EntityTime {
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  [[nodiscard]] bool empty() const { return end_ns <= start_ns; }
+};
+
+/// As they were sent, by entity.
+std::vector<EntityTime> EntityTimes(const model::AssembledTrace& trace);
+
+/// The same with other times, one an entity: what the path would have been.
+std::vector<PathInterval> CriticalPath(const model::AssembledTrace& trace,
+                                       std::span<const EntityTime> times);
 
 /// Duration minus the union of the children's intervals clipped to the entity; never negative. One
 /// entry an entity.

@@ -1,5 +1,7 @@
 #include "analysis/step_time.h"
 
+#include <numeric>
+
 #include "genai/classify.h"
 
 namespace fluoro::analysis {
@@ -55,12 +57,13 @@ std::vector<StepKind> StepKinds(const model::AssembledTrace& trace) {
   return kinds;
 }
 
-std::vector<StepKind> OwnerKinds(const model::AssembledTrace& trace,
+std::vector<std::int32_t> Owners(const model::AssembledTrace& trace,
                                  const std::vector<StepKind>& kinds) {
   // Owner of what hangs below each entity: -1 where no ancestor gives one. Filled from the roots
   // down, without recursion.
   const std::size_t count = trace.entities.size();
-  std::vector<StepKind> owners = kinds;
+  std::vector<std::int32_t> owners(count);
+  std::iota(owners.begin(), owners.end(), 0);
   std::vector<std::int32_t> giver(count, -1);
   std::vector<bool> visited(count, false);
   std::vector<std::int32_t> stack;
@@ -74,8 +77,7 @@ std::vector<StepKind> OwnerKinds(const model::AssembledTrace& trace,
       visited[index] = true;
       const std::int32_t parent = trace.entities[index].parent;
       const std::int32_t above = parent < 0 ? -1 : giver[static_cast<std::size_t>(parent)];
-      if (TakesOwner(kinds[index]) && above >= 0)
-        owners[index] = kinds[static_cast<std::size_t>(above)];
+      if (TakesOwner(kinds[index]) && above >= 0) owners[index] = above;
       giver[index] = GivesOwner(kinds[index]) ? static_cast<std::int32_t>(index) : above;
       for (const std::int32_t child : trace.entities[index].children) stack.push_back(child);
     }
@@ -83,14 +85,13 @@ std::vector<StepKind> OwnerKinds(const model::AssembledTrace& trace,
   return owners;
 }
 
-std::map<StepKind, std::int64_t> PathByOwnerKind(const std::vector<PathInterval>& path,
-                                                 const std::vector<StepKind>& owners) {
-  std::map<StepKind, std::int64_t> result;
-  for (const auto& interval : path) {
-    result[owners[static_cast<std::size_t>(interval.entity)]] +=
-        interval.end_ns - interval.start_ns;
-  }
-  return result;
+std::vector<StepKind> OwnerKinds(const model::AssembledTrace& trace,
+                                 const std::vector<StepKind>& kinds) {
+  std::vector<StepKind> owners;
+  owners.reserve(kinds.size());
+  for (const std::int32_t owner : Owners(trace, kinds))
+    owners.push_back(kinds[static_cast<std::size_t>(owner)]);
+  return owners;
 }
 
 }  // namespace fluoro::analysis

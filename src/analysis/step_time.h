@@ -1,11 +1,9 @@
-// How the root's time divides over kinds of step.
+// What kind of step each entity is, and who answers for its time.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
-#include "analysis/critical_path.h"
 #include "genai/step.h"
 #include "model/assembly.h"
 
@@ -20,8 +18,8 @@ std::vector<genai::StepKind> StepKinds(const model::AssembledTrace& trace);
 std::vector<genai::StepKind> OwnerKinds(const model::AssembledTrace& trace,
                                         const std::vector<genai::StepKind>& kinds);
 
-/// Nanoseconds of the critical path by owner kind; they sum to the root's duration. Pure.
-std::map<genai::StepKind, std::int64_t> PathByOwnerKind(const std::vector<PathInterval>& path,
-                                                        const std::vector<genai::StepKind>& owners);
+/// The entity whose kind that is: the ancestor, else the entity itself.
+std::vector<std::int32_t> Owners(const model::AssembledTrace& trace,
+                                 const std::vector<genai::StepKind>& kinds);
 
 }  // namespace fluoro::analysis

@@ -53,12 +53,5 @@ TEST(OwnerKinds, EndsOnDeepChains) {
   EXPECT_EQ(owners.back(), StepKind::kTool);
 }
 
-TEST(PathByOwnerKind, SumsToThePath) {
-  const std::vector<PathInterval> path{{0, 0, 10}, {1, 10, 25}, {0, 25, 30}};
-  const auto sums = PathByOwnerKind(path, {StepKind::kGateway, StepKind::kLlm});
-  EXPECT_EQ(sums.at(StepKind::kGateway), 15);
-  EXPECT_EQ(sums.at(StepKind::kLlm), 15);
-}
-
 }  // namespace
 }  // namespace fluoro::analysis

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/genai_ledger.h"
 #include "cli/genai_table.h"
 #include "cli/query_options.h"
 
@@ -74,6 +75,7 @@ void AddGenAi(const Registry& registry) {
          "calls of models: tokens, failures, durations, costs that spans state");
   AddOne(*group, registry.action, "tools", "calls of tools: failures, retries, durations");
   AddGenAiConversation(*group, registry.action);
+  AddGenAiLedger(*group, registry.action);
 }
 
 }  // namespace fluoro::cli

@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "analysis/critical_path.h"
+#include "analysis/ledger/ledger.h"
 #include "analysis/step_time.h"
 #include "genai/step.h"
 
@@ -141,6 +143,34 @@ void WriteSpan(JsonWriter& out, const model::AssembledTrace& trace, const model:
   out.EndObject();
 }
 
+// By owner kind. Of money that has no price null says "not known", never 0.
+void WriteLedger(JsonWriter& out, const model::AssembledTrace& trace) {
+  const analysis::Ledger ledger = analysis::LedgerOf(
+      trace, genai::PriceTrace(trace, genai::ModelPrices::BuiltIn()), genai::LabelsOf(trace));
+  std::map<genai::StepKind, analysis::LedgerLine> lines;
+  for (const analysis::LedgerLine& line : ledger.lines) {
+    analysis::LedgerLine& sum = lines[line.owner];
+    sum.path_ns += line.path_ns;
+    sum.cost_nano_usd += line.cost_nano_usd;
+    sum.unpriced_steps += line.unpriced_steps;
+    sum.waste_ns += line.waste_ns;
+    sum.waste_nano_usd += line.waste_nano_usd;
+  }
+  out.Key("ledger").BeginArray();
+  for (const auto& [kind, line] : lines) {
+    out.BeginObject().Key("step_kind").String(genai::StepKindName(kind));
+    out.Key("path_ns").Int(line.path_ns).Key("usd");
+    if (line.cost_nano_usd == 0 && line.unpriced_steps > 0) {
+      out.Null();
+    } else {
+      out.Seconds(line.cost_nano_usd);  // billionths, as exact decimals
+    }
+    out.Key("waste_ns").Int(line.waste_ns).Key("waste_usd").Seconds(line.waste_nano_usd);
+    out.EndObject();
+  }
+  out.EndArray();
+}
+
 struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
@@ -203,7 +233,6 @@ std::string FormatUtc(std::int64_t unix_ns) {
 
 std::string TraceJson(const model::AssembledTrace& trace) {
   const auto kinds = analysis::StepKinds(trace);
-  const auto owners = analysis::OwnerKinds(trace, kinds);
   const auto path = analysis::CriticalPath(trace);
   const auto self = analysis::SelfTimes(trace);
 
@@ -228,17 +257,7 @@ std::string TraceJson(const model::AssembledTrace& trace) {
     out.Key("start_ns").Int(interval.start_ns).Key("end_ns").Int(interval.end_ns).EndObject();
   }
   out.EndArray();
-  // Money and waste are not computed here: null says "not known", never 0.
-  out.Key("ledger").BeginArray();
-  for (const auto& [kind, path_ns] : analysis::PathByOwnerKind(path, owners)) {
-    out.BeginObject()
-        .Key("step_kind")
-        .String(genai::StepKindName(kind))
-        .Key("path_ns")
-        .Int(path_ns);
-    out.Key("usd").Null().Key("waste_ns").Null().Key("waste_usd").Null().EndObject();
-  }
-  out.EndArray();
+  WriteLedger(out, trace);
   const Usage usage = SumUsage(trace, kinds);
   out.Key("usage").BeginObject();
   out.Key("prompt_tokens")

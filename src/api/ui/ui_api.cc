@@ -13,6 +13,7 @@
 #include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
 #include "api/ui/redaction.h"
+#include "api/ui/ledger_json.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/suggest_rules.h"
@@ -185,6 +186,18 @@ struct UiApi::Impl {
     if (!found) return ErrorAnswer(found.error());
     return net::HttpResponse::Json(200, CallsJson(*request, *found));
   }
+
+  using AskLedger = Result<std::string> (*)(const LedgerContext&, std::string_view);
+  net::HttpResponse OfLedger(const net::HttpRequest& http, AskLedger ask) {
+    return JsonOf(ask({.store = store,
+                       .prices = genai::ModelPrices::BuiltIn(),
+                       .now_monotonic_ns = clock.MonotonicNs(),
+                       .groups = Groups()},
+                      http.body));
+  }
+  net::HttpResponse Ledger(const net::HttpRequest& http) { return OfLedger(http, LedgerJson); }
+  net::HttpResponse Waste(const net::HttpRequest& http) { return OfLedger(http, WasteJson); }
+  net::HttpResponse Ttft(const net::HttpRequest& http) { return OfLedger(http, TtftJson); }
 
   net::HttpResponse ListInsights(const net::HttpRequest& http) {
     return net::HttpResponse::Json(
@@ -492,6 +505,9 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "graph", "xray:GetServiceGraph"}, &UiApi::Impl::Graph},
     {{"POST", "genai", "xray:GetTraceSummaries"}, &UiApi::Impl::Calls},
     {{"GET", "genai/conversation/", "xray:BatchGetTraces"}, &UiApi::Impl::Conversation},
+    {{"POST", "genai/ledger", "xray:BatchGetTraces"}, &UiApi::Impl::Ledger},
+    {{"POST", "genai/waste", "xray:BatchGetTraces"}, &UiApi::Impl::Waste},
+    {{"POST", "genai/ttft", "xray:BatchGetTraces"}, &UiApi::Impl::Ttft},
     {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
     {{"POST", "suggest", "xray:GetTraceSummaries"}, &UiApi::Impl::Suggest},
     {{"POST", "cost", "xray:GetTraceSummaries"}, &UiApi::Impl::Cost},
