@@ -94,6 +94,7 @@ const std::map<std::string, std::string, std::less<>> kMay{
     {"ui POST genai/ledger", "ra"},
     {"ui POST genai/ttft", "ra"},
     {"ui POST genai/waste", "ra"},
+    {"ui POST propagation", "ra"},
     {"ui POST whatif", "ra"},
     {"ui POST suggest", "ra"},
     {"ui POST cost", "ra"},

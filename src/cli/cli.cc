@@ -25,6 +25,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddSearch(registry);
   AddGraph(registry);
   AddGenAi(registry);
+  AddPropagation(registry);
   AddTail(registry);
   AddWhatIf(registry);
   AddCost(registry);

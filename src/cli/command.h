@@ -44,6 +44,7 @@ void AddSearch(const Registry& registry);
 void AddGraph(const Registry& registry);
 void AddGenAi(const Registry& registry);
 void AddGenAiConversation(CLI::App& group, Action& action);
+void AddPropagation(const Registry& registry);
 void AddTail(const Registry& registry);
 void AddCost(const Registry& registry);
 void AddWhatIf(const Registry& registry);

@@ -113,7 +113,7 @@ def check(root):
         text = read(os.path.join(root, "src", path))
         top = module_of(path)
         base = os.path.basename(path)
-        is_test = re.search(r"(_(test|fuzz|bench)\.cc|_for_test\.(h|cc))$|^(test|testing)[._]|contract", base)
+        is_test = re.search(r"(_(test|fuzz|bench)\.cc|_(for_test|testing)\.(h|cc))$|^(test|testing)[._]|contract", base)
         if re.search(r"_(test|fuzz|bench)\.cc$", path):
             test_sources[path] = True
             if not re.search(r"\b" + re.escape(base) + r"\b", all_cmake):

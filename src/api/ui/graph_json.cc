@@ -1,28 +1,17 @@
 #include "api/ui/graph_json.h"
 
-#include <cmath>
-
 #include "api/ui/request.h"
 #include "base/json.h"
 
 namespace fluoro::api::ui {
 namespace {
 
-void WriteCount(JsonWriter& out, std::string_view key, double count) {
-  out.Key(key);
-  if (count == std::floor(count) && count < 9e15) {
-    out.Int(static_cast<std::int64_t>(count));
-  } else {
-    out.Double(count);
-  }
-}
-
 void WriteStatistics(JsonWriter& out, const analysis::Statistics& statistics) {
-  WriteCount(out, "ok", statistics.ok);
-  WriteCount(out, "error", statistics.error);
-  WriteCount(out, "fault", statistics.fault);
-  WriteCount(out, "throttle", statistics.throttle);
-  WriteCount(out, "total", statistics.total());
+  WriteWeighted(out, "ok", statistics.ok);
+  WriteWeighted(out, "error", statistics.error);
+  WriteWeighted(out, "fault", statistics.fault);
+  WriteWeighted(out, "throttle", statistics.throttle);
+  WriteWeighted(out, "total", statistics.total());
   out.Key("sum_ns").Int(statistics.response_ns);
   out.Key("p50_ns").Int(statistics.histogram.QuantileNs(0.50));
   out.Key("p95_ns").Int(statistics.histogram.QuantileNs(0.95));

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cmath>
 
 #include "base/json.h"
 #include "model/any_value.h"
@@ -140,6 +141,15 @@ void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns) {
     out.Null();
   } else {
     out.Int(ns);
+  }
+}
+
+void WriteWeighted(JsonWriter& out, std::string_view key, double count) {
+  out.Key(key);
+  if (count == std::floor(count) && count < 9e15) {
+    out.Int(static_cast<std::int64_t>(count));
+  } else {
+    out.Double(count);
   }
 }
 

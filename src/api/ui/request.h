@@ -54,6 +54,9 @@ std::string PrintToken(const query::Cursor& cursor);
 /// One end of the window asked about, in nanoseconds since the Unix epoch; null where it is open.
 void WriteTime(JsonWriter& out, std::string_view key, std::int64_t ns);
 
+/// A weighted count: a whole number where it is one.
+void WriteWeighted(JsonWriter& out, std::string_view key, double count);
+
 /// {"error":{"code","message"}} with the status that fits the code.
 net::HttpResponse ErrorAnswer(const Error& error);
 

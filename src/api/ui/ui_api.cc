@@ -14,6 +14,7 @@
 #include "api/ui/keys.h"
 #include "api/ui/redaction.h"
 #include "api/ui/ledger_json.h"
+#include "api/ui/propagation.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/suggest_rules.h"
@@ -198,6 +199,13 @@ struct UiApi::Impl {
   net::HttpResponse Ledger(const net::HttpRequest& http) { return OfLedger(http, LedgerJson); }
   net::HttpResponse Waste(const net::HttpRequest& http) { return OfLedger(http, WasteJson); }
   net::HttpResponse Ttft(const net::HttpRequest& http) { return OfLedger(http, TtftJson); }
+  net::HttpResponse Propagation(const net::HttpRequest& http) {
+    return JsonOf(PropagationJson({.store = store,
+                                   .now_monotonic_ns = clock.MonotonicNs(),
+                                   .now_ns = clock.UnixNs(),
+                                   .groups = Groups()},
+                                  http.body));
+  }
 
   net::HttpResponse ListInsights(const net::HttpRequest& http) {
     return net::HttpResponse::Json(
@@ -508,6 +516,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "genai/ledger", "xray:BatchGetTraces"}, &UiApi::Impl::Ledger},
     {{"POST", "genai/waste", "xray:BatchGetTraces"}, &UiApi::Impl::Waste},
     {{"POST", "genai/ttft", "xray:BatchGetTraces"}, &UiApi::Impl::Ttft},
+    {{"POST", "propagation", "xray:GetTraceSummaries"}, &UiApi::Impl::Propagation},
     {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
     {{"POST", "suggest", "xray:GetTraceSummaries"}, &UiApi::Impl::Suggest},
     {{"POST", "cost", "xray:GetTraceSummaries"}, &UiApi::Impl::Cost},
