@@ -31,6 +31,9 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddCost(registry);
   AddVerify(registry);
   AddExport(registry);
+  AddDiffer(registry);
+  AddCompare(registry);
+  AddGenAiExperiments(registry);
   AddImport(registry);
   AddDelete(registry);
   AddHeader(registry);

@@ -50,6 +50,10 @@ void AddCost(const Registry& registry);
 void AddWhatIf(const Registry& registry);
 void AddVerify(const Registry& registry);
 void AddExport(const Registry& registry);
+void AddDiffer(const Registry& registry);
+void AddCompare(const Registry& registry);
+/// Into the group that AddGenAi made.
+void AddGenAiExperiments(const Registry& registry);
 void AddImport(const Registry& registry);
 void AddDelete(const Registry& registry);
 void AddHeader(const Registry& registry);

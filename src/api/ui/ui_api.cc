@@ -6,8 +6,11 @@
 
 #include "analysis/service_graph.h"
 #include "api/ui/calls_json.h"
+#include "api/ui/compare_api.h"
 #include "api/ui/conversation_json.h"
 #include "api/ui/cost_api.h"
+#include "api/ui/differ_api.h"
+#include "api/ui/experiments_api.h"
 #include "api/ui/export.h"
 #include "api/ui/graph_json.h"
 #include "api/ui/insights_json.h"
@@ -309,6 +312,22 @@ struct UiApi::Impl {
     return tail.Subscribe(*filter);
   }
 
+  using AskComparison = Result<std::string> (*)(const CompareContext&, std::string_view);
+  net::HttpResponse OfComparison(const net::HttpRequest& http, AskComparison ask) {
+    return JsonOf(ask({.store = store,
+                       .now_monotonic_ns = clock.MonotonicNs(),
+                       .now_ns = clock.UnixNs(),
+                       .groups = Groups()},
+                      http.body));
+  }
+  net::HttpResponse Differ(const net::HttpRequest& http) { return OfComparison(http, DifferJson); }
+  net::HttpResponse Experiments(const net::HttpRequest& http) {
+    return OfComparison(http, ExperimentsJson);
+  }
+  net::HttpResponse Compare(const net::HttpRequest& http) {
+    return OfComparison(http, CompareJson);
+  }
+
   net::HttpResponse Export(const net::HttpRequest& http) {
     auto request = ParseQueryRequest(http.body);
     if (!request) return ErrorAnswer(request.error());
@@ -531,6 +550,9 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"DELETE", "redaction", "xray:*"}, &UiApi::Impl::DeleteRedaction},
     {{"POST", "redaction/test", "xray:*"}, &UiApi::Impl::TestRedaction},
     {{"POST", "export", "xray:BatchGetTraces"}, &UiApi::Impl::Export},
+    {{"POST", "genai/experiments", "xray:GetTraceSummaries"}, &UiApi::Impl::Experiments},
+    {{"POST", "differ", "xray:GetTraceSummaries"}, &UiApi::Impl::Differ},
+    {{"POST", "compare", "xray:BatchGetTraces"}, &UiApi::Impl::Compare},
     {{"POST", "delete", "xray:*"}, &UiApi::Impl::Delete},
     {{"POST", "import", "xray:*"}, &UiApi::Impl::Import},
     {{"GET", "keys", "xray:*"}, &UiApi::Impl::ListKeys},

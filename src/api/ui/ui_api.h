@@ -28,6 +28,7 @@ namespace fluoro::api::ui {
 ///   POST /ui/api/genai: calls_json.h
 ///   GET  /ui/api/genai/conversation/{id}: conversation_json.h
 ///   POST /ui/api/propagation: propagation.h
+///   POST /ui/api/differ, compare, genai/experiments: docs/compare.md
 ///   POST /ui/api/whatif {"policies","expression","from","to"}: what_if.h
 ///   POST /ui/api/cost, GET, POST, DELETE /ui/api/prices and /ui/api/budgets: cost_api.h
 ///   GET, POST, DELETE /ui/api/redaction, POST /ui/api/redaction/test: redaction.h
