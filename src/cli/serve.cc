@@ -64,7 +64,7 @@ void ServeFlags::AddTo(CLI::App& command) {
         std::string(setting.help));
     // Switches may stand alone.
     if (setting.default_text == "true" || setting.default_text == "false") {
-      option->expected(0, 1)->default_str(std::string(setting.default_text));
+      option->expected(0, 1);  // a default would be what the switch alone means
     } else if (!setting.default_text.empty()) {
       option->default_str(std::string(setting.default_text));
     }

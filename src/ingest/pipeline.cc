@@ -226,7 +226,10 @@ Result<std::vector<Unprocessed>> Pipeline::PutSegments(
                   scratch);
   }
   FLUORO_CHECK_OK(impl_->Append(std::move(batch), Durability::kSynced, protocol));
-  for (Unprocessed& entry : unprocessed) impl_->redactor.Redact(entry.message);
+  for (Unprocessed& entry : unprocessed) {
+    impl_->redactor.Redact(entry.message);
+    if (entry.id) impl_->redactor.Redact(*entry.id);
+  }
   return unprocessed;
 }
 

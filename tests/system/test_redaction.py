@@ -178,7 +178,7 @@ def answered(server, ids):
     """Everything that the server tells of these traces, in all forms."""
     text = b""
     for format_ in ("otlp-json", "otlp-proto", "xray", "csv"):
-        status, _, body = server.send("/ui/api/export", json.dumps({"format": format_, "from": NOW - 60, "to": NOW + 600}).encode(), {"Content-Type": "application/json"})
+        status, _, body = server.send("/ui/api/export", json.dumps({"format": format_, "from": NOW_NS - 60 * 10**9, "to": NOW_NS + 600 * 10**9}).encode(), {"Content-Type": "application/json"})
         assert status == 200, body
         text += body
         if format_ == "otlp-json":  # bytes values
@@ -189,8 +189,8 @@ def answered(server, ids):
         assert status == 200, (trace_id, body)
         text += body + json.dumps(server.get_trace(xray_id(trace_id))).encode()
         text += server.request("GET", "/api/traces/" + trace_id)[2]
-    text += server.send("/ui/api/search", json.dumps({"from": NOW - 60, "to": NOW + 600, "limit": 1000}).encode(), {"Content-Type": "application/json"})[2]
-    text += server.send("/ui/api/graph", json.dumps({"from": NOW - 60, "to": NOW + 600}).encode(), {"Content-Type": "application/json"})[2]
+    text += server.send("/ui/api/search", json.dumps({"from": NOW_NS - 60 * 10**9, "to": NOW_NS + 600 * 10**9, "limit": 1000}).encode(), {"Content-Type": "application/json"})[2]
+    text += server.send("/ui/api/graph", json.dumps({"from": NOW_NS - 60 * 10**9, "to": NOW_NS + 600 * 10**9}).encode(), {"Content-Type": "application/json"})[2]
     text += server.request("GET", "/metrics")[2] + server.request("GET", "/api/services/shop/operations")[2]
     return {word for word in words() if word.encode() in text or json.dumps(word)[1:-1].encode() in text}
 
@@ -256,8 +256,7 @@ def test_rules_are_hot_audited_and_tried_before(tmp_path):
         assert server.cli("redact", "check", str(tmp_path / "bad.json"), check=False).returncode == 1
         assert server.cli("redact", "put", "x", "--pattern", "a*", check=False).returncode != 0
         server.cli("redact", "delete", "ticket")
-        audit = json.loads(server.request("GET", "/ui/api/audit?kind=redaction-rule")[2])
-        assert "ticket" in json.dumps(audit)
+        assert b"ticket" in server.request("GET", "/ui/api/audit?kind=redaction-rule")[2]
     # An import into the folder while no server runs goes the same way.
     document = tmp_path / "one.json"
     trace_id = hex_trace_id()
@@ -298,7 +297,7 @@ def test_prompts_are_stored_once_and_read_only_when_asked_for(tmp_path):
     content = len(ids) * len(system)
     assert log_bytes < content / 3 and sealed < content / 20, (log_bytes, sealed, content)
     with AbuseServer("--content", "full", folder=tmp_path) as server:
-        body = {"expression": 'annotation.model = "m-3"', "from": NOW - 60, "to": NOW + 600, "limit": 1000, "explain": True, "brief": False}
+        body = {"expression": 'annotation.model = "m-3"', "from": NOW_NS - 60 * 10**9, "to": NOW_NS + 600 * 10**9, "limit": 1000, "explain": True, "brief": False}
         lines = server.send("/ui/api/search", json.dumps({**body, "expression": 'annotation.model = "m-none"'}).encode(), {"Content-Type": "application/json"})[2]
         explain = json.loads(lines.splitlines()[-1])["explain"]
         assert explain["matched"] == 0 and explain["column_bytes"] + explain["index_bytes"] < content / 100, explain
