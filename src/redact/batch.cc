@@ -27,6 +27,8 @@ constexpr std::size_t kCutTail = 64;
 constexpr std::size_t kXRayTextMax = 250;
 constexpr std::size_t kXRayAnnotationMax = 1000;
 constexpr std::string_view kCut = "<cut>";
+constexpr std::size_t kSharedBytesMax = 128;
+constexpr unsigned kSlotsBits = 11;
 
 using What = KeyDecision::What;
 
@@ -116,6 +118,17 @@ class BatchRedactor {
     return points == kXRayTextMax || points == kXRayAnnotationMax;
   }
 
+  // Decoders let equal short texts of a batch share their bytes: each is looked at once.
+  bool IsKnownClean(TextRef ref) const {
+    return ref.bytes <= kSharedBytesMax && clean_[SlotOf(ref)] == ref;
+  }
+  void NoteClean(TextRef ref) {
+    if (ref.bytes <= kSharedBytesMax && !LooksLikeJson(batch_.Text(ref))) clean_[SlotOf(ref)] = ref;
+  }
+  static std::size_t SlotOf(TextRef ref) {
+    return (ref.offset * std::uint32_t{2'654'435'769}) >> (32 - kSlotsBits);
+  }
+
   std::optional<std::string> Scrubbed(std::string_view text, std::string_view name,
                                       const Place& place, bool content = false) {
     auto scrubbed = policy_.Scrub(text, tally_, name);
@@ -128,8 +141,12 @@ class BatchRedactor {
   }
 
   void Text(TextRef& ref, const Place& place = {}) {
-    if (ref.bytes == 0) return;
-    if (auto scrubbed = Scrubbed(batch_.Text(ref), {}, place)) ref = Put(*scrubbed);
+    if (ref.bytes == 0 || IsKnownClean(ref)) return;
+    if (auto scrubbed = Scrubbed(batch_.Text(ref), {}, place)) {
+      ref = Put(*scrubbed);
+    } else {
+      NoteClean(ref);
+    }
   }
 
   void NamedText(TextRef& ref, KeyDecision decision, const Place& place = {}) {
@@ -199,8 +216,12 @@ class BatchRedactor {
     switch (cell.type) {
       case AttributeType::kString:
       case AttributeType::kBytes:
-        if (auto scrubbed = Scrubbed(batch_.Text(cell.text()), name, place, content))
+        if (IsKnownClean(cell.text())) return;
+        if (auto scrubbed = Scrubbed(batch_.Text(cell.text()), name, place, content)) {
           SetString(cell, *scrubbed, cell.type);
+        } else {
+          NoteClean(cell.text());
+        }
         return;
       case AttributeType::kInt:
         if (const std::string digits = TextOf(cell); IsCardNumber(digits)) {
@@ -404,6 +425,11 @@ class BatchRedactor {
 
   // The arena goes to disk whole: what nothing points at any more must not be in it.
   void Compact() {
+    struct Moved {
+      TextRef from;
+      std::uint32_t to = 0;
+    };
+    std::vector<Moved> moved_texts(std::size_t{1} << kSlotsBits);
     std::string arena;
     arena.reserve(batch_.arena.size());
     const auto keep = [&](TextRef& ref) {
@@ -411,9 +437,12 @@ class BatchRedactor {
         ref = {};
         return;
       }
-      const auto offset = static_cast<std::uint32_t>(arena.size());
-      arena.append(batch_.Text(ref));
-      ref.offset = offset;
+      Moved& moved = moved_texts[SlotOf(ref)];
+      if (ref.bytes > kSharedBytesMax || moved.from != ref) {
+        moved = {.from = ref, .to = static_cast<std::uint32_t>(arena.size())};
+        arena.append(batch_.Text(ref));
+      }
+      ref.offset = moved.to;
     };
     for (TextRef& key : batch_.keys) keep(key);
     for (auto& row : batch_.resource_rows) {
@@ -453,6 +482,7 @@ class BatchRedactor {
   std::vector<KeyState> keys_;
   std::vector<std::string> key_texts_;
   std::vector<bool> gone_;
+  std::vector<TextRef> clean_ = std::vector<TextRef>(std::size_t{1} << kSlotsBits);
   bool any_gone_ = false;
   bool changed_ = false;
   std::vector<std::pair<std::uint32_t, std::string>> renamed_;  ///< index of a key, its new name

@@ -716,6 +716,8 @@ std::optional<Finding> Scanner::Next(std::string_view text, std::size_t from,
   for (std::size_t i = from; i < last; ++i) {
     if (!triggers_[std::size_t{bytes[i]} << 8 | bytes[i + 1]]) [[likely]]
       continue;
+    // Most pairs of letters stand inside words, where nothing begins.
+    if (IsAlpha(text[i]) && i > 0 && (IsAlnum(text[i - 1]) || text[i - 1] == '_')) continue;
     if (auto finding = At(text, from, i, steps)) {
       steps += i - from;
       return finding;
