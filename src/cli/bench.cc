@@ -1,5 +1,7 @@
 // fluoro bench: the commands and their options.
+#include "base/clock.h"
 #include "cli/bench/bench_options.h"
+#include "cli/bench/fill.h"
 #include "cli/bench/ingest.h"
 #include "cli/bench/merge_ahead.h"
 #include "cli/bench/questions.h"
@@ -59,13 +61,15 @@ void AddBench(const Registry& registry) {
         ->add_option_function<std::string>(
             "--workload",
             [shared](const std::string& kind) {
-              shared->options.load.workload =
-                  kind == "flat" ? WorkloadKind::kFlat : WorkloadKind::kCluster;
+              shared->options.load.workload = kind == "flat"      ? WorkloadKind::kFlat
+                                              : kind == "cluster" ? WorkloadKind::kCluster
+                                                                  : WorkloadKind::kGenAi;
             },
             "flat: 10 spans a trace, 15 attributes, about 677 bytes a span; cluster: traces of "
             "many "
-            "sizes, pods with 20 attributes, 1,110 bytes a span")
-        ->check(CLI::IsMember({"flat", "cluster"}))
+            "sizes, pods with 20 attributes, 1,110 bytes a span; genai: agents with models and "
+            "tools")
+        ->check(CLI::IsMember({"flat", "cluster", "genai"}))
         ->default_str("flat");
     command->add_flag("--pin", shared->pin, "the load on one core, the server on another");
     command->footer("Examples:\n  fluoro bench " + name + needed + "\n  fluoro bench " + name +
@@ -95,6 +99,20 @@ void AddBench(const Registry& registry) {
       " --to 127.0.0.1:4318")
       ->add_option("--to", shared->to, "IPv4 address and port; the path is /v1/traces")
       ->required();
+  const auto days = std::make_shared<std::uint64_t>(7);
+  const auto filled = std::make_shared<std::string>();
+  CLI::App* fill = add(
+      "fill", "makes a folder as days of traffic would have left it",
+      [shared, days, filled](const BenchOptions& options) {
+        bench::LoadOptions load = options.load;
+        load.over_ns = static_cast<std::int64_t>(*days) * 24 * 3600 * kNsPerSecond;
+        return bench::FillFolder(load, *filled);
+      },
+      " --output days --workload genai");
+  fill->add_option("--output", *filled, "the folder, for `fluoro serve --data`")->required();
+  fill->add_option("--days", *days, "that the spans are spread over")
+      ->check(CLI::Range(1, 400))
+      ->capture_default_str();
   // How the others merge in a process of its own; not for people.
   CLI::App* merge = group->add_subcommand("merge-ahead")->group("");
   const auto folder = std::make_shared<std::string>();

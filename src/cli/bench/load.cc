@@ -21,6 +21,10 @@ constexpr std::uint64_t kTracesPerSample = 16;
 constexpr std::int64_t kTraceEveryNs = 100 * kNsPerUs;
 constexpr std::uint64_t kSpansPerTrace = 8;  // or more: only says how far back the first one starts
 
+std::int64_t TracesAbout(std::uint64_t spans) {
+  return static_cast<std::int64_t>(std::max<std::uint64_t>(1, spans / kSpansPerTrace));
+}
+
 }  // namespace
 
 std::vector<Sample::Trace> Sample::Draw(std::uint64_t count, Rng& rng) const {
@@ -33,13 +37,14 @@ std::vector<Sample::Trace> Sample::Draw(std::uint64_t count, Rng& rng) const {
 TraceStream::TraceStream(const LoadOptions& options, std::int64_t now_ns)
     : workload_(Workload::Make(options.workload, options.seed)),
       spans_left_(options.spans),
-      start_ns_(now_ns - 60 * kNsPerSecond -
-                static_cast<std::int64_t>(options.spans / kSpansPerTrace) * kTraceEveryNs) {}
+      every_ns_(options.over_ns == 0 ? kTraceEveryNs
+                                     : options.over_ns / TracesAbout(options.spans)),
+      start_ns_(now_ns - 60 * kNsPerSecond - TracesAbout(options.spans) * every_ns_) {}
 
 std::vector<model::Span> TraceStream::Next() {
   if (spans_left_ == 0) return {};
   auto trace = workload_->NextTrace(start_ns_);
-  start_ns_ += kTraceEveryNs;
+  start_ns_ += every_ns_;
   spans_left_ -= std::min<std::uint64_t>(spans_left_, trace.size());
   return trace;
 }

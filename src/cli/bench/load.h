@@ -20,6 +20,7 @@ struct LoadOptions {
   std::uint64_t spans = 200'000;
   std::uint64_t seed = 1;
   WorkloadKind workload = WorkloadKind::kFlat;
+  std::int64_t over_ns = 0;  ///< from the first trace to the last; 0: 100 µs each
 };
 
 struct Request {
@@ -40,16 +41,18 @@ struct Sample {
 };
 
 /// The generated traces one after the other: whole traces until there are `spans` spans or a few
-/// more, 100 µs apart, the last about a minute before `now_ns`.
+/// more, evenly apart, the last about a minute before `now_ns`.
 class TraceStream {
  public:
   TraceStream(const LoadOptions& options, std::int64_t now_ns);
   /// Empty: that was all.
   std::vector<model::Span> Next();
+  [[nodiscard]] std::int64_t next_start_ns() const { return start_ns_; }
 
  private:
   std::unique_ptr<Workload> workload_;
   std::uint64_t spans_left_;
+  std::int64_t every_ns_;
   std::int64_t start_ns_;
 };
 
@@ -58,6 +61,8 @@ class RequestStream {
  public:
   RequestStream(const LoadOptions& options, std::int64_t now_ns) : traces_(options, now_ns) {}
   std::optional<Request> Next();
+  /// Of the first trace that is in no request yet.
+  [[nodiscard]] std::int64_t next_start_ns() const { return traces_.next_start_ns(); }
   /// Of what was made so far.
   [[nodiscard]] const Sample& sample() const { return sample_; }
 

@@ -54,7 +54,15 @@ void WriteHttp(const model::Span& span, JsonWriter& out) {
 }  // namespace
 
 std::unique_ptr<Workload> Workload::Make(WorkloadKind kind, std::uint64_t seed) {
-  return kind == WorkloadKind::kFlat ? MakeFlatWorkload(seed) : MakeClusterWorkload(seed);
+  switch (kind) {
+    case WorkloadKind::kFlat:
+      return MakeFlatWorkload(seed);
+    case WorkloadKind::kCluster:
+      return MakeClusterWorkload(seed);
+    case WorkloadKind::kGenAi:
+      break;
+  }
+  return MakeGenAiWorkload(seed);
 }
 
 std::uint64_t Workload::Zipf(std::uint64_t bound) {

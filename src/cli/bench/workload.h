@@ -11,8 +11,8 @@
 
 namespace fluoro::cli::bench {
 
-/// Both sets have the span attributes `tenant` (Zipf), `enduser.id`, `url.full` (an id below a
-/// million in it) and `request.id` (of one span only), so that the same questions fit both.
+/// All sets have the span attributes `tenant` (Zipf), `enduser.id`, `url.full` (an id below a
+/// million in it) and `request.id` (of one span only), so that the same questions fit all.
 enum class WorkloadKind : std::uint8_t {
   /// 20 services of 10 operations each, 10 spans a trace, 15 attributes a span (11 texts: 7 of few
   /// values, 1 of a thousand, 3 of many; 4 integers), 6 resource attributes, 1 % errors, log-normal
@@ -21,6 +21,10 @@ enum class WorkloadKind : std::uint8_t {
   /// 60 services, ~350 routes, ~740 pods with 20 resource attributes each, 11 attributes a span on
   /// average, 8.6 spans a trace with a heavy tail; about 1,110 bytes a span as OTLP.
   kCluster,
+  /// Requests of agents: gateway, agent, retriever with its store, reranker, two calls of one of
+  /// five models, one to four tools with their requests; 10.6 spans a trace, 50 tenants and 6
+  /// routes by Zipf, 3 experiments of two arms.
+  kGenAi,
 };
 
 /// Not thread-safe.
@@ -52,6 +56,7 @@ class Workload {
 
 std::unique_ptr<Workload> MakeFlatWorkload(std::uint64_t seed);
 std::unique_ptr<Workload> MakeClusterWorkload(std::uint64_t seed);
+std::unique_ptr<Workload> MakeGenAiWorkload(std::uint64_t seed);
 
 /// Where the ids stand in what SegmentDocument gives, so that a document can be sent again as
 /// another.
