@@ -24,7 +24,11 @@ constexpr std::array kSums = {&CallCell::calls,
                               &CallCell::cache_write_tokens,
                               &CallCell::reasoning_tokens,
                               &CallCell::cost_nano_usd,
-                              &CallCell::duration_ns};
+                              &CallCell::duration_ns,
+                              &CallCell::cache_write_1h_tokens,
+                              &CallCell::without_usage,
+                              &CallCell::streamed,
+                              &CallCell::first_token_ns};
 
 std::size_t Mix(std::size_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
@@ -51,26 +55,34 @@ void CallCell::Add(const genai::Call& call, std::int64_t times_added) {
   add(cost_nano_usd, call.cost_nano_usd.value_or(0));
   add(duration_ns, duration);
   times.Add(duration, times_added);
+  add(cache_write_1h_tokens, call.cache_write_1h_tokens);
+  const bool states_usage = call.prompt_tokens != 0 || call.completion_tokens != 0 ||
+                            call.cost_nano_usd.has_value() || call.kind == genai::StepKind::kTool;
+  add(without_usage, states_usage ? 0 : 1);
+  if (!call.first_token_ns) return;
+  const std::int64_t first = std::max<std::int64_t>(0, *call.first_token_ns);
+  add(streamed, 1);
+  add(first_token_ns, first);
+  first_tokens.Add(first, times_added);
 }
 
 void CallCell::Merge(const CallCell& other, std::int64_t times_added) {
   for (const auto sum : kSums) this->*sum = Plus(this->*sum, other.*sum, times_added);
   times.Merge(other.times, times_added);
+  first_tokens.Merge(other.first_tokens, times_added);
 }
 
 bool CallCell::IsZero() const {
   return std::ranges::all_of(kSums, [this](const auto sum) { return this->*sum == 0; }) &&
-         times.IsZero();
+         times.IsZero() && first_tokens.IsZero();
 }
 
-CallSums::CallSums(std::int64_t period_ns, std::uint8_t dimensions, const Limits& limits)
+CallSums::CallSums(std::int64_t period_ns, std::uint16_t dimensions, const Limits& limits)
     : period_ns_(period_ns), dimensions_(dimensions), limits_(limits) {}
 
 std::size_t CallSums::SeriesHash::operator()(const CallSeries& series) const {
-  std::size_t hash = Mix(series.stated ? 1 : 0, series.kind);
-  for (const TextId text :
-       {series.provider, series.model, series.tool, series.tenant, series.route})
-    hash = Mix(hash, text);
+  std::size_t hash = Mix(series.prompt_class * 2U + (series.stated ? 1U : 0U), series.kind);
+  for (const TextId text : series.texts) hash = Mix(hash, text);
   return hash;
 }
 
@@ -96,22 +108,17 @@ TextId CallSums::Text(std::string_view text) {
 CallSeries CallSums::Reduced(CallSeries series) const {
   if (series.kind == CallSeries::kOther) return {.kind = CallSeries::kOther};
   if ((dimensions_ & kByKind) == 0) series.kind = CallSeries::kNoKind;
-  if ((dimensions_ & kByProvider) == 0) series.provider = 0;
-  if ((dimensions_ & kByModel) == 0) series.model = 0;
-  if ((dimensions_ & kByTool) == 0) series.tool = 0;
-  if ((dimensions_ & kByTenant) == 0) series.tenant = 0;
-  if ((dimensions_ & kByRoute) == 0) series.route = 0;
+  if ((dimensions_ & kByPrice) == 0) series.prompt_class = 0;
+  for (std::size_t i = 0; i < kCallTexts.size(); ++i) {
+    if ((dimensions_ & kCallTexts[i].dimension) == 0) series.texts[i] = 0;
+  }
   return series;
 }
 
 std::uint32_t CallSums::FindSeries(const CallSeries& series) {
   CallSeries reduced = Reduced(series);
-  const auto no_room = [&] {
-    return std::ranges::any_of(
-        std::array{reduced.provider, reduced.model, reduced.tool, reduced.tenant, reduced.route},
-        [](TextId text) { return text == kNoRoom; });
-  };
-  if (no_room() || (series_.size() >= limits_.series_max && !series_ids_.contains(reduced))) {
+  const bool no_room = std::ranges::find(reduced.texts, kNoRoom) != reduced.texts.end();
+  if (no_room || (series_.size() >= limits_.series_max && !series_ids_.contains(reduced))) {
     if (reduced.kind != CallSeries::kOther) ++crowded_out_;
     reduced = {.kind = CallSeries::kOther};
   }
@@ -129,15 +136,17 @@ TextId CallSums::TextIfRoom(CallDimension dimension, std::string_view text) {
   return at == text_ids_.end() ? kNoRoom : at->second;
 }
 
+template <class GetText>
+std::uint32_t CallSums::FindSeries(CallSeries series, const GetText& get_text) {
+  for (std::size_t i = 0; i < kCallTexts.size(); ++i)
+    series.texts[i] = TextIfRoom(kCallTexts[i].dimension, get_text(i));
+  return FindSeries(series);
+}
+
 std::uint32_t CallSums::Adopt(const CallSums& other, std::uint32_t series) {
   const CallSeries& theirs = other.series_[series];
-  return FindSeries({.kind = theirs.kind,
-                     .stated = theirs.stated,
-                     .provider = TextIfRoom(kByProvider, other.TextAt(theirs.provider)),
-                     .model = TextIfRoom(kByModel, other.TextAt(theirs.model)),
-                     .tool = TextIfRoom(kByTool, other.TextAt(theirs.tool)),
-                     .tenant = TextIfRoom(kByTenant, other.TextAt(theirs.tenant)),
-                     .route = TextIfRoom(kByRoute, other.TextAt(theirs.route))});
+  return FindSeries(theirs,
+                    [&](std::size_t i) { return std::string_view(other.TextAt(theirs.texts[i])); });
 }
 
 CallCell& CallSums::At(std::int64_t ns, std::uint32_t series) {
@@ -154,13 +163,11 @@ CallCell& CallSums::At(std::int64_t ns, std::uint32_t series) {
 }
 
 void CallSums::Add(const genai::Call& call, std::int64_t times) {
-  const std::uint32_t series = FindSeries({.kind = static_cast<std::uint8_t>(call.kind),
-                                           .stated = call.cost_nano_usd.has_value(),
-                                           .provider = TextIfRoom(kByProvider, call.provider),
-                                           .model = TextIfRoom(kByModel, call.model),
-                                           .tool = TextIfRoom(kByTool, call.tool),
-                                           .tenant = TextIfRoom(kByTenant, call.tenant),
-                                           .route = TextIfRoom(kByRoute, call.route)});
+  const std::uint32_t series =
+      FindSeries({.kind = static_cast<std::uint8_t>(call.kind),
+                  .stated = call.cost_nano_usd.has_value(),
+                  .prompt_class = genai::PromptClassOf(call.prompt_tokens)},
+                 [&](std::size_t i) { return call.*kCallTexts[i].of; });
   Widen(call.end_ns, call.end_ns);
   At(call.end_ns, series).Add(call, times);
 }

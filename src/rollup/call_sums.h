@@ -2,9 +2,12 @@
 // calls, and what answers over a window are made from.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -15,24 +18,54 @@
 namespace fluoro::rollup {
 
 /// By what calls are told apart. Stored: never renumber.
-enum CallDimension : std::uint8_t {
+enum CallDimension : std::uint16_t {
   kByKind = 1U << 0,
   kByProvider = 1U << 1,
   kByModel = 1U << 2,
   kByTool = 1U << 3,
   kByTenant = 1U << 4,
   kByRoute = 1U << 5,
+  kByAgent = 1U << 6,
+  kByExperiment = 1U << 7,
+  kByArm = 1U << 8,
+  kByPrompt = 1U << 9,
+  /// What besides the model decides the price: service tier and size of the prompt.
+  kByPrice = 1U << 10,
 };
-inline constexpr std::uint8_t kByAllDimensions = 0x3f;
+inline constexpr std::uint16_t kByAllDimensions = 0x7ff;
+
+struct CallText {
+  std::string_view genai::Call::* of;
+  CallDimension dimension;
+};
+/// The texts of a series, in the order in which they are stored.
+inline constexpr auto kCallTexts = std::to_array<CallText>({
+    {&genai::Call::provider, kByProvider},
+    {&genai::Call::model, kByModel},
+    {&genai::Call::tool, kByTool},
+    {&genai::Call::tenant, kByTenant},
+    {&genai::Call::route, kByRoute},
+    {&genai::Call::agent, kByAgent},
+    {&genai::Call::experiment, kByExperiment},
+    {&genai::Call::experiment_arm, kByArm},
+    {&genai::Call::prompt, kByPrompt},
+    {&genai::Call::service_tier, kByPrice},
+});
 
 struct CallSeries {
   /// genai::StepKind; kNoKind where kinds are not told apart; kOther: what had no place any more.
   std::uint8_t kind = kNoKind;
   /// The calls state their cost; those of others are priced by whoever reads the sums.
   bool stated = false;
-  TextId provider = 0, model = 0, tool = 0, tenant = 0, route = 0;
+  std::uint8_t prompt_class = 0;  ///< genai::PromptClassOf
+  std::array<TextId, kCallTexts.size()> texts{};
   static constexpr std::uint8_t kNoKind = 254;
   static constexpr std::uint8_t kOther = 255;
+  /// That of its one dimension.
+  [[nodiscard]] TextId Text(CallDimension dimension) const {
+    const auto* const at = std::ranges::find(kCallTexts, dimension, &CallText::dimension);
+    return texts[static_cast<std::size_t>(at - kCallTexts.begin())];
+  }
   bool operator==(const CallSeries&) const = default;
 };
 
@@ -51,7 +84,12 @@ struct CallCell {
   std::int64_t reasoning_tokens = 0;
   std::int64_t cost_nano_usd = 0;
   std::int64_t duration_ns = 0;
+  std::int64_t cache_write_1h_tokens = 0;
+  std::int64_t without_usage = 0;  ///< calls of models that state neither tokens nor cost
+  std::int64_t streamed = 0;       ///< calls that state their first token
+  std::int64_t first_token_ns = 0;
   DurationCounts times;
+  DurationCounts first_tokens;  ///< times to them
 
   void Add(const genai::Call& call, std::int64_t times_added);
   void Merge(const CallCell& other, std::int64_t times_added = 1);
@@ -68,9 +106,9 @@ class CallSums {
   };
   /// `period_ns` 0: one period for all time, which starts at 0. Dimensions left out of
   /// `dimensions` are summed over.
-  explicit CallSums(std::int64_t period_ns, std::uint8_t dimensions = kByAllDimensions)
+  explicit CallSums(std::int64_t period_ns, std::uint16_t dimensions = kByAllDimensions)
       : CallSums(period_ns, dimensions, Limits()) {}
-  CallSums(std::int64_t period_ns, std::uint8_t dimensions, const Limits& limits);
+  CallSums(std::int64_t period_ns, std::uint16_t dimensions, const Limits& limits);
 
   /// The call lies in the period in which it ended. `times` -1 takes it away.
   void Add(const genai::Call& call, std::int64_t times = 1);
@@ -130,9 +168,11 @@ class CallSums {
   [[nodiscard]] CallSeries Reduced(CallSeries series) const;
   static constexpr TextId kNoRoom = UINT32_MAX;
   TextId TextIfRoom(CallDimension dimension, std::string_view text);
+  template <class GetText>
+  std::uint32_t FindSeries(CallSeries series, const GetText& get_text);
 
   std::int64_t period_ns_;
-  std::uint8_t dimensions_;
+  std::uint16_t dimensions_;
   Limits limits_;
   std::vector<std::string> texts_ = {""};
   std::unordered_map<std::string, TextId, TextHash, std::equal_to<>> text_ids_ = {{"", 0}};

@@ -48,7 +48,14 @@ Numbers NumbersOf(const genai::Call& call) {
           {"cache_write", call.cache_write_tokens},
           {"reasoning", call.reasoning_tokens},
           {"cost", call.cost_nano_usd.value_or(0)},
-          {"duration", std::max<std::int64_t>(0, call.end_ns - call.start_ns)}};
+          {"duration", std::max<std::int64_t>(0, call.end_ns - call.start_ns)},
+          {"cache_write_1h", call.cache_write_1h_tokens},
+          {"without_usage", call.prompt_tokens + call.completion_tokens == 0 &&
+                                    !call.cost_nano_usd && call.kind != genai::StepKind::kTool
+                                ? 1
+                                : 0},
+          {"streamed", call.first_token_ns ? 1 : 0},
+          {"first_token", call.first_token_ns.value_or(0)}};
 }
 Numbers NumbersOf(const CallCell& cell) {
   return {{"calls", cell.calls},
@@ -62,12 +69,17 @@ Numbers NumbersOf(const CallCell& cell) {
           {"cache_write", cell.cache_write_tokens},
           {"reasoning", cell.reasoning_tokens},
           {"cost", cell.cost_nano_usd},
-          {"duration", cell.duration_ns}};
+          {"duration", cell.duration_ns},
+          {"cache_write_1h", cell.cache_write_1h_tokens},
+          {"without_usage", cell.without_usage},
+          {"streamed", cell.streamed},
+          {"first_token", cell.first_token_ns}};
 }
 
-std::string SeriesName(std::int64_t minute, const std::string& kind, bool stated,
-                       std::initializer_list<std::string_view> texts) {
-  std::string name = std::to_string(minute) + " " + kind + (stated ? " stated" : "");
+std::string SeriesName(std::int64_t minute, const std::string& kind, bool stated, int prompt_class,
+                       const std::vector<std::string_view>& texts) {
+  std::string name = std::to_string(minute) + " " + kind + (stated ? " stated" : "") + " " +
+                     std::to_string(prompt_class);
   for (const std::string_view text : texts) name.append("|").append(text);
   return name;
 }
@@ -77,22 +89,30 @@ genai::Call RandomCall(Rng& rng) {
   static const std::vector<std::string> kTexts = {"", "a", "b"};
   const auto text = [&rng] { return std::string_view(kTexts[rng.Below(kTexts.size())]); };
   const auto number = [&rng] { return static_cast<std::int64_t>(rng.Below(1'000)); };
-  genai::Call call{.kind = static_cast<genai::StepKind>(rng.Below(3)),
+  const auto tokens = [&] { return rng.Chance(0.2) ? 0 : number() * 400; };
+  genai::Call call{.kind = static_cast<genai::StepKind>(5 + rng.Below(3)),
                    .provider = text(),
                    .model = text(),
                    .tool = text(),
                    .tenant = text(),
                    .route = text(),
+                   .agent = text(),
+                   .experiment = text(),
+                   .experiment_arm = text(),
+                   .prompt = text(),
+                   .service_tier = text(),
                    .failed = rng.Chance(0.5),
                    .throttled = rng.Chance(0.4),
                    .timeout = rng.Chance(0.3),
                    .retries = number(),
-                   .prompt_tokens = number(),
-                   .completion_tokens = number(),
+                   .prompt_tokens = tokens(),
+                   .completion_tokens = tokens(),
                    .cached_tokens = number(),
                    .cache_write_tokens = number(),
                    .reasoning_tokens = number(),
+                   .cache_write_1h_tokens = number(),
                    .cost_nano_usd = std::nullopt};
+  if (rng.Chance(0.5)) call.first_token_ns = number();
   if (rng.Chance(0.5)) call.cost_nano_usd = number();
   call.end_ns = (static_cast<std::int64_t>(rng.Below(4)) - 2) * kMinuteNs + number();
   call.start_ns = call.end_ns - number() + 200;
@@ -101,9 +121,11 @@ genai::Call RandomCall(Rng& rng) {
 
 TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
   Rng rng(7);
-  for (const std::uint8_t dimensions :
-       {kByAllDimensions, std::uint8_t{kByKind}, std::uint8_t{kByProvider}, std::uint8_t{kByModel},
-        std::uint8_t{kByTool}, std::uint8_t{kByTenant}, std::uint8_t{kByRoute}, std::uint8_t{0}}) {
+  std::vector<std::uint16_t> choices = {kByAllDimensions, 0, kByModel | kByPrice,
+                                        kByTenant | kByExperiment | kByArm};
+  for (std::uint16_t one = kByKind; one <= kByPrice; one = static_cast<std::uint16_t>(one << 1U))
+    choices.push_back(one);
+  for (const std::uint16_t dimensions : choices) {
     const auto has = [dimensions](CallDimension one) { return (dimensions & one) != 0; };
     CallSums direct(kMinuteNs, dimensions);
     CallSums all(kMinuteNs);
@@ -114,12 +136,17 @@ TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
       all.Add(call);
       const std::int64_t minute =
           call.end_ns < 0 ? -((-call.end_ns + kMinuteNs - 1) / kMinuteNs) : call.end_ns / kMinuteNs;
+      std::vector<std::string_view> texts;
+      for (const CallText& text : kCallTexts)
+        texts.push_back(has(text.dimension) ? call.*text.of : "");
+      const std::int64_t prompt = call.prompt_tokens;
+      const int prompt_class = prompt > 272'000   ? 3
+                               : prompt > 200'000 ? 2
+                               : prompt > 128'000 ? 1
+                                                  : 0;
       const std::string name =
           SeriesName(minute, has(kByKind) ? std::to_string(static_cast<int>(call.kind)) : "any",
-                     call.cost_nano_usd.has_value(),
-                     {has(kByProvider) ? call.provider : "", has(kByModel) ? call.model : "",
-                      has(kByTool) ? call.tool : "", has(kByTenant) ? call.tenant : "",
-                      has(kByRoute) ? call.route : ""});
+                     call.cost_nano_usd.has_value(), has(kByPrice) ? prompt_class : 0, texts);
       for (const auto& [what, number] : NumbersOf(call)) wanted[name][what] += number;
     }
     CallSums merged(kMinuteNs, dimensions);
@@ -130,15 +157,18 @@ TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
         const CallSeries& series = sums->series()[row.series];
         const std::string kind =
             series.kind == CallSeries::kNoKind ? "any" : std::to_string(series.kind);
-        got[SeriesName(
-            row.period_ns / kMinuteNs, kind, series.stated,
-            {sums->TextAt(series.provider), sums->TextAt(series.model), sums->TextAt(series.tool),
-             sums->TextAt(series.tenant), sums->TextAt(series.route)})] = NumbersOf(*row.cell);
+        std::vector<std::string_view> texts;
+        for (const TextId text : series.texts) texts.push_back(sums->TextAt(text));
+        got[SeriesName(row.period_ns / kMinuteNs, kind, series.stated, series.prompt_class,
+                       texts)] = NumbersOf(*row.cell);
         std::int64_t timed = 0;
         for (const auto& bucket : row.cell->times.Buckets()) timed += bucket.count;
         EXPECT_EQ(timed, row.cell->calls);
+        std::int64_t streamed = 0;
+        for (const auto& bucket : row.cell->first_tokens.Buckets()) streamed += bucket.count;
+        EXPECT_EQ(streamed, row.cell->streamed);
       }
-      EXPECT_EQ(got, wanted) << static_cast<int>(dimensions);
+      EXPECT_EQ(got, wanted) << dimensions;
     }
   }
 }

@@ -86,7 +86,7 @@ struct CallsPlan {
   std::int64_t until_ns = INT64_MAX;
   /// 0: one sum over the window; else a multiple of a minute.
   std::int64_t period_ns = 0;
-  std::uint8_t dimensions = rollup::kByAllDimensions;  ///< rollup::CallDimension bits
+  std::uint16_t dimensions = rollup::kByAllDimensions;  ///< rollup::CallDimension bits
   std::int64_t deadline_ns = INT64_MAX;                ///< Clock::MonotonicNs
   std::stop_token stop = {};                           ///< the client left
 };

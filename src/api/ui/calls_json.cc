@@ -30,18 +30,22 @@ constexpr auto kDimensions = std::to_array<Dimension>({{"kind", rollup::kByKind}
                                                        {"model", rollup::kByModel},
                                                        {"tool", rollup::kByTool},
                                                        {"tenant", rollup::kByTenant},
-                                                       {"route", rollup::kByRoute}});
+                                                       {"route", rollup::kByRoute},
+                                                       {"agent", rollup::kByAgent},
+                                                       {"experiment", rollup::kByExperiment},
+                                                       {"arm", rollup::kByArm},
+                                                       {"prompt", rollup::kByPrompt}});
 
 std::unexpected<Error> Wrong(std::string_view member, std::string_view wanted) {
   return Fail(ErrorCode::kInvalidArgument,
               std::string(member) + ": " + std::string(wanted) + " wanted");
 }
 
-Result<std::uint8_t> TakeDimensions(simdjson::dom::element value) {
+Result<std::uint16_t> TakeDimensions(simdjson::dom::element value) {
   constexpr std::string_view kWanted = "a list of kind, provider, model, tool, tenant, route";
   simdjson::dom::array array;
   if (value.get(array) != simdjson::SUCCESS) return Wrong("by", kWanted);
-  std::uint8_t dimensions = 0;
+  std::uint16_t dimensions = 0;
   for (const auto item : array) {
     std::string_view name;
     if (item.get(name) != simdjson::SUCCESS) return Wrong("by", kWanted);
@@ -61,7 +65,7 @@ Result<CallsOf> TakeOf(simdjson::dom::element value) {
   return Wrong("of", "models, tools or all");
 }
 
-std::uint8_t UsualDimensions(CallsOf of) {
+std::uint16_t UsualDimensions(CallsOf of) {
   switch (of) {
     case CallsOf::kModels:
       return rollup::kByProvider | rollup::kByModel;
@@ -88,8 +92,8 @@ struct Row {
 };
 
 std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
-  using Key = std::tuple<std::int64_t, std::uint8_t, rollup::TextId, rollup::TextId, rollup::TextId,
-                         rollup::TextId, rollup::TextId>;
+  using Key =
+      std::tuple<std::int64_t, std::uint8_t, std::array<rollup::TextId, rollup::kCallTexts.size()>>;
   std::map<Key, Row> rows;
   for (const CallSums::Row& row : sums.Rows()) {
     CallSeries group = sums.series()[row.series];
@@ -98,8 +102,8 @@ std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
     group.stated = false;
     if (group.kind != CallSeries::kOther && (request.dimensions & rollup::kByKind) == 0)
       group.kind = CallSeries::kNoKind;
-    Row& to = rows[{row.period_ns, group.kind, group.provider, group.model, group.tool,
-                    group.tenant, group.route}];
+    group.prompt_class = 0;
+    Row& to = rows[{row.period_ns, group.kind, group.texts}];
     to.time_ns = row.period_ns;
     to.group = group;
     to.all.Merge(*row.cell);
@@ -116,18 +120,17 @@ std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
 
 void WriteGroup(JsonWriter& out, const CallsRequest& request, const CallSums& sums,
                 const CallSeries& group) {
-  const std::array<rollup::TextId, kDimensions.size()> texts = {
-      0, group.provider, group.model, group.tool, group.tenant, group.route};
-  for (std::size_t i = 0; i < kDimensions.size(); ++i) {
-    if ((request.dimensions & kDimensions[i].bit) == 0) continue;
-    const bool is_kind = kDimensions[i].bit == rollup::kByKind;
-    out.Key(kDimensions[i].name);
-    if (group.kind == CallSeries::kOther || (!is_kind && texts[i] == 0)) {
+  for (const Dimension& dimension : kDimensions) {
+    if ((request.dimensions & dimension.bit) == 0) continue;
+    const bool is_kind = dimension.bit == rollup::kByKind;
+    const rollup::TextId text = is_kind ? 0 : group.Text(dimension.bit);
+    out.Key(dimension.name);
+    if (group.kind == CallSeries::kOther || (!is_kind && text == 0)) {
       out.Null();
     } else if (is_kind) {
       out.String(genai::StepKindName(static_cast<genai::StepKind>(group.kind)));
     } else {
-      out.String(sums.TextAt(texts[i]));
+      out.String(sums.TextAt(text));
     }
   }
   if (group.kind == CallSeries::kOther) out.Key("other").Bool(true);
@@ -205,7 +208,7 @@ store::CallsPlan PlanOf(const CallsRequest& request, std::int64_t now_monotonic_
           .until_ns = request.until_ns,
           .period_ns = request.step_ns,
           .dimensions =
-              static_cast<std::uint8_t>(request.dimensions | (needs_kind ? rollup::kByKind : 0)),
+              static_cast<std::uint16_t>(request.dimensions | (needs_kind ? rollup::kByKind : 0)),
           .deadline_ns = now_monotonic_ns + kQueryDeadlineNs};
 }
 

@@ -21,7 +21,7 @@ struct CallsRequest {
   std::int64_t step_ns = 0;  ///< 0: one row a group; else a multiple of a minute
   CallsOf of = CallsOf::kAll;
   /// rollup::CallDimension bits of the groups.
-  std::uint8_t dimensions = 0;
+  std::uint16_t dimensions = 0;
 };
 
 /// {"from": ns, "to": ns, "step_minutes": n, "of": "models"|"tools"|"all", "by": [names of

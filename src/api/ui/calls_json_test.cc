@@ -8,7 +8,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-store::CallsResult Sums(std::uint8_t dimensions) {
+store::CallsResult Sums(std::uint16_t dimensions) {
   store::CallsResult result;
   result.sums = rollup::CallSums(0, dimensions);
   genai::Call call{.kind = genai::StepKind::kLlm,

@@ -1,6 +1,8 @@
 #include "store/embedded/call_section.h"
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "store/embedded/counts_code.h"
 #include "store/embedded/minute_section_code.h"
@@ -15,6 +17,8 @@ namespace {
 // Bits of a cell's mask, in the order of its fields.
 constexpr std::size_t kFields = 12;
 constexpr std::uint64_t kTimes = 1U << kFields;
+constexpr std::size_t kLaterFields = 4;
+constexpr std::uint64_t kFirstTokens = kTimes << (kLaterFields + 1);
 
 // `Cell`: const or not.
 template <class Cell>
@@ -32,6 +36,18 @@ auto FieldsOf(Cell& cell) {
                     &cell.cost_nano_usd,
                     &cell.duration_ns};
 }
+template <class Cell>
+auto LaterFieldsOf(Cell& cell) {
+  return std::array{&cell.cache_write_1h_tokens, &cell.without_usage, &cell.streamed,
+                    &cell.first_token_ns};
+}
+
+// Bits of a series' flags.
+constexpr std::uint8_t kStated = 1;
+constexpr std::uint8_t kHasMore = 2;
+// Texts of a series without more.
+constexpr std::size_t kFirstTexts = 5;
+constexpr std::uint8_t kPromptClassMax = genai::kPromptClassBounds.size();
 
 std::unexpected<Error> Bad(std::string_view what) { return BadMinutes<CallSums>(what); }
 
@@ -58,19 +74,27 @@ struct MinuteCode<CallSums> {
 
   static void PutCell(const Cell& cell, std::int64_t, ByteWriter& out) {
     const auto fields = FieldsOf(cell);
-    std::uint64_t mask = MaskOfFields(fields);
+    const auto later = LaterFieldsOf(cell);
+    std::uint64_t mask = MaskOfFields(fields) | MaskOfFields(later) << (kFields + 1);
     if (!cell.times.IsZero()) mask |= kTimes;
+    if (!cell.first_tokens.IsZero()) mask |= kFirstTokens;
     out.PutVarint(mask);
     PutFields(fields, out);
     if ((mask & kTimes) != 0) PutCounts(cell.times, out);
+    PutFields(later, out);
+    if ((mask & kFirstTokens) != 0) PutCounts(cell.first_tokens, out);
   }
 
   static Result<Cell> TakeCell(ByteReader& in, std::int64_t) {
     Cell cell;
-    FLUORO_TRY(const std::uint64_t mask, in.TakeCount(2 * kTimes - 1));
+    FLUORO_TRY(const std::uint64_t mask, in.TakeCount(2 * kFirstTokens - 1));
     FLUORO_CHECK_OK(TakeFields(in, mask, FieldsOf(cell)));
     if ((mask & kTimes) != 0) {
       FLUORO_TRY(cell.times, TakeCounts(in));
+    }
+    FLUORO_CHECK_OK(TakeFields(in, mask >> (kFields + 1), LaterFieldsOf(cell)));
+    if ((mask & kFirstTokens) != 0) {
+      FLUORO_TRY(cell.first_tokens, TakeCounts(in));
     }
     return cell;
   }
@@ -79,11 +103,14 @@ struct MinuteCode<CallSums> {
     PutMinuteTexts(total, out);
     out.PutVarint(total.series().size());
     for (const CallSeries& series : total.series()) {
+      const auto later = std::span(series.texts).subspan(kFirstTexts);
+      const bool more = series.prompt_class != 0 ||
+                        std::ranges::any_of(later, [](rollup::TextId text) { return text != 0; });
       out.PutU8(series.kind);
-      out.PutU8(series.stated ? 1 : 0);
-      for (const rollup::TextId text :
-           {series.provider, series.model, series.tool, series.tenant, series.route})
-        out.PutVarint(text);
+      out.PutU8(static_cast<std::uint8_t>((series.stated ? kStated : 0) | (more ? kHasMore : 0)));
+      for (std::size_t i = 0; i < (more ? series.texts.size() : kFirstTexts); ++i)
+        out.PutVarint(series.texts[i]);
+      if (more) out.PutU8(series.prompt_class);
     }
   }
 
@@ -94,12 +121,16 @@ struct MinuteCode<CallSums> {
       CallSeries series;
       FLUORO_TRY(series.kind, in.TakeU8());
       FLUORO_TRY(const std::uint8_t flags, in.TakeU8());
-      series.stated = (flags & 1) != 0;
-      for (rollup::TextId* part :
-           {&series.provider, &series.model, &series.tool, &series.tenant, &series.route}) {
+      series.stated = (flags & kStated) != 0;
+      const bool more = (flags & kHasMore) != 0;
+      for (std::size_t part = 0; part < (more ? series.texts.size() : kFirstTexts); ++part) {
         FLUORO_TRY(const std::uint64_t text, in.TakeVarint());
         if (text >= texts) return Bad("no such text");
-        *part = static_cast<rollup::TextId>(text);
+        series.texts[part] = static_cast<rollup::TextId>(text);
+      }
+      if (more) {
+        FLUORO_TRY(series.prompt_class, in.TakeU8());
+        if (series.prompt_class > kPromptClassMax) return Bad("no such size of prompts");
       }
       if (total.FindSeries(series) != i) return Bad("a series repeats");
     }

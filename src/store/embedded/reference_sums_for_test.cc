@@ -177,7 +177,10 @@ std::vector<Series> TakeCallSeries(Cursor& in) {
   for (Series& series : all) {
     std::string name = " " + std::to_string(in.Fixed(1));
     const std::uint64_t flags = in.Fixed(1);
-    for (int part = 0; part < 5; ++part) name += "|" + Of(texts, in.Varint(), in);
+    const bool more = (flags & 2) != 0;
+    for (int part = 0; part < 10; ++part)
+      name += "|" + (part < 5 || more ? Of(texts, in.Varint(), in) : std::string());
+    name += "|" + std::to_string(more ? in.Fixed(1) : 0);
     if ((flags & 1) != 0) name += "|stated";
     series.name = [name](std::int64_t minute_ns) {
       return std::to_string(minute_ns / static_cast<std::int64_t>(kMinuteNs)) + name;
@@ -188,14 +191,23 @@ std::vector<Series> TakeCallSeries(Cursor& in) {
 
 std::string TakeCallCell(Cursor& in, const Series&, std::int64_t) {
   const std::uint64_t mask = in.Varint();
-  if (mask >= 1U << 13) in.Fail();
+  if (mask >= 1U << 18) in.Fail();
   std::string value;
-  for (int field = 0; field < 12; ++field)
-    value += std::to_string((mask >> field) % 2 == 1 ? in.Signed() : 0) + " ";
-  if ((mask >> 12) % 2 == 0) return value;
-  for (const auto& [bucket, count] : TakeTimes(in).buckets)
-    value += std::to_string(bucket) + ":" + std::to_string(count) + " ";
-  return value;
+  const auto fields = [&](int first, int end) {
+    for (int field = first; field < end; ++field)
+      value += std::to_string((mask >> field) % 2 == 1 ? in.Signed() : 0) + " ";
+  };
+  const auto times = [&](int bit, const std::string& before) {
+    std::string text;
+    if ((mask >> bit) % 2 == 0) return text;
+    for (const auto& [bucket, count] : TakeTimes(in).buckets)
+      text += before + std::to_string(bucket) + ":" + std::to_string(count) + " ";
+    return text;
+  };
+  fields(0, 12);
+  const std::string durations = times(12, "");
+  fields(13, 17);
+  return value + durations + times(17, "first ");
 }
 
 }  // namespace
