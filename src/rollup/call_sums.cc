@@ -90,13 +90,6 @@ std::size_t CallSums::PlaceHash::operator()(const Place& place) const {
   return Mix(Mix(0, place.series), static_cast<std::uint64_t>(place.period_ns));
 }
 
-std::int64_t CallSums::StartOf(std::int64_t ns) const {
-  if (period_ns_ == 0) return 0;
-  const std::int64_t remainder = ns % period_ns_;
-  const std::int64_t back = remainder < 0 ? remainder + period_ns_ : remainder;
-  return ns < INT64_MIN + back ? INT64_MIN : ns - back;
-}
-
 TextId CallSums::Text(std::string_view text) {
   if (const auto at = text_ids_.find(text); at != text_ids_.end()) return at->second;
   const auto id = static_cast<TextId>(texts_.size());
@@ -150,7 +143,7 @@ std::uint32_t CallSums::Adopt(const CallSums& other, std::uint32_t series) {
 }
 
 CallCell& CallSums::At(std::int64_t ns, std::uint32_t series) {
-  const std::int64_t period = StartOf(ns);
+  const std::int64_t period = PeriodStart(ns, period_ns_);
   if (const auto at = cells_.find({period, series}); at != cells_.end()) return at->second;
   std::size_t& in_period = series_in_[period];
   if (series_[series].kind == CallSeries::kOther) return cells_[{period, series}];

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,22 @@ enum CallDimension : std::uint16_t {
   kByPrice = 1U << 10,
 };
 inline constexpr std::uint16_t kByAllDimensions = 0x7ff;
+
+/// What prices need.
+inline constexpr std::uint16_t kByPriced = kByKind | kByProvider | kByModel | kByPrice;
+/// Sums over all dimensions have nearly as many series as there are calls; these have few, and
+/// answer nearly all questions: merged blocks keep them by hour. Stored: never renumber.
+inline constexpr auto kCallFacets = std::to_array<std::uint16_t>(
+    {kByPriced, kByPriced | kByTool, kByPriced | kByTenant, kByPriced | kByRoute,
+     kByPriced | kByAgent, kByPriced | kByExperiment | kByArm, kByPriced | kByPrompt});
+inline constexpr std::int64_t kHourNs = 60 * kMinuteNs;
+/// The first that tells these dimensions apart.
+constexpr std::optional<std::uint8_t> FacetOf(std::uint16_t dimensions) {
+  for (std::uint8_t facet = 0; facet < kCallFacets.size(); ++facet) {
+    if ((dimensions & ~kCallFacets[facet]) == 0) return facet;
+  }
+  return std::nullopt;
+}
 
 struct CallText {
   std::string_view genai::Call::* of;
@@ -164,7 +181,6 @@ class CallSums {
       return std::hash<std::string_view>()(text);
     }
   };
-  [[nodiscard]] std::int64_t StartOf(std::int64_t ns) const;
   [[nodiscard]] CallSeries Reduced(CallSeries series) const;
   static constexpr TextId kNoRoom = UINT32_MAX;
   TextId TextIfRoom(CallDimension dimension, std::string_view text);

@@ -130,12 +130,7 @@ Rollup::Rollup(std::int64_t period_ns, const Limits& limits)
   FLUORO_ASSERT(period_ns >= 0);
 }
 
-std::int64_t Rollup::StartOf(std::int64_t ns) const {
-  if (period_ns_ == 0) return 0;
-  const std::int64_t remainder = ns % period_ns_;
-  if (remainder >= 0) return ns - remainder;
-  return ns - remainder < INT64_MIN + period_ns_ ? INT64_MIN : ns - remainder - period_ns_;
-}
+std::int64_t Rollup::StartOf(std::int64_t ns) const { return PeriodStart(ns, period_ns_); }
 
 std::uint32_t Rollup::PeriodAt(std::int64_t ns) {
   if (!periods_.empty()) {

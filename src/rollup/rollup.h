@@ -90,6 +90,21 @@ struct RollupLimits {
   std::size_t cells_max = SIZE_MAX;
 };
 
+/// The start of the period in which an instant lies; 0 where one period is all time. Never
+/// overflows: at the edges of time the instant itself. Pure.
+constexpr std::int64_t PeriodStart(std::int64_t ns, std::int64_t period_ns) {
+  if (period_ns == 0) return 0;
+  const std::int64_t remainder = ns % period_ns;
+  const std::int64_t back = remainder < 0 ? remainder + period_ns : remainder;
+  return ns < INT64_MIN + back ? INT64_MIN : ns - back;
+}
+/// The first start of a period that is not before the instant; INT64_MAX where there is none. Pure.
+constexpr std::int64_t PeriodAfter(std::int64_t ns, std::int64_t period_ns) {
+  const std::int64_t before = PeriodStart(ns, period_ns);
+  if (before == ns) return ns;
+  return before > INT64_MAX - period_ns ? INT64_MAX : before + period_ns;
+}
+
 /// Instants [from_ns, until_ns).
 struct RollupWindow {
   std::int64_t from_ns = INT64_MIN;

@@ -748,6 +748,16 @@ Result<void> Block::Verify(const std::function<void(std::string)>& problem) cons
     rollup::CallSums sums(rollup::kMinuteNs);
     if (const auto added = AddCalls(**calls, {}, sums); !added) problem(added.error().message);
   }
+  for (std::uint8_t facet = 0; facet < rollup::kCallFacets.size(); ++facet) {
+    const auto hours = CallHours(facet);
+    if (!hours) {
+      problem(hours.error().message);
+    } else if (*hours != nullptr) {
+      rollup::CallSums sums(rollup::kHourNs);
+      if (const auto added = AddCallHours(facet, **hours, {}, sums); !added)
+        problem(added.error().message);
+    }
+  }
   std::uint64_t skeletons = 0;
   const auto dropped = ReadSkeletons([&](std::string_view chunk) {
     return DecodeSkeletons(chunk, [&](const DroppedTrace&) { ++skeletons; });

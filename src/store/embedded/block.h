@@ -144,6 +144,11 @@ class Block {
   /// Adds those of these minutes. Not cached.
   Result<void> AddCalls(const CallTable& table, const rollup::RollupWindow& minutes,
                         rollup::CallSums& to) const;
+  /// Of merged blocks, the same by hour and the dimensions of one of rollup::kCallFacets. Null: it
+  /// has none.
+  Result<std::shared_ptr<const CallTable>> CallHours(std::uint8_t facet) const;
+  Result<void> AddCallHours(std::uint8_t facet, const CallTable& table,
+                            const rollup::RollupWindow& hours, rollup::CallSums& to) const;
   /// False: none of its spans is a call.
   [[nodiscard]] bool MayHoldCalls() const {
     return !meta_.calls_summed || Has(SectionType::kCalls);
@@ -238,6 +243,7 @@ class Block {
   Result<std::string> ReadOnly(const File& file, SectionType type) const;
   struct SumsKind;
   static const SumsKind kRollupSums, kCallSums;
+  static SumsKind CallHourSums(std::uint8_t facet);
   /// Null: there are none, or a merge found none in one of its inputs.
   template <class Sums>
   Result<std::shared_ptr<const MinuteTable<Sums>>> ReadTable(const SumsKind& kind) const;
@@ -245,9 +251,10 @@ class Block {
   Result<void> AddMinutes(const SumsKind& kind, const MinuteTable<Sums>& table,
                           const rollup::RollupWindow& minutes, Sums& to) const;
   /// The header of sums; nullopt: a merge found none in one of its inputs.
-  Result<std::optional<std::string>> ReadSumsHeader(SectionType type) const;
+  Result<std::optional<std::string>> ReadSumsHeader(const SumsKind& kind) const;
   /// A chunk of sums.
-  Result<std::string> ReadSumsChunk(const File& file, SectionType type, std::size_t chunk) const;
+  Result<std::string> ReadSumsChunk(const File& file, const SumsKind& kind,
+                                    std::size_t chunk) const;
   Result<std::shared_ptr<const model::SpanBatch>> DecodeGroup(const File& file,
                                                               const TraceTable& table,
                                                               std::uint32_t group) const;

@@ -29,6 +29,7 @@ class BlockCache {
   static constexpr std::uint32_t kReasonsPart = UINT32_MAX - 3;
   static constexpr std::uint32_t kCallsPart = UINT32_MAX - 4;
   static constexpr std::uint32_t kSummariesPart = UINT32_MAX - 5;
+  static constexpr std::uint32_t kCallHoursPart = UINT32_MAX - 64;  ///< and those behind it
 
   /// `user`: who reads through it, "questions" or "merges".
   BlockCache(Metrics& metrics, const std::string& user, std::uint64_t bytes_max)

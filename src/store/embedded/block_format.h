@@ -56,6 +56,7 @@ enum class SectionType : std::uint8_t {
   kFilter = 15,       ///< of one of its columns: which texts; column: place among the zones'
   kCalls =
       16,  ///< sums of calls by minute: column 0 the header, the others chunks (call_section.h)
+  kCallHours = 18,  ///< the same by hour, by each of rollup::kCallFacets (CallPart)
   kSummaries = 17,  ///< of traces: column 0 the header, the others pages (summary_pages.h)
 };
 enum class SectionCodec : std::uint8_t { kNone = 0, kZstd = 1 };

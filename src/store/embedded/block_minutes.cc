@@ -8,11 +8,17 @@ namespace fluoro::store {
 struct Block::SumsKind {
   SectionType type;
   std::uint32_t cache_part;
-  const char* name;  // in errors
+  const char* name;                // in errors
+  std::uint32_t first_column = 0;  // of the header
 };
 const Block::SumsKind Block::kRollupSums = {SectionType::kRollup, BlockCache::kRollupPart,
                                             "rollup"};
 const Block::SumsKind Block::kCallSums = {SectionType::kCalls, BlockCache::kCallsPart, "calls"};
+
+Block::SumsKind Block::CallHourSums(std::uint8_t facet) {
+  return {SectionType::kCallHours, BlockCache::kCallHoursPart + facet, "calls by hour",
+          CallPart(facet, 0)};
+}
 
 template <class Sums>
 Result<std::shared_ptr<const MinuteTable<Sums>>> Block::ReadTable(const SumsKind& kind) const {
@@ -21,7 +27,7 @@ Result<std::shared_ptr<const MinuteTable<Sums>>> Block::ReadTable(const SumsKind
   const BlockCache::Key key{.block = meta_.id, .part = kind.cache_part};
   if (auto known = cache_.Get(key)) return std::static_pointer_cast<const Table>(known);
   const auto load = [&]() -> Result<std::shared_ptr<const Table>> {
-    FLUORO_TRY(const auto bytes, ReadSumsHeader(kind.type));
+    FLUORO_TRY(const auto bytes, ReadSumsHeader(kind));
     if (!bytes) return nullptr;
     FLUORO_TRY(Table table, DecodeMinuteTable<Sums>(*bytes));
     return std::make_shared<const Table>(std::move(table));
@@ -45,7 +51,7 @@ Result<void> Block::AddMinutes(const SumsKind& kind, const MinuteTable<Sums>& ta
       if (file == nullptr) {
         FLUORO_TRY(file, OpenFile());
       }
-      FLUORO_TRY(const std::string bytes, ReadSumsChunk(*file, kind.type, chunk));
+      FLUORO_TRY(const std::string bytes, ReadSumsChunk(*file, kind, chunk));
       FLUORO_CHECK_OK(AddMinuteChunk(bytes, table, chunk, minutes, numbers, to));
     }
     return {};
@@ -80,20 +86,29 @@ Result<void> Block::AddCalls(const CallTable& table, const rollup::RollupWindow&
   return AddMinutes(kCallSums, table, minutes, to);
 }
 
-Result<std::optional<std::string>> Block::ReadSumsHeader(SectionType type) const {
+Result<std::shared_ptr<const CallTable>> Block::CallHours(std::uint8_t facet) const {
+  return ReadTable<rollup::CallSums>(CallHourSums(facet));
+}
+
+Result<void> Block::AddCallHours(std::uint8_t facet, const CallTable& table,
+                                 const rollup::RollupWindow& hours, rollup::CallSums& to) const {
+  return AddMinutes(CallHourSums(facet), table, hours, to);
+}
+
+Result<std::optional<std::string>> Block::ReadSumsHeader(const SumsKind& kind) const {
   FLUORO_TRY(const auto file, OpenFile());
   for (const Section& section : meta_.sections) {
-    if (section.type != type || section.column != 0) continue;
+    if (section.type != kind.type || section.column != kind.first_column) continue;
     FLUORO_TRY(std::string bytes, ReadSection(*file, section));
     return bytes;
   }
   return std::nullopt;
 }
 
-Result<std::string> Block::ReadSumsChunk(const File& file, SectionType type,
+Result<std::string> Block::ReadSumsChunk(const File& file, const SumsKind& kind,
                                          std::size_t chunk) const {
   const auto section = std::ranges::find_if(meta_.sections, [&](const Section& one) {
-    return one.type == type && one.column == chunk + 1;
+    return one.type == kind.type && one.column == kind.first_column + chunk + 1;
   });
   if (section == meta_.sections.end())
     return Fail(ErrorCode::kCorruption, "a chunk of the sums is missing");

@@ -6,6 +6,11 @@
 
 namespace fluoro::store {
 
+/// The column of a section kCallHours: `part` 0 is the header, n + 1 chunk n.
+constexpr std::uint32_t CallPart(std::uint32_t facet, std::uint32_t part) {
+  return facet << 20U | part;
+}
+
 using CallTable = MinuteTable<rollup::CallSums>;
 using CallEncoder = MinuteEncoder<rollup::CallSums>;
 

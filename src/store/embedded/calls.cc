@@ -15,6 +15,7 @@ class CallsRun {
  public:
   CallsRun(EmbeddedStoreImpl& store, const CallsPlan& plan)
       : store_(store), plan_(plan), reader_(store.graph_cache_) {
+    if (plan.period_ns % rollup::kHourNs == 0) facet_ = rollup::FacetOf(plan.dimensions);
     result_.sums = CallSums(
         plan.period_ns, plan.dimensions,
         {.series_per_period_max = kSeriesMax, .cells_max = kCellsMax, .series_max = kSeriesMax});
@@ -40,9 +41,25 @@ class CallsRun {
     if (named_.insert(what).second) result_.damaged.push_back(std::move(what));
   }
 
+  struct Table {
+    std::shared_ptr<const CallTable> sums;
+    bool by_hour = false;
+  };
+
+  // Sums by hour, where they tell enough, have the fewest series.
+  Result<Table> TableOf(const Block& block) {
+    if (facet_) {
+      auto hours = block.CallHours(*facet_);
+      if (!hours) Damaged(hours.error().message);
+      if (hours && *hours != nullptr) return Table{.sums = *std::move(hours), .by_hour = true};
+    }
+    FLUORO_TRY(auto minutes, block.Calls());
+    return Table{.sums = std::move(minutes)};
+  }
+
   void AddSums() {
     summed_.resize(at_.blocks->size());
-    std::vector<std::shared_ptr<const CallTable>> tables(at_.blocks->size() + at_.folded->size());
+    std::vector<Table> tables(at_.blocks->size() + at_.folded->size());
     const auto block_at = [&](std::size_t i) -> const Block& {
       const std::size_t blocks = at_.blocks->size();
       return i < blocks ? *(*at_.blocks)[i] : *(*at_.folded)[i - blocks];
@@ -50,16 +67,16 @@ class CallsRun {
     std::int64_t first_ns = INT64_MAX;
     std::int64_t last_ns = INT64_MIN;
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      auto table = block_at(i).Calls();
+      auto table = TableOf(block_at(i));
       if (!table) {
         Damaged(table.error().message);
         continue;
       }
       if (i < summed_.size()) summed_[i] = block_at(i).meta().calls_summed;
       tables[i] = *std::move(table);
-      if (tables[i] == nullptr) continue;
-      first_ns = std::min(first_ns, tables[i]->first_ns);
-      last_ns = std::max(last_ns, tables[i]->last_ns);
+      if (tables[i].sums == nullptr) continue;
+      first_ns = std::min(first_ns, tables[i].sums->first_ns);
+      last_ns = std::max(last_ns, tables[i].sums->last_ns);
     }
     windows_ =
         SplitWindow({.from_ns = plan_.from_ns, .until_ns = plan_.until_ns}, first_ns, last_ns);
@@ -68,28 +85,65 @@ class CallsRun {
       return;
     }
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      if (tables[i] != nullptr && !AddTable(block_at(i), *tables[i]) && i < summed_.size())
+      if (tables[i].sums != nullptr && !AddTable(block_at(i), tables[i]) && i < summed_.size())
         summed_[i] = false;
     }
   }
 
-  bool AddTable(const Block& block, const CallTable& table) {
+  bool AddTable(const Block& block, const Table& table) {
     const RollupWindow& minutes = windows_.minutes;
-    const bool holds_all = table.first_ns >= minutes.from_ns && table.last_ns < minutes.until_ns;
-    if (holds_all && plan_.period_ns == 0) {
-      result_.sums.Merge(table.total);
-    } else if (table.first_ns < minutes.until_ns && table.last_ns >= minutes.from_ns) {
+    const CallTable& sums = *table.sums;
+    const bool holds_all = sums.first_ns >= minutes.from_ns && sums.last_ns < minutes.until_ns;
+    const std::int64_t period_ns = rollup::PeriodStart(sums.first_ns, plan_.period_ns);
+    if (holds_all && period_ns == rollup::PeriodStart(sums.last_ns, plan_.period_ns)) {
+      for (const CallSums::Row& row : sums.total.Rows())
+        result_.sums.Merge(sums.total, row.series, period_ns, *row.cell);
+    } else if (sums.first_ns < minutes.until_ns && sums.last_ns >= minutes.from_ns) {
       // By itself first: of a damaged block half would be added.
       CallSums part(plan_.period_ns, plan_.dimensions,
                     {.series_per_period_max = kSeriesMax, .cells_max = kCellsMax});
-      if (auto added = block.AddCalls(table, minutes, part); !added) {
+      const auto added = table.by_hour ? AddHours(block, sums, minutes, part)
+                                       : block.AddCalls(sums, minutes, part);
+      if (!added) {
         Damaged(added.error().message);
-        return false;
+        return table.by_hour && AddMinutesInstead(block);
       }
       result_.sums.Merge(part);
     }
     ++result_.summed_blocks;
     return true;
+  }
+
+  bool AddMinutesInstead(const Block& block) {
+    auto by_minute = block.Calls();
+    if (!by_minute) Damaged(by_minute.error().message);
+    return by_minute && *by_minute != nullptr && AddTable(block, {.sums = *std::move(by_minute)});
+  }
+
+  // Whole hours, and the minutes of parts of hours at both ends.
+  Result<void> AddHours(const Block& block, const CallTable& table, const RollupWindow& minutes,
+                        CallSums& to) {
+    const auto at = [](std::int64_t ns, std::int64_t open, auto round) {
+      return ns == open ? ns : round(ns, rollup::kHourNs);
+    };
+    const RollupWindow hours{.from_ns = at(minutes.from_ns, INT64_MIN, rollup::PeriodAfter),
+                             .until_ns = at(minutes.until_ns, INT64_MAX, rollup::PeriodStart)};
+    const bool has_hours = hours.from_ns < hours.until_ns;
+    if (has_hours) FLUORO_CHECK_OK(block.AddCallHours(*facet_, table, hours, to));
+    std::shared_ptr<const CallTable> by_minute;
+    for (const RollupWindow& rest :
+         {RollupWindow{.from_ns = minutes.from_ns,
+                       .until_ns = has_hours ? hours.from_ns : minutes.until_ns},
+          RollupWindow{.from_ns = hours.until_ns,
+                       .until_ns = has_hours ? minutes.until_ns : hours.until_ns}}) {
+      const bool touches = table.first_ns < rest.until_ns && table.last_ns >= rest.from_ns;
+      if (rest.from_ns >= rest.until_ns || !touches) continue;
+      if (by_minute == nullptr) {
+        FLUORO_TRY(by_minute, block.Calls());
+      }
+      if (by_minute != nullptr) FLUORO_CHECK_OK(block.AddCalls(*by_minute, rest, to));
+    }
+    return {};
   }
 
   // Traces with rows where calls may be, in time of a window that spans tell of. Where a block
@@ -211,6 +265,7 @@ class CallsRun {
 
   EmbeddedStoreImpl& store_;
   const CallsPlan& plan_;
+  std::optional<std::uint8_t> facet_;  ///< whose sums by hour tell enough
   CallsResult result_;
   CallReader reader_;
   Snapshot at_;

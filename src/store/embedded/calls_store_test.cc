@@ -183,6 +183,90 @@ TEST_F(CallsStoreTest, PiecesMergesRetentionAndStartsLeaveTheSumsExact) {
   EXPECT_EQ(Stored(), Naive());
 }
 
+// Of merged blocks, and of those merged from them.
+class CallHoursTest : public CallsStoreTest {
+ protected:
+  static constexpr std::int64_t kHours = 6;
+
+  void AppendHours() {
+    for (int i = 0; i < 40; ++i) {
+      model::Span span =
+          rollup::testing::RandomCallSpan(rng_, MakeTraceId(rng_.Below(60)), ++number_);
+      const auto later = static_cast<std::int64_t>(rng_.Below(kHours)) * rollup::kHourNs;
+      span.start_ns += later;
+      span.end_ns += later;
+      for (const char* const key : {"tenant.id", "experiment_id", "gen_ai.prompt.name"}) {
+        if (rng_.Chance(0.3))
+          span.attributes.push_back(
+              {key, {"v" + std::to_string(rng_.Below(3))}, model::AttributeRole::kPlain});
+      }
+      AppendSpans({span});
+    }
+    ASSERT_TRUE(store_->SealAll());
+  }
+  std::int64_t RandomEdge() {
+    const std::int64_t start = rollup::testing::TraceShape().from_ns;
+    const std::int64_t unit = rng_.Chance(0.5) ? rollup::kHourNs : rng_.Chance(0.5) ? kMinuteNs : 7;
+    return start - start % unit +
+           static_cast<std::int64_t>(
+               rng_.Below(static_cast<std::uint64_t>((kHours + 1) * rollup::kHourNs / unit))) *
+               unit;
+  }
+  void ExpectEveryFacetIsRight() {
+    for (const std::uint16_t facet : rollup::kCallFacets) {
+      for (const std::int64_t period : {std::int64_t{0}, rollup::kHourNs, 3 * rollup::kHourNs}) {
+        for (int i = 0; i < 6; ++i) {
+          CallsPlan plan{.period_ns = period, .dimensions = facet};
+          if (i > 0) {
+            plan.from_ns = RandomEdge();
+            plan.until_ns = std::max(plan.from_ns + 1, RandomEdge());
+          }
+          if (i % 2 == 1) plan.dimensions = static_cast<std::uint16_t>(facet & ~rollup::kByPriced);
+          ASSERT_EQ(Stored(plan), Naive(plan)) << facet << " " << period << " " << i;
+        }
+      }
+    }
+  }
+};
+
+TEST_F(CallHoursTest, AreTheSumsOfTheirMinutes) {
+  for (int round = 0; round < 2; ++round) AppendHours();
+  MergeBlocks(2);
+  options_.merge.fan_in = 1'000;
+  Open();
+  ExpectEveryFacetIsRight();
+  EXPECT_EQ(last_.damaged.size(), 0U);
+  for (int round = 0; round < 2; ++round) AppendHours();
+  ExpectEveryFacetIsRight();
+  MergeBlocks(3);
+  ASSERT_EQ(fs_.List("data/blocks")->size(), 1U);
+  ExpectEveryFacetIsRight();
+  EXPECT_TRUE(VerifyFolder(fs_, "data")->ok());
+  ASSERT_TRUE(store_->DropBefore(INT64_MAX));
+  Open();
+  const CallsPlan whole{.period_ns = rollup::kHourNs, .dimensions = rollup::kByTenant};
+  EXPECT_EQ(Stored(whole), Naive(whole));
+}
+
+TEST_F(CallHoursTest, DamagedOnesAreNamedAndTheMinutesTell) {
+  for (const std::uint32_t part : {CallPart(2, 0), CallPart(2, 1)}) {
+    for (int round = 0; round < 2; ++round) AppendHours();
+    MergeBlocks(2);
+    options_.merge.fan_in = 1'000;
+    Open();
+    const auto names = *fs_.List("data/blocks");
+    std::uint64_t merged = 0;
+    for (const std::string& name : names) (void)ParseBlockFileName(name, merged);
+    Damage(merged, SectionType::kCallHours, part);
+    Open();
+    const CallsPlan hours{.period_ns = rollup::kHourNs, .dimensions = rollup::kByTenant};
+    EXPECT_EQ(Stored(hours), Naive(hours));
+    EXPECT_EQ(last_.damaged.size(), 1U);
+    EXPECT_EQ(last_.traces_read, 0U);
+    EXPECT_FALSE(VerifyFolder(fs_, "data")->ok());
+  }
+}
+
 TEST_F(CallsStoreTest, BlocksWithoutCallsHaveNoSection) {
   std::vector<model::Span> spans;
   for (std::uint64_t i = 0; i < 30; ++i)

@@ -24,7 +24,8 @@ Result<std::shared_ptr<Block>> EmbeddedStoreImpl::Fold(const Block& block) {
     meta.row_groups.clear();
     meta.sections.clear();
     BlockWriter writer(*file, std::move(meta), keys());
-    for (const SectionType type : {SectionType::kRollup, SectionType::kCalls}) {
+    for (const SectionType type :
+         {SectionType::kRollup, SectionType::kCalls, SectionType::kCallHours}) {
       const auto put = [&](std::uint32_t part, std::string_view bytes) {
         return writer.PutSums(type, part, bytes);
       };

@@ -77,9 +77,11 @@ Result<void> EncodeSum(std::span<const RollupSource> sources, const rollup::Roll
                        RollupEncoder& encoder);
 /// Calls `add` with windows of a few minutes each, in order, that hold all minutes in `minutes` of
 /// which one of these chunks may hold something. Errors: those of `add`.
+using AddWindow = std::function<Result<void>(const rollup::RollupWindow&)>;
 Result<void> ForFewMinutesEach(std::span<const MinuteChunk> chunks,
-                               const rollup::RollupWindow& minutes,
-                               const std::function<Result<void>(const rollup::RollupWindow&)>& add);
+                               const rollup::RollupWindow& minutes, const AddWindow& add);
+/// Likewise with whole hours, of all time.
+Result<void> ForHoursEach(std::span<const MinuteChunk> chunks, const AddWindow& add);
 /// Puts the sum of the inputs' rollups; none if one of them has none, or a damaged one.
 Result<void> MergeRollups(std::span<const MergeInput> inputs, BlockWriter& writer);
 /// Likewise of their calls. An input of which nobody has looked for calls is as one without, if the

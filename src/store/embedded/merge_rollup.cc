@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "rollup/call_sums.h"
+#include "store/embedded/bytes.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/rollup_section.h"
 
@@ -31,7 +33,7 @@ std::optional<std::int64_t> NextMinute(std::span<const MinuteChunk> chunks, std:
 }  // namespace
 
 Result<void> ForFewMinutesEach(std::span<const MinuteChunk> chunks, const RollupWindow& minutes,
-                               const std::function<Result<void>(const RollupWindow&)>& add) {
+                               const AddWindow& add) {
   auto next = NextMinute(chunks, minutes.from_ns);
   while (next && *next < minutes.until_ns) {
     const RollupWindow step{
@@ -39,6 +41,18 @@ Result<void> ForFewMinutesEach(std::span<const MinuteChunk> chunks, const Rollup
         .until_ns = *next > minutes.until_ns - kStepNs ? minutes.until_ns : *next + kStepNs};
     FLUORO_CHECK_OK(add(step));
     next = NextMinute(chunks, step.until_ns);
+  }
+  return {};
+}
+
+Result<void> ForHoursEach(std::span<const MinuteChunk> chunks, const AddWindow& add) {
+  auto next = NextMinute(chunks, INT64_MIN);
+  while (next) {
+    const std::int64_t hour_ns = rollup::PeriodStart(*next, rollup::kHourNs);
+    const RollupWindow hour{.from_ns = hour_ns, .until_ns = WrapAdd(hour_ns, rollup::kHourNs)};
+    if (hour.until_ns < hour.from_ns) break;
+    FLUORO_CHECK_OK(add(hour));
+    next = NextMinute(chunks, hour.until_ns);
   }
   return {};
 }

@@ -13,18 +13,6 @@ namespace {
 constexpr std::size_t kHeadTracesAtOnce = 1'024;
 constexpr int kAttemptsMax = 4;
 
-std::int64_t MinuteBefore(std::int64_t ns) {
-  const std::int64_t remainder = ns % rollup::kMinuteNs;
-  const std::int64_t back = remainder < 0 ? remainder + rollup::kMinuteNs : remainder;
-  return ns < INT64_MIN + back ? INT64_MIN : ns - back;
-}
-
-std::int64_t MinuteAfter(std::int64_t ns) {
-  const std::int64_t before = MinuteBefore(ns);
-  if (before == ns) return ns;
-  return before > INT64_MAX - rollup::kMinuteNs ? INT64_MAX : before + rollup::kMinuteNs;
-}
-
 }  // namespace
 
 // What is in the head is taken bit by bit, so that writers need not wait; anew if rows moved
@@ -63,8 +51,11 @@ SumWindows WindowFromSpans(const RollupWindow& asked) {
 
 SumWindows SplitWindow(const RollupWindow& asked, std::int64_t first_ns, std::int64_t last_ns) {
   const RollupWindow minutes{
-      .from_ns = first_ns >= asked.from_ns ? INT64_MIN : MinuteAfter(asked.from_ns),
-      .until_ns = last_ns < asked.until_ns ? INT64_MAX : MinuteBefore(asked.until_ns)};
+      .from_ns = first_ns >= asked.from_ns ? INT64_MIN
+                                           : rollup::PeriodAfter(asked.from_ns, rollup::kMinuteNs),
+      .until_ns = last_ns < asked.until_ns
+                      ? INT64_MAX
+                      : rollup::PeriodStart(asked.until_ns, rollup::kMinuteNs)};
   if (minutes.from_ns >= minutes.until_ns) return WindowFromSpans(asked);
   SumWindows windows{.minutes = minutes, .all = {asked}, .whole = {}, .rest = {}};
   windows.whole = {{.from_ns = std::max(minutes.from_ns, asked.from_ns),
