@@ -23,6 +23,7 @@ struct Shared {
   BenchOptions options;
   std::string output;
   std::string to;
+  std::int64_t days = 7;
   bool pin = false;
 };
 
@@ -99,20 +100,30 @@ void AddBench(const Registry& registry) {
       " --to 127.0.0.1:4318")
       ->add_option("--to", shared->to, "IPv4 address and port; the path is /v1/traces")
       ->required();
-  const auto days = std::make_shared<std::uint64_t>(7);
-  const auto filled = std::make_shared<std::string>();
-  CLI::App* fill = add(
+  const auto add_days = [&](const std::string& name, const std::string& description,
+                            const Bench& run, const std::string& needed = "") {
+    const auto over_days = [shared, run](const BenchOptions& options) {
+      BenchOptions spread = options;
+      spread.load.over_ns = shared->days * 24 * 3600 * kNsPerSecond;
+      return run(spread);
+    };
+    CLI::App* command = add(name, description, over_days, needed);
+    command->add_option("--days", shared->days, "that the spans are spread over")
+        ->check(CLI::Range(1, 400))
+        ->capture_default_str();
+    return command;
+  };
+  add_days("dashboards", "milliseconds of GenAI dashboards over days of traffic",
+           bench::BenchDashboards);
+  add_days(
       "fill", "makes a folder as days of traffic would have left it",
-      [shared, days, filled](const BenchOptions& options) {
-        bench::LoadOptions load = options.load;
-        load.over_ns = static_cast<std::int64_t>(*days) * 24 * 3600 * kNsPerSecond;
-        return bench::FillFolder(load, *filled);
+      [shared](const BenchOptions& options) {
+        const auto filled = bench::FillFolder(options.load, shared->output);
+        return filled ? kDone : Report(filled.error());
       },
-      " --output days --workload genai");
-  fill->add_option("--output", *filled, "the folder, for `fluoro serve --data`")->required();
-  fill->add_option("--days", *days, "that the spans are spread over")
-      ->check(CLI::Range(1, 400))
-      ->capture_default_str();
+      " --output days --workload genai")
+      ->add_option("--output", shared->output, "the folder, for `fluoro serve --data`")
+      ->required();
   // How the others merge in a process of its own; not for people.
   CLI::App* merge = group->add_subcommand("merge-ahead")->group("");
   const auto folder = std::make_shared<std::string>();

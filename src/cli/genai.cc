@@ -1,4 +1,4 @@
-// fluoro genai models|tools
+// fluoro genai models|tools|requests
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/command.h"
@@ -10,9 +10,13 @@
 namespace fluoro::cli {
 namespace {
 
+const std::vector<std::string> kDimensions = {"kind",  "provider", "model",      "tool", "tenant",
+                                              "route", "agent",    "experiment", "arm",  "prompt"};
+
 struct Options {
   bool json = false;
   std::vector<std::string> by;
+  std::vector<std::string> where;  // dimension=text
   QueryOptions window;
   std::shared_ptr<SourceOptions> source;
 };
@@ -28,6 +32,14 @@ int ShowCalls(const Options& options, std::string_view of) {
     more.Key("by").BeginArray();
     for (const std::string& dimension : options.by) more.String(dimension);
     more.EndArray();
+  }
+  if (!options.where.empty()) {
+    more.Key("where").BeginObject();
+    for (const std::string& filter : options.where) {
+      const std::size_t at = filter.find('=');
+      more.Key(filter.substr(0, at)).String(filter.substr(at + 1));
+    }
+    more.EndObject();
   }
   more.EndObject();
   // The members of both.
@@ -52,12 +64,23 @@ void AddOne(CLI::App& group, Action& action, const std::string& name,
   command->set_version_flag("--version", "fluoro " FLUORO_VERSION);
   command->add_flag("--json", options->json, "one JSON document");
   command->footer("Examples:\n  fluoro genai " + name + " --last 24h\n  fluoro genai " + name +
-                  " --last 7d --by tenant --by " + name.substr(0, name.size() - 1) + " --json");
+                  " --last 7d --by tenant --where route=/chat --json");
   AddWindowOptions(*command, options->window);
   command
       ->add_option("--by", options->by,
-                   "rows by these: kind, provider, model, tool, tenant, route; may be repeated")
-      ->check(CLI::IsMember({"kind", "provider", "model", "tool", "tenant", "route"}))
+                   "rows by these: kind, provider, model, tool, tenant, route, agent, experiment, "
+                   "arm, prompt; may be repeated")
+      ->check(CLI::IsMember(kDimensions))
+      ->allow_extra_args(false);
+  command
+      ->add_option("--where", options->where,
+                   "only calls with this, as tenant=acme; may be repeated")
+      ->check([](const std::string& filter) {
+        const std::string name = filter.substr(0, filter.find('='));
+        return filter.find('=') != std::string::npos && std::ranges::count(kDimensions, name) == 1
+                   ? std::string()
+                   : filter + ": DIMENSION=TEXT wanted";
+      })
       ->allow_extra_args(false);
   options->source = AddSourceOptions(*command);
   command->callback(
@@ -71,11 +94,11 @@ void AddGenAi(const Registry& registry) {
   group->set_version_flag("--version", "fluoro " FLUORO_VERSION);
   group->footer("Examples:\n  fluoro genai models --last 24h\n  fluoro genai tools --by tenant");
   group->require_subcommand(1);
-  AddOne(*group, registry.action, "models",
-         "calls of models: tokens, failures, durations, costs that spans state");
+  AddOne(*group, registry.action, "models", "calls of models: tokens, failures, durations, costs");
   AddOne(*group, registry.action, "tools", "calls of tools: failures, retries, durations");
   AddGenAiConversation(*group, registry.action);
   AddGenAiLedger(*group, registry.action);
+  AddOne(*group, registry.action, "requests", "requests that call models or tools");
 }
 
 }  // namespace fluoro::cli

@@ -15,7 +15,8 @@ namespace {
 using simdjson::dom::element;
 
 constexpr auto kGroups =
-    std::to_array<std::string_view>({"kind", "provider", "model", "tool", "tenant", "route"});
+    std::to_array<std::string_view>({"kind", "provider", "model", "tool", "tenant", "route",
+                                     "agent", "experiment", "arm", "prompt"});
 
 std::string Right(std::string_view text, std::size_t columns) {
   return std::string(columns - std::min(columns, DisplayWidth(text)), ' ') + std::string(text);
@@ -30,12 +31,25 @@ std::string Duration(element row, std::string_view key) {
   return Right(ns == 0 ? "-" : FormatDuration(ns), 10);
 }
 
-// A cost that not all calls state is marked.
+// A cost that lacks that of some calls is marked.
 std::string Cost(element row) {
   double usd = 0;
-  if (row["stated_cost_usd"].get(usd) != simdjson::SUCCESS) return Right("-", 13);
-  const bool partly = ReadMember<std::int64_t>(row, "calls_without_cost", 0) > 0;
+  if (row["cost_usd"].get(usd) != simdjson::SUCCESS) return Right("-", 13);
+  const bool partly = ReadMember<std::int64_t>(row, "unpriced_calls", 0) > 0;
   return Right(fmt::format("{:.6f}{}", usd, partly ? "+" : ""), 13);
+}
+
+std::string Unpriced(simdjson::dom::array rows) {
+  std::int64_t calls = 0;
+  std::int64_t tokens = 0;
+  for (const element row : rows) {
+    calls += ReadMember<std::int64_t>(row, "unpriced_calls", 0);
+    tokens += ReadMember<std::int64_t>(row, "unpriced_tokens", 0);
+  }
+  return calls == 0
+             ? std::string()
+             : fmt::format("{} calls with {} tokens have no price and are not in these sums\n",
+                           calls, tokens);
 }
 
 }  // namespace
@@ -59,7 +73,7 @@ Result<std::string> RenderCalls(std::string_view json, const Terminal& terminal)
   for (const std::string_view group : groups) heading += Fit(group, columns - 1) + " ";
   heading +=
       fmt::format("{:>8}{:>8}{:>9}{:>8}{:>12}{:>12}{:>12}{:>10}{:>10}{:>13}", "calls", "failed",
-                  "timeouts", "retries", "in", "cached", "out", "p50", "p95", "stated USD");
+                  "timeouts", "retries", "in", "cached", "out", "p50", "p95", "USD");
   std::string out = terminal.Paint(heading, Ink::kBold) + "\n";
   for (const element row : rows) {
     for (const std::string_view group : groups) {
@@ -75,6 +89,7 @@ Result<std::string> RenderCalls(std::string_view json, const Terminal& terminal)
            Count(row, "cached_tokens", 12) + Count(row, "completion_tokens", 12) +
            Duration(row, "p50_ns") + Duration(row, "p95_ns") + Cost(row) + "\n";
   }
+  out += Unpriced(rows);
   if (ReadMember<bool>(document, "truncated", false)) out += "(more rows are left out)\n";
   return out;
 }

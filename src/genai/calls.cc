@@ -129,6 +129,11 @@ std::optional<UsageRole> RoleNamed(std::string_view name) {
   return std::nullopt;
 }
 
+bool IsFlaggedFailed(const Span& span) {
+  return span.Has(model::SpanFlag::kFault) || span.Has(model::SpanFlag::kError) ||
+         span.Has(model::SpanFlag::kThrottle) || span.status == model::StatusCode::kError;
+}
+
 // Place among the kinds of steps that call a model.
 std::optional<std::size_t> ModelKind(StepKind kind) {
   switch (kind) {
@@ -162,6 +167,7 @@ void CallFinder::Add(const Span& span) {
   });
   constexpr std::int64_t kResendsMax = 1'000'000;
   node.resends = std::min(CountField(span, "attempt").value_or(0), kResendsMax);
+  FindRequest(span);
   node.calls_out = span.kind == model::SpanKind::kClient || span.kind == model::SpanKind::kProducer;
   if (HasEvidence(span)) {
     node.step = static_cast<Index>(steps_.size());
@@ -169,6 +175,30 @@ void CallFinder::Add(const Span& span) {
     steps_.back().span = static_cast<Index>(nodes_.size());
   }
   nodes_.push_back(node);
+}
+
+void CallFinder::FindRequest(const Span& span) {
+  const bool has_parent = !span.parent_id.IsZero();
+  const bool is_better =
+      request_.span == kNone ||
+      (has_parent == request_.has_parent ? span.start_ns < request_.call.start_ns : !has_parent);
+  if (!is_better) return;
+  request_.span = static_cast<Index>(nodes_.size());
+  request_.has_parent = has_parent;
+  request_.in_progress = span.Has(model::SpanFlag::kInProgress);
+  request_.call = {.kind = StepKind::kGateway,
+                   .provider = {},
+                   .model = {},
+                   .tool = {},
+                   .tenant = {},
+                   .route = {},
+                   .start_ns = span.start_ns,
+                   .end_ns = span.end_ns,
+                   .failed = IsFlaggedFailed(span),
+                   .throttled = span.Has(model::SpanFlag::kThrottle),
+                   .no_bill = NoBill::kNoUsage,
+                   .is_request = true,
+                   .cost_nano_usd = std::nullopt};
 }
 
 CallFinder::Step CallFinder::Judge(const Span& span) {
@@ -197,11 +227,8 @@ CallFinder::Step CallFinder::Judge(const Span& span) {
   call.milli_units = MilliUnitsOf(span);
   call.throttled = FlagField(span, "throttled");
   call.timeout = FlagField(span, "timeout");
-  const bool flagged = span.Has(model::SpanFlag::kFault) || span.Has(model::SpanFlag::kError) ||
-                       span.Has(model::SpanFlag::kThrottle);
   const std::string error_type = TextField(span, "error_type");
-  call.failed = flagged || call.throttled || call.timeout ||
-                span.status == model::StatusCode::kError || !error_type.empty();
+  call.failed = IsFlaggedFailed(span) || call.throttled || call.timeout || !error_type.empty();
   call.retries = CountField(span, "retry_count").value_or(0);
   step.provider = Text(TextField(span, "provider"));
   std::string asked = TextField(span, "model");
@@ -471,12 +498,16 @@ Call CallFinder::CallOf(const Step& step) const {
   call.tool = texts_[step.tool];
   call.service_tier = texts_[step.service_tier];
   call.prompt = texts_[step.prompt];
+  SetLabels(node, call);
+  return call;
+}
+
+void CallFinder::SetLabels(const Node& node, Call& call) const {
   call.tenant = LabelOf(node, Label::kTenant);
   call.route = LabelOf(node, Label::kRoute);
   call.agent = LabelOf(node, Label::kAgentName);
   call.experiment = LabelOf(node, Label::kExperimentId);
   call.experiment_arm = LabelOf(node, Label::kExperimentArm);
-  return call;
 }
 
 void CallFinder::Resolve() {
@@ -488,6 +519,7 @@ void CallFinder::Resolve() {
 }
 
 void CallFinder::Forget() {
+  request_ = {};
   nodes_.clear();
   steps_.clear();
   texts_.resize(1);
@@ -496,8 +528,10 @@ void CallFinder::Forget() {
 
 void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
   Resolve();
+  bool any = false;
   for (const Step& step : steps_) {
     if (!step.counts || step.in_progress) continue;
+    any = true;
     Call call = CallOf(step);
     if (step.kind == StepKind::kTool) {
       if (step.role != UsageRole::kBillable) call.cost_nano_usd.reset();
@@ -505,6 +539,10 @@ void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
           call.cache_write_1h_tokens = call.reasoning_tokens = 0;
     }
     visit(call);
+  }
+  if (any && !request_.in_progress) {
+    SetLabels(nodes_[request_.span], request_.call);
+    visit(request_.call);
   }
   Forget();
 }

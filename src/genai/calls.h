@@ -50,6 +50,7 @@ struct Call {
   std::int64_t engine_ns = 0;    ///< prefill and decode of an inference engine of one's own
   std::int64_t milli_units = 0;  ///< thousandths of `billed_units`: images, seconds, searches
   NoBill no_bill = NoBill::kNone;
+  bool is_request = false;  ///< no call, but the request as a whole: docs/genai.md, "Requests"
   /// As the span states it; 0 for what no provider was asked for.
   std::optional<std::int64_t> cost_nano_usd;
 };
@@ -87,8 +88,8 @@ class CallFinder {
   /// Spans as model::StandingSpans leaves them: none stands for another. Of equal ids the first is
   /// the parent of children.
   void Add(const model::Span& span);
-  /// Calls that have ended, in the order of their spans; texts live as long as the visit. Forgets
-  /// the trace.
+  /// Calls that have ended, in the order of their spans, and where there are any the request behind
+  /// them, if it has ended; texts live as long as the visit. Forgets the trace.
   void Finish(const std::function<void(const Call&)>& visit);
   /// The same, with the steps that do not count and why: every step that is a call or has usage.
   void FinishSteps(const std::function<void(const StepUsage&)>& visit);
@@ -160,10 +161,20 @@ class CallFinder {
   [[nodiscard]] UsageReason WrapperReason(const Step& step) const;
   [[nodiscard]] bool RepeatsTool(const Step& step, Index above) const;
   [[nodiscard]] Call CallOf(const Step& step) const;
+  void SetLabels(const Node& node, Call& call) const;
   [[nodiscard]] std::string_view LabelOf(const Node& node, Label label) const;
   void Resolve();
   void Forget();
 
+  /// What began the trace: a span without a parent, the earliest; else the earliest of all.
+  struct Request {
+    Index span = kNone;
+    bool has_parent = false;
+    bool in_progress = false;
+    Call call;  ///< without texts
+  };
+  void FindRequest(const model::Span& span);
+  Request request_;
   std::vector<Node> nodes_;
   std::vector<Step> steps_;
   std::vector<Index> order_;  ///< parents before children

@@ -43,6 +43,7 @@ std::vector<std::string> CallsOf(const std::vector<Span>& spans) {
   for (const Span& span : spans) finder.Add(span);
   std::vector<std::string> calls;
   finder.Finish([&](const Call& call) {
+    if (call.is_request) return;
     std::string text = std::string(StepKindName(call.kind)) + " " + std::string(call.model) +
                        std::string(call.tool) + " " + std::to_string(call.prompt_tokens) + "+" +
                        std::to_string(call.completion_tokens);
@@ -59,12 +60,46 @@ Call OnlyCall(const std::vector<Span>& spans) {
   Call only;
   int calls = 0;
   finder.Finish([&](const Call& call) {
+    if (call.is_request) return;
     only = call;
     only.provider = only.model = only.tool = only.tenant = only.route = {};
     ++calls;
   });
   EXPECT_EQ(calls, 1);
   return only;
+}
+
+// "ms..ms failed tenant route arm" of the request that the spans belong to; "" if none.
+std::string RequestOf(const std::vector<Span>& spans) {
+  CallFinder finder;
+  for (const Span& span : spans) finder.Add(span);
+  std::string text;
+  finder.Finish([&](const Call& call) {
+    if (!call.is_request) return;
+    EXPECT_EQ(text, "");
+    text = std::to_string(call.start_ns / 1'000'000) + ".." +
+           std::to_string(call.end_ns / 1'000'000) + (call.failed ? " failed " : " ok ") +
+           std::string(call.tenant) + " " + std::string(call.route) + " " +
+           std::string(call.experiment_arm);
+  });
+  return text;
+}
+
+TEST(CallFinder, ARequestWithCallsIsTheSpanWithoutAParent) {
+  const auto root = [] {
+    return Served(9).Between(3, 90).Set("http.route", "/chat").Set("experiment_arm", "B");
+  };
+  EXPECT_EQ(RequestOf({Chat(2, 9, 10, 1).Between(4, 80).Set("tenant.id", "acme"), root()}),
+            "3..90 ok acme /chat B");
+  EXPECT_EQ(RequestOf({root()}), "");
+  EXPECT_EQ(RequestOf({root().Status(model::StatusCode::kError), Chat(2, 9, 10, 1)}),
+            "3..90 failed  /chat B");
+  // Of several the earliest; without one the earliest of all.
+  EXPECT_EQ(RequestOf({root(), Served(8).Between(2, 5), Chat(2, 9, 10, 1).Between(1, 4)}),
+            "2..5 ok   B");
+  EXPECT_EQ(RequestOf({Chat(2, 7, 10, 1).Between(6, 8), Chat(3, 7, 10, 1).Between(5, 7)}),
+            "5..7 ok   ");
+  EXPECT_EQ(RequestOf({root().InProgressSince(3), Chat(2, 9, 10, 1)}), "");
 }
 
 TEST(CallFinder, SpansWithoutGenAiAreNoCalls) {
@@ -194,6 +229,7 @@ TEST(CallFinder, TellsEachNumberAndNameOfACall) {
                  .Set("http.request.resend_count", 6));
   int calls = 0;
   finder.Finish([&calls](const Call& call) {
+    if (call.is_request) return;
     ++calls;
     EXPECT_EQ(call.kind, StepKind::kLlm);
     EXPECT_EQ(call.provider, "openai");

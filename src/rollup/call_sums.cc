@@ -26,7 +26,8 @@ constexpr std::array kSums = {&CallCell::calls,
                               &CallCell::cost_nano_usd,
                               &CallCell::duration_ns,
                               &CallCell::cache_write_1h_tokens,
-                              &CallCell::without_usage,
+                              &CallCell::engine_ns,
+                              &CallCell::milli_units,
                               &CallCell::streamed,
                               &CallCell::first_token_ns};
 
@@ -56,9 +57,8 @@ void CallCell::Add(const genai::Call& call, std::int64_t times_added) {
   add(duration_ns, duration);
   times.Add(duration, times_added);
   add(cache_write_1h_tokens, call.cache_write_1h_tokens);
-  const bool states_usage = call.prompt_tokens != 0 || call.completion_tokens != 0 ||
-                            call.cost_nano_usd.has_value() || call.kind == genai::StepKind::kTool;
-  add(without_usage, states_usage ? 0 : 1);
+  add(engine_ns, call.engine_ns);
+  add(milli_units, call.milli_units);
   if (!call.first_token_ns) return;
   const std::int64_t first = std::max<std::int64_t>(0, *call.first_token_ns);
   add(streamed, 1);
@@ -81,7 +81,9 @@ CallSums::CallSums(std::int64_t period_ns, std::uint16_t dimensions, const Limit
     : period_ns_(period_ns), dimensions_(dimensions), limits_(limits) {}
 
 std::size_t CallSums::SeriesHash::operator()(const CallSeries& series) const {
-  std::size_t hash = Mix(series.prompt_class * 2U + (series.stated ? 1U : 0U), series.kind);
+  std::size_t hash = Mix(
+      static_cast<std::size_t>(series.prompt_class) << 8U | static_cast<std::size_t>(series.bill),
+      series.kind);
   for (const TextId text : series.texts) hash = Mix(hash, text);
   return hash;
 }
@@ -98,18 +100,37 @@ TextId CallSums::Text(std::string_view text) {
   return id;
 }
 
-CallSeries CallSums::Reduced(CallSeries series) const {
+CallBill BillOf(const genai::Call& call) {
+  if (call.cost_nano_usd) return CallBill::kStated;
+  switch (call.no_bill) {
+    case genai::NoBill::kNone:
+      return CallBill::kByPrice;
+    case genai::NoBill::kLocalCacheHit:
+    case genai::NoBill::kThrottled:
+    case genai::NoBill::kNotConnected:
+      return CallBill::kFree;
+    case genai::NoBill::kNoUsage:
+      return CallBill::kNoUsage;
+    case genai::NoBill::kUsageMissing:
+      return CallBill::kUsageMissing;
+    case genai::NoBill::kPossiblyBilled:
+      return CallBill::kPossiblyBilled;
+  }
+  return CallBill::kByPrice;
+}
+
+CallSeries Reduced(CallSeries series, std::uint16_t dimensions) {
   if (series.kind == CallSeries::kOther) return {.kind = CallSeries::kOther};
-  if ((dimensions_ & kByKind) == 0) series.kind = CallSeries::kNoKind;
-  if ((dimensions_ & kByPrice) == 0) series.prompt_class = 0;
+  if ((dimensions & kByKind) == 0) series.kind = CallSeries::kNoKind;
+  if ((dimensions & kByPrice) == 0) series.prompt_class = 0;
   for (std::size_t i = 0; i < kCallTexts.size(); ++i) {
-    if ((dimensions_ & kCallTexts[i].dimension) == 0) series.texts[i] = 0;
+    if ((dimensions & kCallTexts[i].dimension) == 0) series.texts[i] = 0;
   }
   return series;
 }
 
 std::uint32_t CallSums::FindSeries(const CallSeries& series) {
-  CallSeries reduced = Reduced(series);
+  CallSeries reduced = Reduced(series, dimensions_);
   const bool no_room = std::ranges::find(reduced.texts, kNoRoom) != reduced.texts.end();
   if (no_room || (series_.size() >= limits_.series_max && !series_ids_.contains(reduced))) {
     if (reduced.kind != CallSeries::kOther) ++crowded_out_;
@@ -156,11 +177,11 @@ CallCell& CallSums::At(std::int64_t ns, std::uint32_t series) {
 }
 
 void CallSums::Add(const genai::Call& call, std::int64_t times) {
-  const std::uint32_t series =
-      FindSeries({.kind = static_cast<std::uint8_t>(call.kind),
-                  .stated = call.cost_nano_usd.has_value(),
-                  .prompt_class = genai::PromptClassOf(call.prompt_tokens)},
-                 [&](std::size_t i) { return call.*kCallTexts[i].of; });
+  const std::uint32_t series = FindSeries(
+      {.kind = call.is_request ? CallSeries::kRequest : static_cast<std::uint8_t>(call.kind),
+       .bill = BillOf(call),
+       .prompt_class = genai::PromptClassOf(call.prompt_tokens)},
+      [&](std::size_t i) { return call.*kCallTexts[i].of; });
   Widen(call.end_ns, call.end_ns);
   At(call.end_ns, series).Add(call, times);
 }

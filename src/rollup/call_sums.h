@@ -36,12 +36,12 @@ enum CallDimension : std::uint16_t {
 inline constexpr std::uint16_t kByAllDimensions = 0x7ff;
 
 /// What prices need.
-inline constexpr std::uint16_t kByPriced = kByKind | kByProvider | kByModel | kByPrice;
+inline constexpr std::uint16_t kByPriced = kByKind | kByProvider | kByModel | kByTool | kByPrice;
 /// Sums over all dimensions have nearly as many series as there are calls; these have few, and
 /// answer nearly all questions: merged blocks keep them by hour. Stored: never renumber.
 inline constexpr auto kCallFacets = std::to_array<std::uint16_t>(
-    {kByPriced, kByPriced | kByTool, kByPriced | kByTenant, kByPriced | kByRoute,
-     kByPriced | kByAgent, kByPriced | kByExperiment | kByArm, kByPriced | kByPrompt});
+    {kByPriced, kByPriced | kByTenant, kByPriced | kByRoute, kByPriced | kByAgent,
+     kByPriced | kByExperiment | kByArm, kByPriced | kByPrompt});
 inline constexpr std::int64_t kHourNs = 60 * kMinuteNs;
 /// The first that tells these dimensions apart.
 constexpr std::optional<std::uint8_t> FacetOf(std::uint16_t dimensions) {
@@ -67,15 +67,30 @@ inline constexpr auto kCallTexts = std::to_array<CallText>({
     {&genai::Call::experiment_arm, kByArm},
     {&genai::Call::prompt, kByPrompt},
     {&genai::Call::service_tier, kByPrice},
+    {&genai::Call::asked_model, kByPrice},
 });
 
+/// What is known of what calls cost; whoever reads the sums prices those that do not state it.
+/// Stored: never renumber.
+enum class CallBill : std::uint8_t {
+  kByPrice,         ///< by their tokens
+  kStated,          ///< they state it: CallCell::cost_nano_usd
+  kFree,            ///< refused, or never reached the provider
+  kNoUsage,         ///< state no usage: are not paid by tokens, or failed before the first
+  kUsageMissing,    ///< succeeded and should state usage
+  kPossiblyBilled,  ///< failed after the first token
+};
+inline constexpr std::uint8_t kCallBills = 6;
+CallBill BillOf(const genai::Call& call);
+
 struct CallSeries {
-  /// genai::StepKind; kNoKind where kinds are not told apart; kOther: what had no place any more.
+  /// genai::StepKind; kRequest: whole requests with calls; kNoKind where kinds are not told apart;
+  /// kOther: what had no place any more.
   std::uint8_t kind = kNoKind;
-  /// The calls state their cost; those of others are priced by whoever reads the sums.
-  bool stated = false;
+  CallBill bill = CallBill::kByPrice;
   std::uint8_t prompt_class = 0;  ///< genai::PromptClassOf
   std::array<TextId, kCallTexts.size()> texts{};
+  static constexpr std::uint8_t kRequest = 253;
   static constexpr std::uint8_t kNoKind = 254;
   static constexpr std::uint8_t kOther = 255;
   /// That of its one dimension.
@@ -83,8 +98,12 @@ struct CallSeries {
     const auto* const at = std::ranges::find(kCallTexts, dimension, &CallText::dimension);
     return texts[static_cast<std::size_t>(at - kCallTexts.begin())];
   }
+  [[nodiscard]] TextId service_tier() const { return texts[9]; }
+  [[nodiscard]] TextId asked_model() const { return texts[10]; }
   bool operator==(const CallSeries&) const = default;
 };
+/// Without the dimensions that are left out. Pure.
+CallSeries Reduced(CallSeries series, std::uint16_t dimensions);
 
 /// Sums of one series in one period. All can be taken away again: they may be below zero where
 /// another part of the sum holds more.
@@ -102,8 +121,9 @@ struct CallCell {
   std::int64_t cost_nano_usd = 0;
   std::int64_t duration_ns = 0;
   std::int64_t cache_write_1h_tokens = 0;
-  std::int64_t without_usage = 0;  ///< calls of models that state neither tokens nor cost
-  std::int64_t streamed = 0;       ///< calls that state their first token
+  std::int64_t engine_ns = 0;
+  std::int64_t milli_units = 0;
+  std::int64_t streamed = 0;  ///< calls that state their first token
   std::int64_t first_token_ns = 0;
   DurationCounts times;
   DurationCounts first_tokens;  ///< times to them
@@ -181,7 +201,6 @@ class CallSums {
       return std::hash<std::string_view>()(text);
     }
   };
-  [[nodiscard]] CallSeries Reduced(CallSeries series) const;
   static constexpr TextId kNoRoom = UINT32_MAX;
   TextId TextIfRoom(CallDimension dimension, std::string_view text);
   template <class GetText>

@@ -50,10 +50,8 @@ Numbers NumbersOf(const genai::Call& call) {
           {"cost", call.cost_nano_usd.value_or(0)},
           {"duration", std::max<std::int64_t>(0, call.end_ns - call.start_ns)},
           {"cache_write_1h", call.cache_write_1h_tokens},
-          {"without_usage", call.prompt_tokens + call.completion_tokens == 0 &&
-                                    !call.cost_nano_usd && call.kind != genai::StepKind::kTool
-                                ? 1
-                                : 0},
+          {"engine", call.engine_ns},
+          {"units", call.milli_units},
           {"streamed", call.first_token_ns ? 1 : 0},
           {"first_token", call.first_token_ns.value_or(0)}};
 }
@@ -71,15 +69,16 @@ Numbers NumbersOf(const CallCell& cell) {
           {"cost", cell.cost_nano_usd},
           {"duration", cell.duration_ns},
           {"cache_write_1h", cell.cache_write_1h_tokens},
-          {"without_usage", cell.without_usage},
+          {"engine", cell.engine_ns},
+          {"units", cell.milli_units},
           {"streamed", cell.streamed},
           {"first_token", cell.first_token_ns}};
 }
 
-std::string SeriesName(std::int64_t minute, const std::string& kind, bool stated, int prompt_class,
-                       const std::vector<std::string_view>& texts) {
-  std::string name = std::to_string(minute) + " " + kind + (stated ? " stated" : "") + " " +
-                     std::to_string(prompt_class);
+std::string SeriesName(std::int64_t minute, const std::string& kind, CallBill bill,
+                       int prompt_class, const std::vector<std::string_view>& texts) {
+  std::string name = std::to_string(minute) + " " + kind + " " +
+                     std::to_string(static_cast<int>(bill)) + " " + std::to_string(prompt_class);
   for (const std::string_view text : texts) name.append("|").append(text);
   return name;
 }
@@ -93,6 +92,7 @@ genai::Call RandomCall(Rng& rng) {
   genai::Call call{.kind = static_cast<genai::StepKind>(5 + rng.Below(3)),
                    .provider = text(),
                    .model = text(),
+                   .asked_model = text(),
                    .tool = text(),
                    .tenant = text(),
                    .route = text(),
@@ -111,7 +111,11 @@ genai::Call RandomCall(Rng& rng) {
                    .cache_write_tokens = number(),
                    .reasoning_tokens = number(),
                    .cache_write_1h_tokens = number(),
+                   .engine_ns = number(),
+                   .milli_units = number(),
                    .cost_nano_usd = std::nullopt};
+  call.no_bill = static_cast<genai::NoBill>(rng.Below(7));
+  call.is_request = rng.Chance(0.2);
   if (rng.Chance(0.5)) call.first_token_ns = number();
   if (rng.Chance(0.5)) call.cost_nano_usd = number();
   call.end_ns = (static_cast<std::int64_t>(rng.Below(4)) - 2) * kMinuteNs + number();
@@ -144,9 +148,11 @@ TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
                                : prompt > 200'000 ? 2
                                : prompt > 128'000 ? 1
                                                   : 0;
-      const std::string name =
-          SeriesName(minute, has(kByKind) ? std::to_string(static_cast<int>(call.kind)) : "any",
-                     call.cost_nano_usd.has_value(), has(kByPrice) ? prompt_class : 0, texts);
+      const std::string name = SeriesName(
+          minute,
+          has(kByKind) ? std::to_string(call.is_request ? 253 : static_cast<int>(call.kind))
+                       : "any",
+          BillOf(call), has(kByPrice) ? prompt_class : 0, texts);
       for (const auto& [what, number] : NumbersOf(call)) wanted[name][what] += number;
     }
     CallSums merged(kMinuteNs, dimensions);
@@ -159,8 +165,8 @@ TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
             series.kind == CallSeries::kNoKind ? "any" : std::to_string(series.kind);
         std::vector<std::string_view> texts;
         for (const TextId text : series.texts) texts.push_back(sums->TextAt(text));
-        got[SeriesName(row.period_ns / kMinuteNs, kind, series.stated, series.prompt_class,
-                       texts)] = NumbersOf(*row.cell);
+        got[SeriesName(row.period_ns / kMinuteNs, kind, series.bill, series.prompt_class, texts)] =
+            NumbersOf(*row.cell);
         std::int64_t timed = 0;
         for (const auto& bucket : row.cell->times.Buckets()) timed += bucket.count;
         EXPECT_EQ(timed, row.cell->calls);

@@ -90,14 +90,14 @@ inline std::map<std::string, std::string> Print(const CallSums& sums) {
         std::to_string(row.period_ns / kMinuteNs) + " " + std::to_string(series.kind);
     for (const TextId text : series.texts) name += "|" + sums.TextAt(text);
     name += "|" + std::to_string(series.prompt_class);
-    name += series.stated ? "|stated" : "";
+    name += "|" + std::to_string(static_cast<int>(series.bill));
     const CallCell& cell = *row.cell;
     std::string& value = out[name];
     for (const std::int64_t number :
          {cell.calls, cell.failed, cell.throttled, cell.timeouts, cell.retries, cell.prompt_tokens,
           cell.completion_tokens, cell.cached_tokens, cell.cache_write_tokens,
           cell.reasoning_tokens, cell.cost_nano_usd, cell.duration_ns, cell.cache_write_1h_tokens,
-          cell.without_usage, cell.streamed, cell.first_token_ns})
+          cell.engine_ns, cell.milli_units, cell.streamed, cell.first_token_ns})
       value += std::to_string(number) + " ";
     for (const auto& bucket : cell.times.Buckets())
       value += std::to_string(bucket.index) + ":" + std::to_string(bucket.count) + " ";

@@ -55,10 +55,16 @@ def test_calls_count_once_and_by_what_was_asked(server):
     (model,) = rows(server, "models", "--by", "model", "--by", "tenant", "--by", "route")
     assert (model["model"], model["tenant"], model["route"]) == ("claude-sonnet-5", "globex", "/agent")
     assert (model["calls"], model["prompt_tokens"], model["completion_tokens"], model["cached_tokens"]) == (2, 7300, 530, 3200)
-    assert (model["stated_cost_usd"], model["calls_without_cost"], model["prompt_tokens_without_cost"]) == (0.0098, 1, 4100)
+    # One call states its cost; the other comes to 900 x 2.00 + 3,200 x 0.20 + 350 x 10.00 USD a million.
+    assert (model["stated_cost_usd"], model["cost_usd"], model["unpriced_calls"]) == (0.0098, 0.01574, 0)
+    (request,) = rows(server, "requests", "--by", "tenant", "--where", "route=/agent")
+    assert (request["tenant"], request["calls"], request["failed"]) == ("globex", 1, 0)
+    assert rows(server, "requests", "--where", "route=/other") == []
     (tool,) = rows(server, "tools")
     assert (tool["tool"], tool["calls"], tool["retries"]) == ("refund", 1, 1)
     assert "claude-sonnet-5" in server.cli("genai", "models").stdout
     assert rows(server, "models", "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z") == []
     wrong = server.cli("genai", "models", "--by", "user", check=False)
     assert wrong.returncode == 2 and "user" in wrong.stderr
+    wrong = server.cli("genai", "models", "--where", "user=x", check=False)
+    assert wrong.returncode == 2 and "user=x" in wrong.stderr

@@ -5,17 +5,22 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <tuple>
 #include <vector>
 
 #include "api/ui/request.h"
+#include "base/day.h"
 #include "base/json.h"
+#include "genai/classify.h"
 #include "genai/step.h"
 #include "rollup/statistics.h"
 
 namespace fluoro::api::ui {
 namespace {
 
+using rollup::CallBill;
 using rollup::CallCell;
 using rollup::CallDimension;
 using rollup::CallSeries;
@@ -41,17 +46,45 @@ std::unexpected<Error> Wrong(std::string_view member, std::string_view wanted) {
               std::string(member) + ": " + std::string(wanted) + " wanted");
 }
 
+std::string DimensionNames() {
+  std::string names;
+  for (const Dimension& dimension : kDimensions)
+    names.append(names.empty() ? "" : ", ").append(dimension.name);
+  return names;
+}
+
+std::optional<CallDimension> DimensionNamed(std::string_view name) {
+  const auto known = std::ranges::find(kDimensions, name, &Dimension::name);
+  return known == kDimensions.end() ? std::nullopt : std::optional(known->bit);
+}
+
+Result<std::map<CallDimension, std::string>> TakeWhere(simdjson::dom::element value) {
+  simdjson::dom::object object;
+  if (value.get(object) != simdjson::SUCCESS) return Wrong("where", "an object");
+  std::map<CallDimension, std::string> where;
+  for (const auto [name, text] : object) {
+    const auto known = DimensionNamed(name);
+    if (!known) return Wrong("where", "members among " + DimensionNames());
+    std::string_view wanted;
+    if (!text.is_null() && text.get(wanted) != simdjson::SUCCESS)
+      return Wrong("where." + std::string(name), "a text or null");
+    if (*known == rollup::kByKind && !genai::ParseStepKind(wanted))
+      return Wrong("where.kind", "a kind of step");
+    where[*known] = wanted;
+  }
+  return where;
+}
+
 Result<std::uint16_t> TakeDimensions(simdjson::dom::element value) {
-  constexpr std::string_view kWanted = "a list of kind, provider, model, tool, tenant, route";
   simdjson::dom::array array;
-  if (value.get(array) != simdjson::SUCCESS) return Wrong("by", kWanted);
+  if (value.get(array) != simdjson::SUCCESS) return Wrong("by", "a list of " + DimensionNames());
   std::uint16_t dimensions = 0;
   for (const auto item : array) {
     std::string_view name;
-    if (item.get(name) != simdjson::SUCCESS) return Wrong("by", kWanted);
-    const auto known = std::ranges::find(kDimensions, name, &Dimension::name);
-    if (known == kDimensions.end()) return Wrong("by", kWanted);
-    dimensions |= known->bit;
+    if (item.get(name) != simdjson::SUCCESS) name = {};
+    const auto known = DimensionNamed(name);
+    if (!known) return Wrong("by", "a list of " + DimensionNames());
+    dimensions |= *known;
   }
   return dimensions;
 }
@@ -62,7 +95,8 @@ Result<CallsOf> TakeOf(simdjson::dom::element value) {
   if (name == "all") return CallsOf::kAll;
   if (name == "models") return CallsOf::kModels;
   if (name == "tools") return CallsOf::kTools;
-  return Wrong("of", "models, tools or all");
+  if (name == "requests") return CallsOf::kRequests;
+  return Wrong("of", "models, tools, requests or all");
 }
 
 std::uint16_t UsualDimensions(CallsOf of) {
@@ -71,6 +105,8 @@ std::uint16_t UsualDimensions(CallsOf of) {
       return rollup::kByProvider | rollup::kByModel;
     case CallsOf::kTools:
       return rollup::kByTool;
+    case CallsOf::kRequests:
+      return rollup::kByRoute;
     case CallsOf::kAll:
       break;
   }
@@ -78,36 +114,119 @@ std::uint16_t UsualDimensions(CallsOf of) {
 }
 
 bool Wants(CallsOf of, std::uint8_t kind) {
+  const bool is_request = kind == CallSeries::kRequest;
+  if (is_request || of == CallsOf::kRequests) return is_request && of == CallsOf::kRequests;
   if (of == CallsOf::kAll || kind == CallSeries::kOther) return true;
   const bool tool = kind == static_cast<std::uint8_t>(genai::StepKind::kTool);
   return tool == (of == CallsOf::kTools);
 }
 
-/// Sums of one group in one period, those without a stated cost also apart.
+/// Sums of one group in one period.
 struct Row {
   std::int64_t time_ns = 0;
   CallSeries group;
   CallCell all;
-  CallCell unstated;
+  std::int64_t stated_calls = 0;
+  std::int64_t priced_calls = 0;  ///< of those without a stated cost, those that cost nothing too
+  std::int64_t priced_nano_usd = 0;
+  std::int64_t unpriced_calls = 0;
+  std::int64_t unpriced_tokens = 0;
+  std::int64_t usage_missing = 0;  ///< of unpriced_calls
+  std::uint32_t price_flags = 0;
 };
 
-std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums) {
+bool Matches(const CallsRequest& request, const CallSums& sums, const CallSeries& series) {
+  if (!Wants(request.of, series.kind)) return false;
+  return std::ranges::all_of(request.where, [&](const auto& wanted) {
+    const auto& [dimension, text] = wanted;
+    if (series.kind == CallSeries::kOther) return false;
+    if (dimension == rollup::kByKind && series.kind == CallSeries::kRequest) return false;
+    if (dimension == rollup::kByKind)
+      return genai::StepKindName(static_cast<genai::StepKind>(series.kind)) == text;
+    return sums.TextAt(series.Text(dimension)) == text;
+  });
+}
+
+genai::Price PriceOf(const genai::ModelPrices& prices, const CallSums& sums,
+                     const CallSeries& series, std::int64_t time_ns, const CallCell& cell) {
+  return prices.Of({.kind = static_cast<genai::StepKind>(series.kind),
+                    .provider = sums.TextAt(series.Text(rollup::kByProvider)),
+                    .model = sums.TextAt(series.Text(rollup::kByModel)),
+                    .asked_model = sums.TextAt(series.asked_model()),
+                    .tool = sums.TextAt(series.Text(rollup::kByTool)),
+                    .service_tier = sums.TextAt(series.service_tier()),
+                    .start_ns = time_ns,
+                    .calls = cell.calls,
+                    .prompt_tokens = cell.prompt_tokens,
+                    .completion_tokens = cell.completion_tokens,
+                    .cached_tokens = cell.cached_tokens,
+                    .cache_write_tokens = cell.cache_write_tokens,
+                    .cache_write_1h_tokens = cell.cache_write_1h_tokens,
+                    .reasoning_tokens = cell.reasoning_tokens,
+                    .engine_ns = cell.engine_ns,
+                    .milli_units = cell.milli_units,
+                    .prompt_class = series.prompt_class});
+}
+
+// The same as genai::PriceCall for each of them.
+void AddPrice(const genai::ModelPrices& prices, const CallSums& sums, const CallSeries& series,
+              std::int64_t time_ns, const CallCell& cell, Row& to) {
+  const auto unpriced = [&] {
+    to.unpriced_calls += cell.calls;
+    to.unpriced_tokens += cell.prompt_tokens + cell.completion_tokens;
+  };
+  switch (series.bill) {
+    case CallBill::kStated:
+      to.stated_calls += cell.calls;
+      return;
+    case CallBill::kFree:
+      to.priced_calls += cell.calls;
+      return;
+    case CallBill::kPossiblyBilled:
+      to.price_flags |= genai::kPossiblyBilled;
+      unpriced();
+      return;
+    case CallBill::kByPrice:
+    case CallBill::kNoUsage:
+    case CallBill::kUsageMissing:
+      break;
+  }
+  if (series.kind == CallSeries::kRequest) return;
+  genai::Price price;
+  if (series.kind != CallSeries::kOther) price = PriceOf(prices, sums, series, time_ns, cell);
+  const bool by_call = !price.lines.empty();
+  if (series.bill == CallBill::kNoUsage && !by_call) return;
+  to.price_flags |= price.flags;
+  if (series.bill == CallBill::kUsageMissing && !by_call) {
+    to.usage_missing += cell.calls;
+    to.price_flags |= genai::kUsageMissing;
+    unpriced();
+  } else if (price.nano_usd) {
+    to.priced_nano_usd += *price.nano_usd;
+    to.priced_calls += cell.calls;
+  } else if (series.kind != static_cast<std::uint8_t>(genai::StepKind::kTool) ||
+             price.entry != nullptr) {
+    unpriced();
+  }
+}
+
+std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums,
+                        const genai::ModelPrices& prices) {
   using Key =
       std::tuple<std::int64_t, std::uint8_t, std::array<rollup::TextId, rollup::kCallTexts.size()>>;
   std::map<Key, Row> rows;
   for (const CallSums::Row& row : sums.Rows()) {
-    CallSeries group = sums.series()[row.series];
-    if (!Wants(request.of, group.kind)) continue;
-    const bool stated = group.stated;
-    group.stated = false;
-    if (group.kind != CallSeries::kOther && (request.dimensions & rollup::kByKind) == 0)
-      group.kind = CallSeries::kNoKind;
-    group.prompt_class = 0;
-    Row& to = rows[{row.period_ns, group.kind, group.texts}];
-    to.time_ns = row.period_ns;
+    const CallSeries& series = sums.series()[row.series];
+    if (!Matches(request, sums, series)) continue;
+    CallSeries group = rollup::Reduced(series, request.dimensions);
+    group.bill = CallBill::kByPrice;
+    const std::int64_t time_ns = rollup::PeriodStart(row.period_ns, request.step_ns);
+    Row& to = rows[{time_ns, group.kind, group.texts}];
+    to.time_ns = time_ns;
     to.group = group;
     to.all.Merge(*row.cell);
-    if (!stated) to.unstated.Merge(*row.cell);
+    AddPrice(prices, sums, series, row.period_ns == 0 ? request.until_ns : row.period_ns, *row.cell,
+             to);
   }
   std::vector<Row> out;
   out.reserve(rows.size());
@@ -127,6 +246,8 @@ void WriteGroup(JsonWriter& out, const CallsRequest& request, const CallSums& su
     out.Key(dimension.name);
     if (group.kind == CallSeries::kOther || (!is_kind && text == 0)) {
       out.Null();
+    } else if (is_kind && group.kind == CallSeries::kRequest) {
+      out.String("request");
     } else if (is_kind) {
       out.String(genai::StepKindName(static_cast<genai::StepKind>(group.kind)));
     } else {
@@ -149,22 +270,46 @@ void WriteRow(JsonWriter& out, const CallsRequest& request, const CallSums& sums
   out.Key("cached_tokens").Int(all.cached_tokens);
   out.Key("cache_write_tokens").Int(all.cache_write_tokens);
   out.Key("reasoning_tokens").Int(all.reasoning_tokens);
-  out.Key("stated_cost_usd");
-  if (all.calls == row.unstated.calls) {
-    out.Null();
-  } else {
-    out.Seconds(all.cost_nano_usd);  // billionths, as exact decimals
-  }
-  out.Key("calls_without_cost").Int(row.unstated.calls);
-  out.Key("prompt_tokens_without_cost").Int(row.unstated.prompt_tokens);
-  out.Key("completion_tokens_without_cost").Int(row.unstated.completion_tokens);
-  rollup::DurationHistogram histogram;
-  histogram.Merge(all.times);
+  const auto money = [&out](std::string_view key, bool known, std::int64_t nano_usd) {
+    out.Key(key);
+    if (known) {
+      out.Seconds(nano_usd);  // billionths, as exact decimals
+    } else {
+      out.Null();
+    }
+  };
+  money("cost_usd", row.stated_calls + row.priced_calls != 0,
+        all.cost_nano_usd + row.priced_nano_usd);
+  money("stated_cost_usd", row.stated_calls != 0, all.cost_nano_usd);
+  out.Key("unpriced_calls").Int(row.unpriced_calls);
+  out.Key("unpriced_tokens").Int(row.unpriced_tokens);
+  out.Key("usage_missing").Int(row.usage_missing);
+  out.Key("price_flags").BeginArray();
+  for (const std::string_view flag : genai::PriceFlagNames(row.price_flags)) out.String(flag);
+  out.EndArray();
+  const auto times = [&out](const rollup::DurationCounts& counts, std::string_view prefix) {
+    rollup::DurationHistogram histogram;
+    histogram.Merge(counts);
+    for (const auto& [name, share] :
+         {std::pair("p50_ns", 0.50), {"p95_ns", 0.95}, {"p99_ns", 0.99}})
+      out.Key(std::string(prefix) + name).Int(histogram.QuantileNs(share));
+  };
   out.Key("sum_ns").Int(all.duration_ns);
-  out.Key("p50_ns").Int(histogram.QuantileNs(0.50));
-  out.Key("p95_ns").Int(histogram.QuantileNs(0.95));
-  out.Key("p99_ns").Int(histogram.QuantileNs(0.99));
+  times(all.times, "");
+  out.Key("streamed").Int(all.streamed);
+  if (all.streamed != 0) times(all.first_tokens, "ttft_");
   out.EndObject();
+}
+
+// Days on which no price changes need not be told apart.
+std::int64_t PricePeriod(const CallsRequest& request, const genai::ModelPrices& prices) {
+  const bool changes = std::ranges::any_of(prices.entries(), [&](const genai::ModelPrice& price) {
+    const auto within = [&](Day day) {
+      return day > DayOf(request.from_ns) && day <= DayOf(request.until_ns);
+    };
+    return within(price.valid_from) || (price.valid_to && within(*price.valid_to));
+  });
+  return changes ? std::gcd(request.step_ns, kDayNs) : request.step_ns;
 }
 
 }  // namespace
@@ -189,6 +334,8 @@ Result<CallsRequest> ParseCallsRequest(std::string_view body) {
       } else if (key == "by") {
         FLUORO_TRY(request.dimensions, TakeDimensions(value));
         has_dimensions = true;
+      } else if (key == "where") {
+        FLUORO_TRY(request.where, TakeWhere(value));
       } else if (key == "step_minutes") {
         constexpr std::int64_t kMinutesMax = std::int64_t{400} * 24 * 60;
         std::int64_t minutes = 0;
@@ -202,18 +349,20 @@ Result<CallsRequest> ParseCallsRequest(std::string_view body) {
   return request;
 }
 
-store::CallsPlan PlanOf(const CallsRequest& request, std::int64_t now_monotonic_ns) {
-  const bool needs_kind = request.of != CallsOf::kAll;
+store::CallsPlan PlanOf(const CallsRequest& request, const genai::ModelPrices& prices,
+                        std::int64_t now_monotonic_ns) {
+  std::uint16_t dimensions = request.dimensions | rollup::kByPriced;
+  for (const auto& [dimension, text] : request.where) dimensions |= dimension;
   return {.from_ns = request.from_ns,
           .until_ns = request.until_ns,
-          .period_ns = request.step_ns,
-          .dimensions =
-              static_cast<std::uint16_t>(request.dimensions | (needs_kind ? rollup::kByKind : 0)),
+          .period_ns = PricePeriod(request, prices),
+          .dimensions = dimensions,
           .deadline_ns = now_monotonic_ns + kQueryDeadlineNs};
 }
 
-std::string CallsJson(const CallsRequest& request, const store::CallsResult& result) {
-  const std::vector<Row> rows = RowsOf(request, result.sums);
+std::string CallsJson(const CallsRequest& request, const store::CallsResult& result,
+                      const genai::ModelPrices& prices) {
+  const std::vector<Row> rows = RowsOf(request, result.sums, prices);
   JsonWriter out;
   out.BeginObject();
   WriteTime(out, "from", request.from_ns);
@@ -223,6 +372,7 @@ std::string CallsJson(const CallsRequest& request, const store::CallsResult& res
   for (std::size_t i = 0; i < rows.size() && i < kCallRowsMax; ++i)
     WriteRow(out, request, result.sums, rows[i]);
   out.EndArray();
+  out.Key("prices_dated").String(DayText(prices.date()));
   out.Key("truncated").Bool(rows.size() > kCallRowsMax);
   out.Key("complete").Bool(result.complete);
   out.Key("damaged").BeginArray();

@@ -186,9 +186,10 @@ struct UiApi::Impl {
   net::HttpResponse Calls(const net::HttpRequest& http) {
     const auto request = ParseCallsRequest(http.body);
     if (!request) return ErrorAnswer(request.error());
-    const auto found = store.Calls(PlanOf(*request, clock.MonotonicNs()));
+    const auto& prices = genai::ModelPrices::BuiltIn();
+    const auto found = store.Calls(PlanOf(*request, prices, clock.MonotonicNs()));
     if (!found) return ErrorAnswer(found.error());
-    return net::HttpResponse::Json(200, CallsJson(*request, *found));
+    return net::HttpResponse::Json(200, CallsJson(*request, *found, prices));
   }
 
   using AskLedger = Result<std::string> (*)(const LedgerContext&, std::string_view);

@@ -6,7 +6,6 @@
 #include "base/fs.h"
 #include "base/metrics.h"
 #include "cli/command.h"
-#include "cli/exit_code.h"
 #include "cli/terminal.h"
 #include "codec/otlp/otlp.h"
 #include "store/embedded/embedded_store.h"
@@ -17,7 +16,9 @@ namespace {
 // The clock waits for maintenance so often.
 constexpr std::int64_t kStepNs = 60 * kNsPerSecond;
 
-Result<void> Fill(const LoadOptions& options, const std::string& folder) {
+}  // namespace
+
+Result<void> FillFolder(const LoadOptions& options, const std::string& folder) {
   const std::int64_t now_ns = SystemClock().UnixNs();
   RequestStream stream(options, now_ns);
   ManualClock clock(stream.next_start_ns());
@@ -44,13 +45,6 @@ Result<void> Fill(const LoadOptions& options, const std::string& folder) {
     progress.Update(fmt::format("{} of {}", sent, options.spans));
   }
   return store->Close();
-}
-
-}  // namespace
-
-int FillFolder(const LoadOptions& options, const std::string& folder) {
-  const auto filled = Fill(options, folder);
-  return filled ? kDone : Report(filled.error());
 }
 
 }  // namespace fluoro::cli::bench

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli/bench/fill.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/json_read.h"
@@ -264,6 +265,65 @@ Result<void> Graphs(const BenchOptions& options) {
   return {};
 }
 
+struct Chart {
+  std::string key;
+  std::string name;
+  std::string members;  // of the body, besides the window
+};
+
+Result<void> Dashboards(const BenchOptions& options) {
+  const std::array charts = {
+      Chart{"models", "by model", R"("of":"models")"},
+      Chart{"models_by_hour", "by model, each hour", R"("of":"models","step_minutes":60)"},
+      Chart{"tenants", "by tenant", R"("of":"models","by":["tenant"])"},
+      Chart{"tenants_by_hour", "by tenant, each hour",
+            R"("of":"models","by":["tenant"],"step_minutes":60)"},
+      Chart{"one_tenant", "one tenant by model, each hour",
+            R"("of":"models","where":{"tenant":"tenant-7"},"step_minutes":60)"},
+      Chart{"tools", "tools, each hour", R"("of":"tools","step_minutes":60)"},
+      Chart{"routes", "by route", R"("of":"all","by":["route","kind"])"},
+      Chart{"agents", "by agent, each day", R"("of":"all","by":["agent"],"step_minutes":1440)"},
+      Chart{"arms", "by experiment and arm", R"("of":"all","by":["experiment","arm"])"},
+      Chart{"prompts", "by prompt", R"("of":"models","by":["prompt"])"},
+      Chart{"pair", "one tenant by tool (from minutes)",
+            R"("of":"tools","where":{"tenant":"tenant-7"})"}};
+  FLUORO_TRY(const auto server, ServerProcess::Start(options.cores));
+  FLUORO_CHECK_OK(server->Stop());
+  LoadOptions load = options.load;
+  load.workload = WorkloadKind::kGenAi;
+  FLUORO_CHECK_OK(FillFolder(load, server->data_folder()));
+  (void)server->MakeCold();
+  FLUORO_CHECK_OK(server->StartAgain());
+  const std::int64_t now_ns = SystemClock().UnixNs();
+  if (!options.json)
+    Print(fmt::format("{:<36}{:>8}{:>12}{:>10}{:>10}{:>12}\n", "chart", "rows", "first ms", "ms",
+                      "CPU ms", "peak RSS"));
+  for (const Chart& chart : charts) {
+    QuestionRow row;
+    row.name = chart.name;
+    row.key = chart.key;
+    FLUORO_TRY(const std::string answer,
+               Repeat(*server, "/ui/api/genai",
+                      fmt::format(R"({{"from":{},"to":{},{}}})", now_ns - load.over_ns, now_ns,
+                                  chart.members),
+                      options.repeats, row));
+    simdjson::dom::parser parser;
+    const simdjson::padded_string padded(answer);
+    simdjson::dom::array rows;
+    if (parser.parse(padded)["rows"].get(rows) != simdjson::SUCCESS)
+      return Fail(ErrorCode::kCorruption, "the answer is not a list of calls");
+    row.matched = rows.size();
+    const std::uint64_t rss = server->CostNow().peak_rss_bytes;
+    if (options.json) {
+      PrintQuestion(row, rss, true);
+    } else {
+      Print(fmt::format("{:<36}{:>8}{:>12.1f}{:>10.1f}{:>10.1f}{:>12}\n", row.name, row.matched,
+                        row.first_ms, row.ms, row.cpu_ms, FormatBytes(rss)));
+    }
+  }
+  return {};
+}
+
 int ExitCode(const Result<void>& done) { return done ? kDone : Report(done.error()); }
 
 }  // namespace
@@ -271,5 +331,6 @@ int ExitCode(const Result<void>& done) { return done ? kDone : Report(done.error
 int BenchLookup(const BenchOptions& options) { return ExitCode(Lookups(options)); }
 int BenchSearch(const BenchOptions& options) { return ExitCode(Searches(options)); }
 int BenchGraph(const BenchOptions& options) { return ExitCode(Graphs(options)); }
+int BenchDashboards(const BenchOptions& options) { return ExitCode(Dashboards(options)); }
 
 }  // namespace fluoro::cli::bench

@@ -10,5 +10,8 @@ namespace fluoro::cli::bench {
 int BenchLookup(const BenchOptions& options);
 int BenchSearch(const BenchOptions& options);
 int BenchGraph(const BenchOptions& options);
+/// What a page of GenAI dashboards asks over `options.load.over_ns`, in blocks as that time of
+/// traffic leaves them (fill.h).
+int BenchDashboards(const BenchOptions& options);
 
 }  // namespace fluoro::cli::bench

@@ -29,7 +29,8 @@ std::string Bytes(const LoadOptions& options) {
 }
 
 TEST(Workload, SameSeedGivesTheSameBytesAndAnotherSeedOthers) {
-  for (const WorkloadKind kind : {WorkloadKind::kFlat, WorkloadKind::kCluster, WorkloadKind::kGenAi}) {
+  for (const WorkloadKind kind :
+       {WorkloadKind::kFlat, WorkloadKind::kCluster, WorkloadKind::kGenAi}) {
     const LoadOptions options{.spans = 3'000, .seed = 7, .workload = kind};
     LoadOptions other = options;
     other.seed = 8;
@@ -93,7 +94,8 @@ TEST(Workload, FlatSetTakesAbout677BytesASpan) {
 }
 
 TEST(Workload, EveryParentIsInItsTrace) {
-  for (const WorkloadKind kind : {WorkloadKind::kFlat, WorkloadKind::kCluster, WorkloadKind::kGenAi}) {
+  for (const WorkloadKind kind :
+       {WorkloadKind::kFlat, WorkloadKind::kCluster, WorkloadKind::kGenAi}) {
     auto workload = Workload::Make(kind, 5);
     for (int i = 0; i < 50; ++i) {
       std::set<model::SpanId> ids;

@@ -9,6 +9,7 @@
 
 namespace fluoro::store {
 
+using rollup::CallBill;
 using rollup::CallSeries;
 using rollup::CallSums;
 
@@ -17,7 +18,7 @@ namespace {
 // Bits of a cell's mask, in the order of its fields.
 constexpr std::size_t kFields = 12;
 constexpr std::uint64_t kTimes = 1U << kFields;
-constexpr std::size_t kLaterFields = 4;
+constexpr std::size_t kLaterFields = 5;
 constexpr std::uint64_t kFirstTokens = kTimes << (kLaterFields + 1);
 
 // `Cell`: const or not.
@@ -38,13 +39,14 @@ auto FieldsOf(Cell& cell) {
 }
 template <class Cell>
 auto LaterFieldsOf(Cell& cell) {
-  return std::array{&cell.cache_write_1h_tokens, &cell.without_usage, &cell.streamed,
+  return std::array{&cell.cache_write_1h_tokens, &cell.engine_ns, &cell.milli_units, &cell.streamed,
                     &cell.first_token_ns};
 }
 
 // Bits of a series' flags.
 constexpr std::uint8_t kStated = 1;
 constexpr std::uint8_t kHasMore = 2;
+constexpr std::uint8_t kBillShift = 2;  // of rollup::CallBill; 0 if kStated
 // Texts of a series without more.
 constexpr std::size_t kFirstTexts = 5;
 constexpr std::uint8_t kPromptClassMax = genai::kPromptClassBounds.size();
@@ -107,7 +109,10 @@ struct MinuteCode<CallSums> {
       const bool more = series.prompt_class != 0 ||
                         std::ranges::any_of(later, [](rollup::TextId text) { return text != 0; });
       out.PutU8(series.kind);
-      out.PutU8(static_cast<std::uint8_t>((series.stated ? kStated : 0) | (more ? kHasMore : 0)));
+      const auto bill = series.bill == CallBill::kStated
+                            ? kStated
+                            : static_cast<unsigned>(series.bill) << kBillShift;
+      out.PutU8(static_cast<std::uint8_t>(bill | (more ? kHasMore : 0U)));
       for (std::size_t i = 0; i < (more ? series.texts.size() : kFirstTexts); ++i)
         out.PutVarint(series.texts[i]);
       if (more) out.PutU8(series.prompt_class);
@@ -121,7 +126,9 @@ struct MinuteCode<CallSums> {
       CallSeries series;
       FLUORO_TRY(series.kind, in.TakeU8());
       FLUORO_TRY(const std::uint8_t flags, in.TakeU8());
-      series.stated = (flags & kStated) != 0;
+      if ((flags >> kBillShift) >= rollup::kCallBills) return Bad("no such bill");
+      series.bill =
+          (flags & kStated) != 0 ? CallBill::kStated : static_cast<CallBill>(flags >> kBillShift);
       const bool more = (flags & kHasMore) != 0;
       for (std::size_t part = 0; part < (more ? series.texts.size() : kFirstTexts); ++part) {
         FLUORO_TRY(const std::uint64_t text, in.TakeVarint());

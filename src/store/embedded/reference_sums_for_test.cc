@@ -178,10 +178,10 @@ std::vector<Series> TakeCallSeries(Cursor& in) {
     std::string name = " " + std::to_string(in.Fixed(1));
     const std::uint64_t flags = in.Fixed(1);
     const bool more = (flags & 2) != 0;
-    for (int part = 0; part < 10; ++part)
+    for (int part = 0; part < 11; ++part)
       name += "|" + (part < 5 || more ? Of(texts, in.Varint(), in) : std::string());
     name += "|" + std::to_string(more ? in.Fixed(1) : 0);
-    if ((flags & 1) != 0) name += "|stated";
+    name += "|" + std::to_string((flags & 1) != 0 ? 1 : flags >> 2);
     series.name = [name](std::int64_t minute_ns) {
       return std::to_string(minute_ns / static_cast<std::int64_t>(kMinuteNs)) + name;
     };
@@ -191,7 +191,7 @@ std::vector<Series> TakeCallSeries(Cursor& in) {
 
 std::string TakeCallCell(Cursor& in, const Series&, std::int64_t) {
   const std::uint64_t mask = in.Varint();
-  if (mask >= 1U << 18) in.Fail();
+  if (mask >= 1U << 19) in.Fail();
   std::string value;
   const auto fields = [&](int first, int end) {
     for (int field = first; field < end; ++field)
@@ -206,8 +206,8 @@ std::string TakeCallCell(Cursor& in, const Series&, std::int64_t) {
   };
   fields(0, 12);
   const std::string durations = times(12, "");
-  fields(13, 17);
-  return value + durations + times(17, "first ");
+  fields(13, 18);
+  return value + durations + times(18, "first ");
 }
 
 }  // namespace
