@@ -1,4 +1,6 @@
 // fluoro genai models|tools|requests
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/command.h"
@@ -76,8 +78,9 @@ void AddOne(CLI::App& group, Action& action, const std::string& name,
       ->add_option("--where", options->where,
                    "only calls with this, as tenant=acme; may be repeated")
       ->check([](const std::string& filter) {
-        const std::string name = filter.substr(0, filter.find('='));
-        return filter.find('=') != std::string::npos && std::ranges::count(kDimensions, name) == 1
+        const std::string dimension = filter.substr(0, filter.find('='));
+        return filter.find('=') != std::string::npos &&
+                       std::ranges::count(kDimensions, dimension) == 1
                    ? std::string()
                    : filter + ": DIMENSION=TEXT wanted";
       })

@@ -86,6 +86,13 @@ const model::ServiceKey* ServiceOf(const model::AssembledTrace& trace,
                             : &trace.services[static_cast<std::size_t>(owner->service)].key;
 }
 
+// X-Ray names a call after its host; who sent a span of another kind looks for the span's name.
+std::string_view DisplayName(const model::Entity& entity) {
+  const bool own = entity.role != model::EntityRole::kInferred && !entity.synthetic &&
+                   entity.span != nullptr && entity.span->source != model::SpanSource::kXRay;
+  return own && !entity.span->name.empty() ? std::string_view(entity.span->name) : entity.name;
+}
+
 void WriteSpan(JsonWriter& out, const model::AssembledTrace& trace, const model::Entity& entity,
                genai::StepKind kind, std::int64_t self_ns) {
   const model::ServiceKey* service = ServiceOf(trace, entity);
@@ -98,7 +105,7 @@ void WriteSpan(JsonWriter& out, const model::AssembledTrace& trace, const model:
   } else {
     out.String(parent);
   }
-  out.Key("name").String(entity.name);
+  out.Key("name").String(DisplayName(entity));
   std::string_view service_name;
   if (service != nullptr) {
     service_name = service->name;
