@@ -214,12 +214,13 @@ TEST(GraphTable, ShowsServicesAndCalls) {
 
 TEST(GenAiTable, ShowsGroupsTokensAndWhetherCostsAreWhole) {
   const auto table = RenderCalls(
-      R"({"rows":[{"provider":"openai","model":"gpt","calls":2,"failed":1,"prompt_tokens":20,"stated_cost_usd":0.0015,"calls_without_cost":1,"p50_ns":1000000},
-{"provider":null,"model":null,"other":true,"calls":1,"stated_cost_usd":null}],"truncated":true})",
+      R"({"rows":[{"provider":"openai","model":"gpt","calls":2,"failed":1,"prompt_tokens":20,"cost_usd":0.0015,"unpriced_calls":1,"unpriced_tokens":9,"p50_ns":1000000},
+{"provider":null,"model":null,"other":true,"calls":1,"cost_usd":null}],"truncated":true})",
       {.colours = false, .columns = 100});
   ASSERT_TRUE(table);
   EXPECT_THAT(*table, HasSubstr("openai"));
   EXPECT_THAT(*table, HasSubstr("0.001500+"));
+  EXPECT_THAT(*table, HasSubstr("1 calls with 9 tokens have no price"));
   EXPECT_THAT(*table, HasSubstr("(other)"));
   EXPECT_THAT(*table, HasSubstr("1.00 ms"));
   EXPECT_THAT(*table, HasSubstr("left out"));
