@@ -441,15 +441,23 @@ const ModelPrice* ModelPrices::Find(std::string_view provider, std::string_view 
   return best;
 }
 
-Price ModelPrices::Of(const UsageToPrice& usage) const {
-  Price price;
-  const bool is_tool = usage.kind == StepKind::kTool;
+ModelPrices::Found ModelPrices::Find(const UsageToPrice& usage) const {
   const Day day = DayOf(usage.start_ns);
-  for (const std::string_view name : {is_tool ? usage.tool : usage.model, usage.asked_model}) {
-    if (name.empty() || price.entry != nullptr) continue;
-    price.flags = 0;
-    price.entry = Find(usage.provider, name, day, price.flags);
+  Found found;
+  for (const std::string_view name :
+       {usage.kind == StepKind::kTool ? usage.tool : usage.model, usage.asked_model}) {
+    if (name.empty() || found.entry != nullptr) continue;
+    found.flags = 0;
+    found.entry = Find(usage.provider, name, day, found.flags);
   }
+  return found;
+}
+
+Price ModelPrices::Of(const UsageToPrice& usage, const Found& found) {
+  const bool is_tool = usage.kind == StepKind::kTool;
+  Price price;
+  price.entry = found.entry;
+  price.flags = found.flags;
   if (price.entry == nullptr) return price;
   const ModelPrice& entry = *price.entry;
   if (is_tool && !entry.nano_usd_per_call && !entry.nano_usd_per_unit) return {};

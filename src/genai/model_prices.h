@@ -159,7 +159,14 @@ class ModelPrices {
   /// kPriceIsLater.
   [[nodiscard]] const ModelPrice* Find(std::string_view provider, std::string_view model, Day day,
                                        std::uint32_t& flags) const;
-  [[nodiscard]] Price Of(const UsageToPrice& usage) const;
+  [[nodiscard]] Price Of(const UsageToPrice& usage) const { return Of(usage, Find(usage)); }
+  /// The entry for usage of its models and day, and its flags: to be kept where many are alike.
+  struct Found {
+    const ModelPrice* entry = nullptr;
+    std::uint32_t flags = 0;
+  };
+  [[nodiscard]] Found Find(const UsageToPrice& usage) const;
+  [[nodiscard]] static Price Of(const UsageToPrice& usage, const Found& found);
 
  private:
   struct Glob {

@@ -197,6 +197,23 @@ void CallSums::Merge(const CallSums& other, std::int64_t times) {
   Widen(other.first_ns_, other.last_ns_);
 }
 
+void CallSums::MergeFrom(CallSums&& other) {
+  std::vector<std::uint32_t> numbers(other.series_.size(), UINT32_MAX);
+  for (auto& [place, cell] : other.cells_) {
+    if (cell.IsZero()) continue;
+    std::uint32_t& number = numbers[place.series];
+    if (number == UINT32_MAX) number = Adopt(other, place.series);
+    CallCell& to = At(place.period_ns, number);
+    if (to.IsZero()) {
+      to = std::move(cell);
+    } else {
+      to.Merge(cell);
+    }
+  }
+  crowded_out_ += other.crowded_out_;
+  Widen(other.first_ns_, other.last_ns_);
+}
+
 void CallSums::Widen(std::int64_t first_ns, std::int64_t last_ns) {
   first_ns_ = std::min(first_ns_, first_ns);
   last_ns_ = std::max(last_ns_, last_ns);

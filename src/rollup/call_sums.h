@@ -125,8 +125,8 @@ struct CallCell {
   std::int64_t milli_units = 0;
   std::int64_t streamed = 0;  ///< calls that state their first token
   std::int64_t first_token_ns = 0;
-  DurationCounts times;
-  DurationCounts first_tokens;  ///< times to them
+  DurationCounts times = DurationCounts::BucketsOnly();
+  DurationCounts first_tokens = DurationCounts::BucketsOnly();  ///< times to them
 
   void Add(const genai::Call& call, std::int64_t times_added);
   void Merge(const CallCell& other, std::int64_t times_added = 1);
@@ -150,6 +150,8 @@ class CallSums {
   /// The call lies in the period in which it ended. `times` -1 takes it away.
   void Add(const genai::Call& call, std::int64_t times = 1);
   void Merge(const CallSums& other, std::int64_t times = 1);
+  /// As Merge, at the price of moving where this has nothing yet.
+  void MergeFrom(CallSums&& other);
   /// Adds a cell of a series of another.
   void Merge(const CallSums& other, std::uint32_t series, std::int64_t ns, const CallCell& cell,
              std::int64_t times = 1);

@@ -15,6 +15,13 @@ class DurationCounts {
  public:
   static constexpr std::size_t kExactMax = 100;
 
+  /// Without milliseconds, as overflown: of what they are not asked of, and would take most room.
+  static DurationCounts BucketsOnly() {
+    DurationCounts counts;
+    counts.overflown_ = true;
+    return counts;
+  }
+
   void Add(std::int64_t duration_ns, std::int64_t count);
   /// Counts by bucket, and of the same durations by whole millisecond: both from 0 on.
   /// `milliseconds` may be left out once they are overflown.

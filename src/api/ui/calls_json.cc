@@ -147,30 +147,44 @@ bool Matches(const CallsRequest& request, const CallSums& sums, const CallSeries
   });
 }
 
-genai::Price PriceOf(const genai::ModelPrices& prices, const CallSums& sums,
-                     const CallSeries& series, std::int64_t time_ns, const CallCell& cell) {
-  return prices.Of({.kind = static_cast<genai::StepKind>(series.kind),
-                    .provider = sums.TextAt(series.Text(rollup::kByProvider)),
-                    .model = sums.TextAt(series.Text(rollup::kByModel)),
-                    .asked_model = sums.TextAt(series.asked_model()),
-                    .tool = sums.TextAt(series.Text(rollup::kByTool)),
-                    .service_tier = sums.TextAt(series.service_tier()),
-                    .start_ns = time_ns,
-                    .calls = cell.calls,
-                    .prompt_tokens = cell.prompt_tokens,
-                    .completion_tokens = cell.completion_tokens,
-                    .cached_tokens = cell.cached_tokens,
-                    .cache_write_tokens = cell.cache_write_tokens,
-                    .cache_write_1h_tokens = cell.cache_write_1h_tokens,
-                    .reasoning_tokens = cell.reasoning_tokens,
-                    .engine_ns = cell.engine_ns,
-                    .milli_units = cell.milli_units,
-                    .prompt_class = series.prompt_class});
-}
+/// Prices cells. Entries are looked for once a series and day.
+class Pricer {
+ public:
+  Pricer(const genai::ModelPrices& prices, const CallSums& sums) : prices_(prices), sums_(sums) {}
+
+  genai::Price Of(std::uint32_t number, std::int64_t time_ns, const CallCell& cell) {
+    const CallSeries& series = sums_.series()[number];
+    const genai::UsageToPrice usage{.kind = static_cast<genai::StepKind>(series.kind),
+                                    .provider = sums_.TextAt(series.Text(rollup::kByProvider)),
+                                    .model = sums_.TextAt(series.Text(rollup::kByModel)),
+                                    .asked_model = sums_.TextAt(series.asked_model()),
+                                    .tool = sums_.TextAt(series.Text(rollup::kByTool)),
+                                    .service_tier = sums_.TextAt(series.service_tier()),
+                                    .start_ns = time_ns,
+                                    .calls = cell.calls,
+                                    .prompt_tokens = cell.prompt_tokens,
+                                    .completion_tokens = cell.completion_tokens,
+                                    .cached_tokens = cell.cached_tokens,
+                                    .cache_write_tokens = cell.cache_write_tokens,
+                                    .cache_write_1h_tokens = cell.cache_write_1h_tokens,
+                                    .reasoning_tokens = cell.reasoning_tokens,
+                                    .engine_ns = cell.engine_ns,
+                                    .milli_units = cell.milli_units,
+                                    .prompt_class = series.prompt_class};
+    const auto [at, is_new] = found_.try_emplace(std::pair(number, DayOf(time_ns)));
+    if (is_new) at->second = prices_.Find(usage);
+    return genai::ModelPrices::Of(usage, at->second);
+  }
+
+ private:
+  const genai::ModelPrices& prices_;
+  const CallSums& sums_;
+  std::map<std::pair<std::uint32_t, Day>, genai::ModelPrices::Found> found_;
+};
 
 // The same as genai::PriceCall for each of them.
-void AddPrice(const genai::ModelPrices& prices, const CallSums& sums, const CallSeries& series,
-              std::int64_t time_ns, const CallCell& cell, Row& to) {
+void AddPrice(Pricer& pricer, const CallSeries& series, std::uint32_t number, std::int64_t time_ns,
+              const CallCell& cell, Row& to) {
   const auto unpriced = [&] {
     to.unpriced_calls += cell.calls;
     to.unpriced_tokens += cell.prompt_tokens + cell.completion_tokens;
@@ -193,7 +207,7 @@ void AddPrice(const genai::ModelPrices& prices, const CallSums& sums, const Call
   }
   if (series.kind == CallSeries::kRequest) return;
   genai::Price price;
-  if (series.kind != CallSeries::kOther) price = PriceOf(prices, sums, series, time_ns, cell);
+  if (series.kind != CallSeries::kOther) price = pricer.Of(number, time_ns, cell);
   const bool by_call = !price.lines.empty();
   if (series.bill == CallBill::kNoUsage && !by_call) return;
   to.price_flags |= price.flags;
@@ -212,21 +226,33 @@ void AddPrice(const genai::ModelPrices& prices, const CallSums& sums, const Call
 
 std::vector<Row> RowsOf(const CallsRequest& request, const CallSums& sums,
                         const genai::ModelPrices& prices) {
-  using Key =
-      std::tuple<std::int64_t, std::uint8_t, std::array<rollup::TextId, rollup::kCallTexts.size()>>;
-  std::map<Key, Row> rows;
+  // The group of each series, and whether it is wanted at all.
+  using GroupKey = std::pair<std::uint8_t, std::array<rollup::TextId, rollup::kCallTexts.size()>>;
+  constexpr std::uint32_t kUnwanted = UINT32_MAX;
+  std::map<GroupKey, std::uint32_t> groups;
+  std::vector<std::uint32_t> group_of;
+  group_of.reserve(sums.series().size());
+  for (const CallSeries& series : sums.series()) {
+    const CallSeries group = rollup::Reduced(series, request.dimensions);
+    const auto next = static_cast<std::uint32_t>(groups.size());
+    group_of.push_back(
+        Matches(request, sums, series)
+            ? groups.try_emplace(GroupKey(group.kind, group.texts), next).first->second
+            : kUnwanted);
+  }
+  Pricer pricer(prices, sums);
+  std::map<std::pair<std::int64_t, std::uint32_t>, Row> rows;
   for (const CallSums::Row& row : sums.Rows()) {
+    const std::uint32_t group = group_of[row.series];
+    if (group == kUnwanted) continue;
     const CallSeries& series = sums.series()[row.series];
-    if (!Matches(request, sums, series)) continue;
-    CallSeries group = rollup::Reduced(series, request.dimensions);
-    group.bill = CallBill::kByPrice;
     const std::int64_t time_ns = rollup::PeriodStart(row.period_ns, request.step_ns);
-    Row& to = rows[{time_ns, group.kind, group.texts}];
+    Row& to = rows[{time_ns, group}];
     to.time_ns = time_ns;
-    to.group = group;
+    to.group = rollup::Reduced(series, request.dimensions);
     to.all.Merge(*row.cell);
-    AddPrice(prices, sums, series, row.period_ns == 0 ? request.until_ns : row.period_ns, *row.cell,
-             to);
+    AddPrice(pricer, series, row.series, row.period_ns == 0 ? request.until_ns : row.period_ns,
+             *row.cell, to);
   }
   std::vector<Row> out;
   out.reserve(rows.size());

@@ -108,7 +108,7 @@ class CallsRun {
         Damaged(added.error().message);
         return table.by_hour && AddMinutesInstead(block);
       }
-      result_.sums.Merge(part);
+      result_.sums.MergeFrom(std::move(part));
     }
     ++result_.summed_blocks;
     return true;
