@@ -173,6 +173,8 @@ void CallFinder::Add(const Span& span) {
     node.step = static_cast<Index>(steps_.size());
     steps_.push_back(Judge(span));
     steps_.back().span = static_cast<Index>(nodes_.size());
+  } else if (const auto request = RequestOf(span)) {
+    requests_.push_back({static_cast<Index>(nodes_.size()), *request});
   }
   nodes_.push_back(node);
 }
@@ -255,6 +257,7 @@ CallFinder::Step CallFinder::Judge(const Span& span) {
   step.other_currency =
       FindAny(span, "gen_ai.usage.cost.amount") != nullptr && !derive::IsCostInUsd(span);
   step.response = Text(TextAt(span, "gen_ai.response.id"));
+  step.scope = Text(span.scope->name);
   step.stated_role = RoleNamed(TextField(span, "usage_role"));
   return step;
 }
@@ -339,6 +342,47 @@ void CallFinder::LookUp() {
   }
 }
 
+// Retries of a step that only its requests show.
+void CallFinder::CountResends() {
+  std::ranges::sort(requests_, {},
+                    [this](const SentRequest& sent) { return nodes_[sent.span].above; });
+  std::vector<Request> siblings;
+  for (std::size_t begin = 0, end = 0; begin < requests_.size(); begin = end) {
+    const Index parent = nodes_[requests_[begin].span].above;
+    const Index above = above_[requests_[begin].span].step;
+    siblings.clear();
+    while (end < requests_.size() && nodes_[requests_[end].span].above == parent)
+      siblings.push_back(requests_[end++].request);
+    if (parent == kNone || above == kNone || siblings.size() < 2) continue;
+    std::int64_t& retries = steps_[nodes_[above].step].call.retries;
+    retries = std::max(retries, ResendsAmong(siblings));
+  }
+}
+
+// Two instrumentations saw one call, and neither is below the other.
+void CallFinder::FindViewsBeside() {
+  std::vector<std::size_t> places;
+  std::vector<ModelStep> views;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    const auto kind = ModelKind(step.kind);
+    if (!kind || step.engine || step.in_progress || step.stated_role || !step.has_usage() ||
+        WrapperReason(step) != UsageReason::kNoUsage)
+      continue;
+    places.push_back(i);
+    views.push_back({.kind = static_cast<std::uint32_t>(*kind),
+                     .model = step.model,
+                     .scope = step.scope,
+                     .response = step.response,
+                     .prompt_tokens = step.call.prompt_tokens,
+                     .completion_tokens = step.call.completion_tokens,
+                     .start_ns = step.call.start_ns,
+                     .end_ns = step.call.end_ns});
+  }
+  const std::vector<View> found = FindViews(views);
+  for (std::size_t i = 0; i < places.size(); ++i) steps_[places[i]].view = found[i];
+}
+
 // Two instrumentations saw one call: the inner one counts. kNoUsage: it is no wrapper.
 UsageReason CallFinder::WrapperReason(const Step& step) const {
   if (!step.has_usage())
@@ -391,6 +435,10 @@ void CallFinder::DecideModel(Step& step, const Above& above) const {
   } else if (const UsageReason wraps = WrapperReason(step); wraps != UsageReason::kNoUsage) {
     step.role = UsageRole::kWrapper;
     step.reason = wraps;
+  } else if (step.view != View::kOwn) {
+    step.role = UsageRole::kWrapper;
+    step.reason = step.view == View::kSameAnswer ? UsageReason::kSameAnswerBeside
+                                                 : UsageReason::kSameTokensBeside;
   } else {
     step.counts = true;
     step.role = UsageRole::kBillable;
@@ -515,6 +563,8 @@ void CallFinder::Resolve() {
   FindParents();
   InheritLabels();
   LookUp();
+  CountResends();
+  FindViewsBeside();
   Decide();
 }
 
@@ -522,6 +572,7 @@ void CallFinder::Forget() {
   request_ = {};
   nodes_.clear();
   steps_.clear();
+  requests_.clear();
   texts_.resize(1);
   text_ids_.clear();
 }

@@ -11,9 +11,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "genai/attempts.h"
 #include "genai/labels.h"
 #include "genai/step.h"
 #include "genai/usage.h"
+#include "genai/views.h"
 #include "model/span.h"
 
 namespace fluoro::genai {
@@ -112,7 +114,7 @@ class CallFinder {
     bool not_connected = false;  ///< by its error
     std::optional<UsageRole> stated_role;
     TextId provider = 0, model = 0, asked_model = 0, tool = 0, tool_call = 0, response = 0;
-    TextId service_tier = 0, prompt = 0;
+    TextId service_tier = 0, prompt = 0, scope = 0;
     Call call;  ///< without texts
     // Found in the tree.
     std::uint32_t below = 0;  ///< nearest steps of its kind below it, without engines
@@ -120,6 +122,7 @@ class CallFinder {
     Index one_below = kNone;  ///< one of `below`: a span
     bool under_rollup = false;
     std::int64_t engine_ns_below = 0;
+    View view = View::kOwn;
     std::int64_t unattributed_tokens = 0;
     bool counts = false;
     UsageRole role = UsageRole::kNone;
@@ -133,6 +136,10 @@ class CallFinder {
     std::array<TextId, kLabels> labels{};
     std::int64_t resends = 0;
     bool calls_out = false;
+  };
+  struct SentRequest {
+    Index span = kNone;
+    Request request;
   };
   /// What stands above a span, itself included: spans.
   struct Above {
@@ -153,6 +160,8 @@ class CallFinder {
   void FindParents();
   void InheritLabels();
   void LookUp();
+  void CountResends();
+  void FindViewsBeside();
   void Decide();
   void DecideTool(Step& step, const Above& above, const Below& below) const;
   void DecideModel(Step& step, const Above& above) const;
@@ -179,6 +188,7 @@ class CallFinder {
   std::vector<Step> steps_;
   std::vector<Index> order_;  ///< parents before children
   std::vector<Above> above_;  ///< of the parent, by span
+  std::vector<SentRequest> requests_;
   std::vector<std::string> texts_ = {""};
   std::unordered_map<std::string, TextId> text_ids_;
 };

@@ -147,6 +147,53 @@ TEST(CallFinder, TwoInstrumentationsOfOneCallCountOnce) {
               ElementsAre("llm gpt 10+1", "llm gpt 20+2"));
 }
 
+TEST(CallFinder, TwoInstrumentationsThatDoNotKnowOfEachOtherCountOnce) {
+  // Siblings with one answer, counted otherwise.
+  EXPECT_THAT(CallsOf({Served(1), Chat(2, 1, 11, 2).Set("gen_ai.response.id", "r"),
+                       Chat(3, 1, 10, 1).Set("gen_ai.response.id", "r").Between(1, 99)}),
+              ElementsAre("llm gpt 10+1"));
+  // A callback's step in a chain of its own, and the client's beside the chain.
+  const std::vector<Span> seen{Served(1), Internal(2, 1, "invoke_workflow"),
+                               Chat(3, 2, 10, 1).RecordedBy("callbacks"),
+                               Chat(4, 1, 10, 1).Between(2, 98).RecordedBy("client")};
+  EXPECT_THAT(CallsOf(seen), ElementsAre("llm gpt 10+1"));
+  // Three views, two of which are above each other.
+  EXPECT_THAT(CallsOf({Served(1), Chat(2, 1, 10, 1).RecordedBy("callbacks"),
+                       Chat(3, 1, 10, 1).Between(2, 98).RecordedBy("client"),
+                       Chat(4, 3, 10, 1).Between(3, 97).RecordedBy("wire")}),
+              ElementsAre("llm gpt 10+1"));
+  // Above each other, with one answer and equally long.
+  EXPECT_THAT(CallsOf({Chat(1, 0, 10, 1).Set("gen_ai.response.id", "r"),
+                       Chat(2, 1, 10, 1).Set("gen_ai.response.id", "r")}),
+              ElementsAre("llm gpt 10+1"));
+  // Samples of one prompt.
+  EXPECT_THAT(CallsOf({Served(1), Chat(2, 1, 10, 1), Chat(3, 1, 10, 1).Between(1, 99)}),
+              ElementsAre("llm gpt 10+1", "llm gpt 10+1"));
+}
+
+TEST(CallFinder, RequestsSentAgainAreRetriesOfTheirStep) {
+  const auto request = [](std::uint64_t id, std::uint64_t parent, std::int64_t start, int status) {
+    return OtelSpan(id, SpanKind::kClient, "POST")
+        .Parent(parent)
+        .Between(start, start + 20)
+        .Set("http.url", "http://m/v1/chat/completions")
+        .Set("http.status_code", status);
+  };
+  EXPECT_EQ(OnlyCall({Chat(1, 0, 10, 1), request(2, 1, 0, 429), request(3, 1, 30, 503),
+                      request(4, 1, 60, 200)})
+                .retries,
+            2);
+  EXPECT_EQ(OnlyCall({Chat(1, 0, 10, 1), request(2, 1, 0, 200), request(3, 1, 30, 200)}).retries,
+            0);
+  // Below a span that is no step; not beside each other.
+  EXPECT_EQ(OnlyCall({Chat(1, 0, 10, 1), OtelSpan(9, SpanKind::kInternal, "transport").Parent(1),
+                      request(2, 9, 0, 429), request(3, 9, 30, 200)})
+                .retries,
+            1);
+  EXPECT_EQ(OnlyCall({Chat(1, 0, 10, 1), request(2, 1, 0, 429), request(3, 2, 30, 200)}).retries,
+            0);
+}
+
 TEST(CallFinder, AnEngineBehindAClientIsItsShadow) {
   const auto engine = [](std::uint64_t parent, std::uint64_t id = 9) {
     return OtelSpan(id, SpanKind::kServer, "llm_request")

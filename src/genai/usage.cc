@@ -41,6 +41,11 @@ std::string_view UsageReasonText(UsageReason reason) {
     case UsageReason::kSameTokensBelow:
       return "the call below it lies inside its time and has the same tokens: two instrumentations "
              "saw one call";
+    case UsageReason::kSameAnswerBeside:
+      return "a call beside it has the same response id: two instrumentations saw one call";
+    case UsageReason::kSameTokensBeside:
+      return "a call beside it, of another instrumentation, lies inside its time and has the same "
+             "model and tokens: two instrumentations saw one call";
     case UsageReason::kTransparent:
       return "states no usage, and a step of its kind below does";
     case UsageReason::kEngineBehindClient:

@@ -29,6 +29,8 @@ enum class UsageReason : std::uint8_t {
   kTokensOfTools,
   kSameAnswerBelow,
   kSameTokensBelow,
+  kSameAnswerBeside,
+  kSameTokensBeside,
   kTransparent,
   kEngineBehindClient,
   kRepeatsTool,

@@ -77,6 +77,12 @@ class SpanBuilder {
   /// SpanFlag bits, added to those there.
   SpanBuilder& Flags(std::uint32_t bits) { return span_.flags |= bits, *this; }
   SpanBuilder& OtelFlags(std::uint32_t bits) { return span_.otel_flags = bits, *this; }
+  SpanBuilder& RecordedBy(std::string_view scope) {
+    auto made = std::make_shared<model::Scope>();
+    made->name = scope;
+    span_.scope = std::move(made);
+    return *this;
+  }
   SpanBuilder& Service(std::string_view name) { return Resource("service.name", name); }
   template <class Value>
   SpanBuilder& Resource(std::string_view key, const Value& value) {

@@ -36,12 +36,12 @@ def server():
         yield running
 
 
-def run(server, script, program, *arguments):
+def run(server, script, program, *arguments, engine=None):
     """Runs a program of tests/system/genai against a model server with this script; what the program told, and its tenant."""
-    tenant = "-".join([program.replace(".", "-"), *arguments[:1]]) + "-"
+    tenant = "-".join([program.replace(".", "-"), *arguments[:1], *(["engine"] if engine else [])]) + "-"
     python = GENAI / "python/bin/python" if program != "xray_app.py" else sys.executable
     cache = RedisServer()
-    with ModelServer(*script) as models:
+    with ModelServer(*script, engine=engine) as models:
         env = {**os.environ, "MODEL_URL": models.url, "FLUORO_OTLP": server.url + "/v1/traces", "FLUORO_URL": server.url, "FLUORO_UDP": server.ports["udp"],
                "REDIS_PORT": str(cache.port), "TENANT": tenant, "PYTHONDONTWRITEBYTECODE": "1", "NODE_PATH": str(GENAI / "node/node_modules")}
         if arguments and arguments[0].startswith("otel-v2"):
@@ -193,6 +193,21 @@ def test_anthropic_client(server, kind):
         assert (row["provider"], row["model"], row["calls"]) == ("anthropic", "claude-sonnet-5", 1), name
         assert (row["prompt_tokens"], row["completion_tokens"], row["cached_tokens"], row["cache_write_tokens"]) == (6120, 412, 4096, 1000), name
     check_ttft(trace, True)
+
+
+def test_an_engine_behind_a_client_is_its_shadow_and_tells_the_phases(server):
+    pytest.importorskip("opentelemetry.sdk.trace", reason="the OpenTelemetry SDK could not be installed here (scripts/clients.sh)")
+    from genai.engine import Engine
+    told, tenant = run(server, [Reply(**{**STREAM, "model": "llama-3.3-70b"}, queue_ms=80)], "openai_app.py", "otel-genai", "stream",
+                       engine=Engine(server.url + "/v1/traces"))
+    trace = Trace(server, told["stream"], tenant + "stream").holds()
+    assert trace.kinds() == ["gateway", "http", "llm", "llm"]
+    assert trace.usage() == (6120, 412, 4096)
+    (row,) = trace.rows("models", "model")
+    assert (row["model"], row["calls"], row["prompt_tokens"]) == ("llama-3.3-70b", 1, 6120)
+    assert trace.matches("annotation.queue_ms >= 79 AND annotation.queue_ms <= 81") and trace.matches(f"annotation.prefill_ms >= {FIRST_MS}")
+    # The client sees what the engine took, and the way there and back.
+    assert trace.matches(f"annotation.ttft_ms >= {80 + FIRST_MS} AND annotation.ttft_ms <= {told['stream']['ttft_ns'] / 1e6 + 1}")
 
 
 AGENTS = {

@@ -26,7 +26,8 @@ class Reply:
     status: int = 200
     retry_after_ms: int = 1
     hang: bool = False  # no answer until the client leaves
-    first_ms: int = 0  # until the first token of a stream
+    queue_ms: int = 0  # before an engine begins
+    first_ms: int = 0  # from then until the first token of a stream
     gaps_ms: list = dataclasses.field(default_factory=list)  # before each further piece; the text is cut into one piece more
     dimensions: int = 4
     documents: list = dataclasses.field(default_factory=list)  # (index, score) of a rerank
@@ -41,8 +42,9 @@ class Reply:
 class ModelServer:
     """Use as a context manager. `seen` holds (path, headers, body) of each request in order of arrival."""
 
-    def __init__(self, *script):
+    def __init__(self, *script, engine=None):
         self._script = list(script)
+        self.engine = engine  # records what a streamed answer took (engine.py)
         self._lock = threading.Lock()
         self.stopped = threading.Event()
         self.seen = []
@@ -128,6 +130,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _events(self, reply, events):
         """Server-sent events; `events` are (delay in ms before it, name or "", value)."""
+        begin_ns, first_ns = time.time_ns(), None
+        time.sleep(reply.queue_ms / 1000)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -137,8 +141,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(delay_ms / 1000)
             text = (f"event: {name}\n" if name else "") + "data: " + (value if isinstance(value, str) else json.dumps(value)) + "\n\n"
             raw = text.encode()
+            first_ns = first_ns or time.time_ns()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(raw), raw))
             self.wfile.flush()
+        if self.server_owner.engine:
+            self.server_owner.engine.record(dict(self.headers), reply, reply.model, begin_ns, first_ns, time.time_ns())
         self.wfile.write(b"0\r\n\r\n")
 
 
