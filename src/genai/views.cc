@@ -61,7 +61,7 @@ void ByTokens(std::span<const ModelStep> steps, std::vector<View>& views) {
       places.push_back(i);
   }
   Sort(places, steps, TokensOf);
-  Places open;  // begun before, not yet taken for a view
+  Places open;  // begun before, and not yet one of two
   for (std::size_t i = 0; i < places.size(); ++i) {
     const ModelStep& inner = steps[places[i]];
     if (i == 0 || TokensOf(steps[places[i - 1]]) != TokensOf(inner)) open.clear();
@@ -72,9 +72,10 @@ void ByTokens(std::span<const ModelStep> steps, std::vector<View>& views) {
           (tightest == open.end() || steps[*at].end_ns <= steps[*tightest].end_ns))
         tightest = at;
     }
-    if (tightest != open.end()) {
+    if (tightest != open.end()) {  // the two are one call: no other is taken for a view of either
       views[*tightest] = View::kSameTokens;
       open.erase(tightest);
+      continue;
     }
     if (open.size() == kOpenMax) open.erase(open.begin());
     open.push_back(places[i]);
