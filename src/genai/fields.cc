@@ -45,7 +45,10 @@ constexpr auto kPromptTokens =
                            {"ai.usage.tokens"},
                            {"ai.usage.inputTokenDetails.noCacheTokens"},
                            {"langfuse.observation.usage_details", kMember, "input"},
+                           {"langfuse.observation.usage_details", kMember, "prompt_tokens"},
+                           {"langfuse.observation.usage_details", kMember, "input_tokens"},
                            {"langsmith.usage_metadata", kMember, "input_tokens"},
+                           {"langsmith.metadata.usage_metadata", kMember, "input_tokens"},
                            {"llm.usage.prompt_tokens"},
                            {"mlflow.chat.tokenUsage", kMember, "input_tokens"}});
 constexpr auto kCompletionTokens =
@@ -55,7 +58,10 @@ constexpr auto kCompletionTokens =
                            {"ai.usage.outputTokens"},
                            {"ai.usage.completionTokens"},
                            {"langfuse.observation.usage_details", kMember, "output"},
+                           {"langfuse.observation.usage_details", kMember, "completion_tokens"},
+                           {"langfuse.observation.usage_details", kMember, "output_tokens"},
                            {"langsmith.usage_metadata", kMember, "output_tokens"},
+                           {"langsmith.metadata.usage_metadata", kMember, "output_tokens"},
                            {"llm.usage.completion_tokens"},
                            {"mlflow.chat.tokenUsage", kMember, "output_tokens"}});
 constexpr auto kCachedTokens = std::to_array<Source>(
@@ -73,8 +79,11 @@ constexpr auto kCachedTokens = std::to_array<Source>(
      {"langfuse.observation.usage_details", kMember, "cache_read_input_tokens"},
      {"langfuse.observation.usage_details", kMember, "input_cache_read"},
      {"langfuse.observation.usage_details", kMember, "prompt_details.cache_read"},
+     {"langfuse.observation.usage_details", kMember, "prompt_tokens_details/cached_tokens"},
+     {"langfuse.observation.usage_details", kMember, "input_tokens_details/cached_tokens"},
      {"gen_ai.usage.input_token_details", kMember, "cache_read"},
      {"langsmith.usage_metadata", kMember, "input_token_details/cache_read"},
+     {"langsmith.metadata.usage_metadata", kMember, "input_token_details/cache_read"},
      {"mlflow.chat.tokenUsage", kMember, "cache_read_input_tokens"}});
 constexpr auto kCacheWriteTokens = std::to_array<Source>(
     {{"gen_ai.usage.cache_write.input_tokens"},
@@ -92,6 +101,7 @@ constexpr auto kCacheWriteTokens = std::to_array<Source>(
      {"langsmith.usage_metadata", kLargest,
       "input_token_details/cache_creation|input_token_details/ephemeral_5m_input_tokens+"
       "input_token_details/ephemeral_1h_input_tokens"},
+     {"langsmith.metadata.usage_metadata", kMember, "input_token_details/cache_creation"},
      {"mlflow.chat.tokenUsage", kMember, "cache_creation_input_tokens"}});
 constexpr auto kReasoningTokens = std::to_array<Source>(
     {{"gen_ai.usage.reasoning.output_tokens"},
@@ -103,9 +113,12 @@ constexpr auto kReasoningTokens = std::to_array<Source>(
      {"langfuse.observation.usage_details", kMember, "output_reasoning_tokens"},
      {"langfuse.observation.usage_details", kMember, "output_reasoning"},
      {"langfuse.observation.usage_details", kMember, "completion_details.reasoning"},
+     {"langfuse.observation.usage_details", kMember, "completion_tokens_details/reasoning_tokens"},
+     {"langfuse.observation.usage_details", kMember, "output_tokens_details/reasoning_tokens"},
      {"langfuse.observation.usage_details", kMember, "thoughtsTokenCount"},
      {"gen_ai.usage.output_token_details", kMember, "reasoning"},
      {"langsmith.usage_metadata", kMember, "output_token_details/reasoning"},
+     {"langsmith.metadata.usage_metadata", kMember, "output_token_details/reasoning"},
      {"llm.usage.reasoning_tokens"}});
 constexpr auto kAudioIn =
     std::to_array<Source>({{"gen_ai.usage.audio.input_tokens"},
@@ -130,6 +143,7 @@ constexpr auto kCost =
                            {"langsmith.usage_metadata", kMember, "total_cost"},
                            {"mlflow.llm.cost", kMember, "total_cost"},
                            {"_signoz.gen_ai.total_cost"},
+                           {"operation.cost"},
                            {"usage.cost"}});
 constexpr auto kCostInput =
     std::to_array<Source>({{"llm.cost.prompt"},

@@ -47,7 +47,11 @@ constexpr auto kTotals = std::to_array<Total>(
      {"ai.usage.", {"ai.usage.totalTokens"}},
      {"langfuse.observation.usage_details",
       {"langfuse.observation.usage_details", Reading::kMember, "total"}},
+     {"langfuse.observation.usage_details",
+      {"langfuse.observation.usage_details", Reading::kMember, "total_tokens"}},
      {"langsmith.usage_metadata", {"langsmith.usage_metadata", Reading::kMember, "total_tokens"}},
+     {"langsmith.metadata.usage_metadata",
+      {"langsmith.metadata.usage_metadata", Reading::kMember, "total_tokens"}},
      {"llm.usage.", {"llm.usage.total_tokens"}},
      {"mlflow.chat.tokenUsage", {"mlflow.chat.tokenUsage", Reading::kMember, "total_tokens"}}});
 
