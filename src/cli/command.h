@@ -45,6 +45,8 @@ void AddGraph(const Registry& registry);
 void AddGenAi(const Registry& registry);
 void AddGenAiConversation(CLI::App& group, Action& action);
 void AddPropagation(const Registry& registry);
+void AddGenAiAudit(CLI::App& group, Action& action);
+void AddGenAiCost(CLI::App& group, Action& action);
 void AddTail(const Registry& registry);
 void AddCost(const Registry& registry);
 void AddWhatIf(const Registry& registry);

@@ -102,6 +102,8 @@ void AddGenAi(const Registry& registry) {
   AddGenAiConversation(*group, registry.action);
   AddGenAiLedger(*group, registry.action);
   AddOne(*group, registry.action, "requests", "requests that call models or tools");
+  AddGenAiCost(*group, registry.action);
+  AddGenAiAudit(*group, registry.action);
 }
 
 }  // namespace fluoro::cli

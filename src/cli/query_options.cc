@@ -44,6 +44,11 @@ Result<std::string> QueryBody(const QueryOptions& options, const ExtraMembers& e
   if (extra.explain) out.Key("explain").Bool(true);
   if (extra.brief) out.Key("brief").Bool(true);
   if (extra.dry_run) out.Key("dry_run").Bool(true);
+  if (!extra.by.empty()) {
+    out.Key("by").BeginArray();
+    for (const std::string& dimension : extra.by) out.String(dimension);
+    out.EndArray();
+  }
   out.EndObject();
   return out.Take();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -29,6 +30,7 @@ struct ExtraMembers {
   bool explain = false;
   bool brief = false;
   bool dry_run = false;
+  std::vector<std::string> by;  ///< empty: not sent
 };
 
 /// The body of a POST to /ui/api. Without a window everything is asked for. Errors:

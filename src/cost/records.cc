@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-namespace fluoro::cost {
-namespace {
+#include "cost/put_record.h"
 
-// A record more of a kind of which there may be so many.
+namespace fluoro::cost {
 Result<void> PutRecord(control::Transaction& change, std::string_view kind, std::string_view name,
                        std::string_view body, std::size_t count_max) {
   FLUORO_TRY(const auto records, change.List(kind));
@@ -19,8 +18,6 @@ Result<void> PutRecord(control::Transaction& change, std::string_view kind, std:
   FLUORO_TRY(const auto put, change.Put(kind, name, body));
   return {};
 }
-
-}  // namespace
 
 std::string PriceRecordName(const analysis::PriceRow& row) {
   return row.region + "/" + std::string(analysis::MeterName(row.meter)) + "/" +

@@ -14,6 +14,7 @@
 #include "control/settings.h"
 #include "control/tags.h"
 #include "control/tail_policies.h"
+#include "cost/model_prices.h"
 #include "cost/records.h"
 #include "sampling/rule_file.h"
 
@@ -34,6 +35,7 @@ const control::RecordChecks& Checks() {
       {std::string(auth::kRoleKind), auth::CheckRoleRecord},
       {std::string(auth::kPolicyKind), auth::CheckPolicyRecord},
       {std::string(cost::kPriceKind), cost::CheckPriceRecord},
+      {std::string(cost::kModelPriceKind), cost::CheckModelPriceRecord},
       {std::string(cost::kBudgetKind), cost::CheckBudgetRecord},
   };
   return kChecks;

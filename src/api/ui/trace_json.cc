@@ -10,6 +10,7 @@
 #include "analysis/critical_path.h"
 #include "analysis/ledger/ledger.h"
 #include "analysis/step_time.h"
+#include "api/ui/genai_cost.h"
 #include "genai/step.h"
 
 namespace fluoro::api::ui {
@@ -151,9 +152,9 @@ void WriteSpan(JsonWriter& out, const model::AssembledTrace& trace, const model:
 }
 
 // By owner kind. Of money that has no price null says "not known", never 0.
-void WriteLedger(JsonWriter& out, const model::AssembledTrace& trace) {
-  const analysis::Ledger ledger = analysis::LedgerOf(
-      trace, genai::PriceTrace(trace, genai::ModelPrices::BuiltIn()), genai::LabelsOf(trace));
+void WriteLedger(JsonWriter& out, const model::AssembledTrace& trace,
+                 const genai::TraceCost& cost) {
+  const analysis::Ledger ledger = analysis::LedgerOf(trace, cost, genai::LabelsOf(trace));
   std::map<genai::StepKind, analysis::LedgerLine> lines;
   for (const analysis::LedgerLine& line : ledger.lines) {
     analysis::LedgerLine& sum = lines[line.owner];
@@ -178,53 +179,6 @@ void WriteLedger(JsonWriter& out, const model::AssembledTrace& trace) {
   out.EndArray();
 }
 
-struct Usage {
-  std::int64_t prompt_tokens = 0;
-  std::int64_t completion_tokens = 0;
-  std::int64_t cached_tokens = 0;
-  std::int64_t spans = 0;
-};
-
-std::int64_t Tokens(const model::Span& span, std::string_view field) {
-  const auto value = genai::CanonicalField(span, field);
-  if (!value) return 0;
-  if (const auto* number = value->AsInt()) return std::max<std::int64_t>(0, *number);
-  if (const auto* number = value->AsDouble(); number != nullptr && *number > 0 && *number < 1e15) {
-    return static_cast<std::int64_t>(*number);
-  }
-  return 0;
-}
-
-// Tokens of the innermost model calls: what wrapping spans (agents, chains) report again is not
-// added.
-Usage SumUsage(const model::AssembledTrace& trace, const std::vector<genai::StepKind>& kinds) {
-  Usage usage;
-  for (std::size_t i = 0; i < trace.entities.size(); ++i) {
-    const model::Entity& entity = trace.entities[i];
-    const bool calls_model =
-        kinds[i] == genai::StepKind::kLlm || kinds[i] == genai::StepKind::kEmbedding;
-    if (!calls_model || entity.span == nullptr || entity.role == model::EntityRole::kInferred ||
-        entity.synthetic)
-      continue;
-    bool wraps = false;
-    for (const std::int32_t child : entity.children) {
-      const auto index = static_cast<std::size_t>(child);
-      const model::Entity& below = trace.entities[index];
-      wraps = wraps || (kinds[index] == kinds[i] && below.role != model::EntityRole::kInferred &&
-                        below.span != nullptr && Tokens(*below.span, "prompt_tokens") > 0);
-    }
-    if (wraps) continue;
-    const std::int64_t prompt = Tokens(*entity.span, "prompt_tokens");
-    const std::int64_t completion = Tokens(*entity.span, "completion_tokens");
-    if (prompt == 0 && completion == 0) continue;
-    usage.prompt_tokens += prompt;
-    usage.completion_tokens += completion;
-    usage.cached_tokens += Tokens(*entity.span, "cached_tokens");
-    ++usage.spans;
-  }
-  return usage;
-}
-
 }  // namespace
 
 std::string FormatUtc(std::int64_t unix_ns) {
@@ -238,7 +192,7 @@ std::string FormatUtc(std::int64_t unix_ns) {
                      clock.subseconds().count());
 }
 
-std::string TraceJson(const model::AssembledTrace& trace) {
+std::string TraceJson(const model::AssembledTrace& trace, const genai::ModelPrices& prices) {
   const auto kinds = analysis::StepKinds(trace);
   const auto path = analysis::CriticalPath(trace);
   const auto self = analysis::SelfTimes(trace);
@@ -264,15 +218,10 @@ std::string TraceJson(const model::AssembledTrace& trace) {
     out.Key("start_ns").Int(interval.start_ns).Key("end_ns").Int(interval.end_ns).EndObject();
   }
   out.EndArray();
-  WriteLedger(out, trace);
-  const Usage usage = SumUsage(trace, kinds);
-  out.Key("usage").BeginObject();
-  out.Key("prompt_tokens")
-      .Int(usage.prompt_tokens)
-      .Key("completion_tokens")
-      .Int(usage.completion_tokens);
-  out.Key("cached_tokens").Int(usage.cached_tokens).Key("cost_usd").Null();
-  out.Key("unpriced_spans").Int(usage.spans).EndObject();
+  const genai::TraceCost cost = genai::PriceTrace(trace, prices);
+  WriteLedger(out, trace, cost);
+  out.Key("usage");
+  WriteUsage(out, cost, prices);
   out.Key("kept").BeginObject().Key("reason").String(trace.trace->kept.reason);
   out.Key("probability").Double(trace.trace->kept.probability).EndObject();
   out.EndObject();

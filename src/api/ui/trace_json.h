@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "genai/model_prices.h"
 #include "model/assembly.h"
 #include "model/summary.h"
 #include "store/outline.h"
@@ -11,7 +12,7 @@
 namespace fluoro::api::ui {
 
 /// The document of `fluoro trace --json`. Pure.
-std::string TraceJson(const model::AssembledTrace& trace);
+std::string TraceJson(const model::AssembledTrace& trace, const genai::ModelPrices& prices);
 
 /// One line of `fluoro search --json`, without a line end. Pure.
 std::string SummaryJson(const model::AssembledTrace& trace, const model::TraceSummary& summary);

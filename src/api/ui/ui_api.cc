@@ -12,12 +12,14 @@
 #include "api/ui/differ_api.h"
 #include "api/ui/experiments_api.h"
 #include "api/ui/export.h"
+#include "api/ui/genai_cost.h"
 #include "api/ui/graph_json.h"
 #include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
 #include "api/ui/redaction.h"
 #include "api/ui/ledger_json.h"
 #include "api/ui/propagation.h"
+#include "api/ui/model_prices_api.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/suggest_rules.h"
@@ -27,6 +29,7 @@
 #include "base/json.h"
 #include "control/groups.h"
 #include "control/sampling_rules.h"
+#include "cost/model_prices.h"
 #include "cost/records.h"
 #include "ingest/import.h"
 #include "ingest/pipeline.h"
@@ -63,6 +66,7 @@ struct UiApi::Impl {
   cost::CostMeter& cost;
   const Clock& clock;
   TailHub tail;
+  cost::ModelPriceCache model_prices = {};
 
   query::GroupLookup Groups() { return control::LookupIn(control.Read(), {}); }
 
@@ -81,7 +85,8 @@ struct UiApi::Impl {
     auto trace = store.ReadTrace(*id, first_span);
     if (!trace) return ErrorAnswer(trace.error());
     if (!*trace) return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
-    return net::HttpResponse::Json(200, TraceJson(model::Assemble(*std::move(trace))));
+    return net::HttpResponse::Json(
+        200, TraceJson(model::Assemble(*std::move(trace)), *model_prices.Of(control)));
   }
 
   net::HttpResponse Conversation(const net::HttpRequest& http) {
@@ -209,6 +214,36 @@ struct UiApi::Impl {
                                    .now_ns = clock.UnixNs(),
                                    .groups = Groups()},
                                   http.body));
+  }
+
+  net::HttpResponse GenAiCost(const net::HttpRequest& http) {
+    const auto request = ParseGenAiCostRequest(http.body, clock.MonotonicNs(), Groups());
+    if (!request) return ErrorAnswer(request.error());
+    return JsonOf(GenAiCostJson(store, *request, *model_prices.Of(control)));
+  }
+  net::HttpResponse GenAiAudit(const net::HttpRequest& http) {
+    std::string_view id_text = http.path;
+    id_text.remove_prefix(id_text.rfind('/') + 1);
+    const auto id = model::TraceId::Parse(id_text);
+    if (!id) return ErrorAnswer(id.error());
+    auto trace = store.ReadTrace(*id);
+    if (!trace) return ErrorAnswer(trace.error());
+    if (!*trace) return ErrorAnswer(Error{ErrorCode::kNotFound, "no trace " + id->ToXRay()});
+    return net::HttpResponse::Json(
+        200, AuditJson(model::Assemble(*std::move(trace)), *model_prices.Of(control)));
+  }
+  net::HttpResponse ModelPrices(const net::HttpRequest& /*http*/) {
+    return net::HttpResponse::Json(200, ModelPricesJson(*model_prices.Of(control)));
+  }
+  net::HttpResponse PutModelPrice(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] {
+      return PutModelPriceJson(control, http.principal, http.body, clock.UnixNs());
+    });
+  }
+  net::HttpResponse DeleteModelPrice(const net::HttpRequest& http) {
+    return ChangeCost(http, [&] {
+      return DeleteModelPriceJson(control, http.principal, QueryParameter(http, "name"));
+    });
   }
 
   net::HttpResponse ListInsights(const net::HttpRequest& http) {
@@ -537,6 +572,11 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "genai/waste", "xray:BatchGetTraces"}, &UiApi::Impl::Waste},
     {{"POST", "genai/ttft", "xray:BatchGetTraces"}, &UiApi::Impl::Ttft},
     {{"POST", "propagation", "xray:GetTraceSummaries"}, &UiApi::Impl::Propagation},
+    {{"POST", "genai/cost", "xray:GetTraceSummaries"}, &UiApi::Impl::GenAiCost},
+    {{"GET", "genai/audit/", "xray:BatchGetTraces"}, &UiApi::Impl::GenAiAudit},
+    {{"GET", "model-prices", "xray:GetTraceSummaries"}, &UiApi::Impl::ModelPrices},
+    {{"POST", "model-prices", "xray:*"}, &UiApi::Impl::PutModelPrice},
+    {{"DELETE", "model-prices", "xray:*"}, &UiApi::Impl::DeleteModelPrice},
     {{"POST", "whatif", "xray:GetTraceSummaries"}, &UiApi::Impl::WhatIf},
     {{"POST", "suggest", "xray:GetTraceSummaries"}, &UiApi::Impl::Suggest},
     {{"POST", "cost", "xray:GetTraceSummaries"}, &UiApi::Impl::Cost},

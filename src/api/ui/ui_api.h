@@ -29,6 +29,8 @@ namespace fluoro::api::ui {
 ///   GET  /ui/api/genai/conversation/{id}: conversation_json.h
 ///   POST /ui/api/propagation: propagation.h
 ///   POST /ui/api/differ, compare, genai/experiments: docs/compare.md
+///   POST /ui/api/genai/cost, GET /ui/api/genai/audit/{id}: genai_cost.h
+///   GET, POST, DELETE /ui/api/model-prices: model_prices_api.h
 ///   POST /ui/api/whatif {"policies","expression","from","to"}: what_if.h
 ///   POST /ui/api/cost, GET, POST, DELETE /ui/api/prices and /ui/api/budgets: cost_api.h
 ///   GET, POST, DELETE /ui/api/redaction, POST /ui/api/redaction/test: redaction.h

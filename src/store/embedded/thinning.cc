@@ -26,20 +26,6 @@ const model::Kept& Stronger(const model::Kept& a, const model::Kept& b) {
 
 }  // namespace
 
-std::int64_t WholeWeight(const model::TraceId& id, const model::Kept* kept) {
-  if (kept == nullptr || kept->probability >= 1) return 1;
-  constexpr double kWeightMax = 1e9;
-  // Not the hash by which it was kept, which is below a bound.
-  constexpr std::uint64_t kSeed = 1;
-  const double weight = std::min(1 / kept->probability, kWeightMax);
-  const double below = std::floor(weight);
-  const double draw =
-      static_cast<double>(XXH3_64bits_withSeed(id.bytes.data(), 16, kSeed)) * 0x1.0p-64;
-  // 1 / 0.05 is 20.000000000000004 in some roundings.
-  const double over = weight - below;
-  return static_cast<std::int64_t>(below) + (over > 1e-9 && draw < over ? 1 : 0);
-}
-
 Thinner::Thinner(std::span<const std::shared_ptr<Block>> inputs,
                  std::span<const std::shared_ptr<const TraceTable>> tables, Thinning& thinning,
                  BlockCache& cache, CodeOf code_of, SkeletonEncoder& skeletons, Thinned& thinned)

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/weight.h"
 #include "query/tail_filters.h"
 #include "sampling/tail_judge.h"
 #include "store/embedded/block.h"
@@ -26,9 +27,7 @@ namespace fluoro::store {
 /// wrong in the rest of it.
 inline constexpr std::string_view kLargeReason = "large";
 
-/// 1 / probability as a whole number: above or below it by a hash of the id, so that its mean over
-/// many traces is right. Null: 1.
-std::int64_t WholeWeight(const model::TraceId& id, const model::Kept* kept);
+using model::WholeWeight;
 
 /// What judging needs beside the inputs of the merge.
 struct Thinning {
