@@ -19,7 +19,7 @@ struct CompareContext {
   std::int64_t now_monotonic_ns = 0;
   std::int64_t now_ns = 0;
   query::GroupLookup groups = {};
-  const genai::ModelPrices& model_prices = genai::ModelPrices::BuiltIn();
+  const genai::ModelPrices& model_prices;
 };
 
 /// 1/probability with which the trace was kept.

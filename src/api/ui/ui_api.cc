@@ -16,10 +16,10 @@
 #include "api/ui/graph_json.h"
 #include "api/ui/insights_json.h"
 #include "api/ui/keys.h"
-#include "api/ui/redaction.h"
 #include "api/ui/ledger_json.h"
-#include "api/ui/propagation.h"
 #include "api/ui/model_prices_api.h"
+#include "api/ui/propagation.h"
+#include "api/ui/redaction.h"
 #include "api/ui/request.h"
 #include "api/ui/rules.h"
 #include "api/ui/suggest_rules.h"
@@ -191,16 +191,17 @@ struct UiApi::Impl {
   net::HttpResponse Calls(const net::HttpRequest& http) {
     const auto request = ParseCallsRequest(http.body);
     if (!request) return ErrorAnswer(request.error());
-    const auto& prices = genai::ModelPrices::BuiltIn();
-    const auto found = store.Calls(PlanOf(*request, prices, clock.MonotonicNs()));
+    const auto prices = model_prices.Of(control);
+    const auto found = store.Calls(PlanOf(*request, *prices, clock.MonotonicNs()));
     if (!found) return ErrorAnswer(found.error());
-    return net::HttpResponse::Json(200, CallsJson(*request, *found, prices));
+    return net::HttpResponse::Json(200, CallsJson(*request, *found, *prices));
   }
 
   using AskLedger = Result<std::string> (*)(const LedgerContext&, std::string_view);
   net::HttpResponse OfLedger(const net::HttpRequest& http, AskLedger ask) {
+    const auto prices = model_prices.Of(control);
     return JsonOf(ask({.store = store,
-                       .prices = genai::ModelPrices::BuiltIn(),
+                       .prices = *prices,
                        .now_monotonic_ns = clock.MonotonicNs(),
                        .groups = Groups()},
                       http.body));
@@ -350,10 +351,12 @@ struct UiApi::Impl {
 
   using AskComparison = Result<std::string> (*)(const CompareContext&, std::string_view);
   net::HttpResponse OfComparison(const net::HttpRequest& http, AskComparison ask) {
+    const auto prices = model_prices.Of(control);
     return JsonOf(ask({.store = store,
                        .now_monotonic_ns = clock.MonotonicNs(),
                        .now_ns = clock.UnixNs(),
-                       .groups = Groups()},
+                       .groups = Groups(),
+                       .model_prices = *prices},
                       http.body));
   }
   net::HttpResponse Differ(const net::HttpRequest& http) { return OfComparison(http, DifferJson); }
