@@ -13,7 +13,9 @@ using net::HttpResponse;
 constexpr std::array<std::string_view, 1> kXRayService{"xray"};
 constexpr std::array<std::string_view, 2> kQueryServices{"iam", "sts"};
 
-bool IsOtlpPath(std::string_view path) { return path == "/v1/traces" || path == "/v1/logs"; }
+bool IsOtlpPath(std::string_view path) {
+  return path.ends_with("/v1/traces") || path == "/v1/logs";
+}
 
 // What brings spans, and what samplers ask all the time, are no questions.
 bool IsQuestion(std::string_view path) {
@@ -96,6 +98,8 @@ constexpr auto kRoutes = std::to_array<Route>({
     // Browsers ask for leave before they send a key.
     {"OPTIONS", "/v1/traces", Rule::kAnybody, "", Form::kOtlp, Otlp},
     {"", "/v1/traces", Rule::kAction, "xray:PutTraceSegments", Form::kOtlp, Otlp},
+    {"", "/api/public/otel/v1/traces", Rule::kAction, "xray:PutTraceSegments", Form::kOtlp, Otlp},
+    {"", "/otel/v1/traces", Rule::kAction, "xray:PutTraceSegments", Form::kOtlp, Otlp},
     {"OPTIONS", "/v1/logs", Rule::kAnybody, "", Form::kOtlp, Otlp},
     {"", "/v1/logs", Rule::kAction, "xray:PutTraceSegments", Form::kOtlp, Otlp},
     {"", "/api/v2/spans", Rule::kAction, "xray:PutTraceSegments", Form::kPlain, Zipkin},

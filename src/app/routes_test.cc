@@ -134,6 +134,8 @@ const std::map<std::string, std::string, std::less<>> kMay{
     {"ui POST keys/attach", "a"},
     {"port OPTIONS /v1/traces", kAll.data()},
     {"port  /v1/traces", "wa"},
+    {"port  /api/public/otel/v1/traces", "wa"},
+    {"port  /otel/v1/traces", "wa"},
     {"port OPTIONS /v1/logs", kAll.data()},
     {"port  /v1/logs", "wa"},
     {"port  /api/v2/spans", "wa"},
@@ -431,7 +433,8 @@ TEST_F(RoutesTest, GuardTheListenersOfOtlpAsThePortDoes) {
   net::HttpRequest preflight = Post("/v1/traces", "");
   preflight.method = "OPTIONS";
   EXPECT_EQ(otlp(std::move(preflight)).status, 204);
-  EXPECT_EQ(otlp(Post("/v1/logs", "{}")).status, 404);
+  EXPECT_EQ(otlp(Post("/v1/logs", "{}")).status, 401);
+  EXPECT_EQ(otlp(Post("/api/public/otel/v1/traces", "{}")).status, 401);
 
   const auto writer =
       auth::CreateKey(*control_, "test", {.policies = {"AWSXrayWriteOnlyAccess"}, .bearer = true});

@@ -167,7 +167,7 @@ void CallFinder::Add(const Span& span) {
   });
   constexpr std::int64_t kResendsMax = 1'000'000;
   node.resends = std::min(CountField(span, "attempt").value_or(0), kResendsMax);
-  FindRequest(span);
+  FindEntry(span);
   node.calls_out = span.kind == model::SpanKind::kClient || span.kind == model::SpanKind::kProducer;
   if (HasEvidence(span)) {
     node.step = static_cast<Index>(steps_.size());
@@ -179,16 +179,16 @@ void CallFinder::Add(const Span& span) {
   nodes_.push_back(node);
 }
 
-void CallFinder::FindRequest(const Span& span) {
+void CallFinder::FindEntry(const Span& span) {
   const bool has_parent = !span.parent_id.IsZero();
   const bool is_better =
-      request_.span == kNone ||
-      (has_parent == request_.has_parent ? span.start_ns < request_.call.start_ns : !has_parent);
+      entry_.span == kNone ||
+      (has_parent == entry_.has_parent ? span.start_ns < entry_.call.start_ns : !has_parent);
   if (!is_better) return;
-  request_.span = static_cast<Index>(nodes_.size());
-  request_.has_parent = has_parent;
-  request_.in_progress = span.Has(model::SpanFlag::kInProgress);
-  request_.call = {.kind = StepKind::kGateway,
+  entry_.span = static_cast<Index>(nodes_.size());
+  entry_.has_parent = has_parent;
+  entry_.in_progress = span.Has(model::SpanFlag::kInProgress);
+  entry_.call = {.kind = StepKind::kGateway,
                    .provider = {},
                    .model = {},
                    .tool = {},
@@ -569,7 +569,7 @@ void CallFinder::Resolve() {
 }
 
 void CallFinder::Forget() {
-  request_ = {};
+  entry_ = {};
   nodes_.clear();
   steps_.clear();
   requests_.clear();
@@ -591,9 +591,9 @@ void CallFinder::Finish(const std::function<void(const Call&)>& visit) {
     }
     visit(call);
   }
-  if (any && !request_.in_progress) {
-    SetLabels(nodes_[request_.span], request_.call);
-    visit(request_.call);
+  if (any && !entry_.in_progress) {
+    SetLabels(nodes_[entry_.span], entry_.call);
+    visit(entry_.call);
   }
   Forget();
 }

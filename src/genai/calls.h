@@ -176,14 +176,14 @@ class CallFinder {
   void Forget();
 
   /// What began the trace: a span without a parent, the earliest; else the earliest of all.
-  struct Request {
+  struct Entry {
     Index span = kNone;
     bool has_parent = false;
     bool in_progress = false;
     Call call;  ///< without texts
   };
-  void FindRequest(const model::Span& span);
-  Request request_;
+  void FindEntry(const model::Span& span);
+  Entry entry_;
   std::vector<Node> nodes_;
   std::vector<Step> steps_;
   std::vector<Index> order_;  ///< parents before children

@@ -56,6 +56,19 @@ TEST_F(HandlersTest, OtlpHttpAnswersInTheRequestsEncoding) {
   EXPECT_EQ(Post(kProtobuf, "").body, "");
 }
 
+TEST_F(HandlersTest, OtlpHttpTakesTracesWhereSdksOfLangfuseAndLangSmithSendThem) {
+  for (const char* const path : {"/api/public/otel/v1/traces", "/otel/v1/traces"}) {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.path = path;
+    request.headers["content-type"] = kProtobuf;
+    const std::string body = OtlpProtobuf();
+    request.body = body;
+    EXPECT_EQ(otlp_(std::move(request)).status, 200) << path;
+  }
+  EXPECT_EQ(store_.SpansCount(), 2U);
+}
+
 TEST_F(HandlersTest, OtlpHttpReportsPartialSuccess) {
   const auto answer = Post(kJson, kOtlpJsonHalfGood);
   EXPECT_EQ(answer.status, 200);

@@ -103,8 +103,12 @@ struct Signal {
   Result<Pipeline::OtlpAnswer> (Pipeline::*take)(std::string_view, Encoding, std::string_view);
   std::string (*encode)(std::uint64_t, std::string_view, Encoding);
 };
+// Under what base URL SDKs of Langfuse and LangSmith send, too: the address alone changes.
 constexpr auto kSignals = std::to_array<Signal>(
     {{"/v1/traces", "otlp_http", &Pipeline::ExportOtlp, codec::otlp::EncodeResponse},
+     {"/api/public/otel/v1/traces", "otlp_http", &Pipeline::ExportOtlp,
+      codec::otlp::EncodeResponse},
+     {"/otel/v1/traces", "otlp_http", &Pipeline::ExportOtlp, codec::otlp::EncodeResponse},
      {"/v1/logs", "otlp_http_logs", &Pipeline::ExportOtlpLogs, codec::otlp::EncodeLogsResponse}});
 
 net::HttpResponse Export(Pipeline& pipeline, const net::HttpRequest& request,
