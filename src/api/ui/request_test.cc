@@ -97,7 +97,7 @@ TEST(TraceJson, TokensOfAModelCallCountOnceThoughItsCalleeIsInferred) {
                          .Set("gen_ai.usage.input_tokens", std::int64_t{120})
                          .Set("peer.service", std::string("llm"))
                          .Between(10, 90)});
-  const std::string json = TraceJson(trace);
+  const std::string json = TraceJson(trace, genai::ModelPrices::BuiltIn());
   EXPECT_TRUE(std::ranges::any_of(trace.entities, [](const model::Entity& e) {
     return e.role == model::EntityRole::kInferred;
   }));

@@ -237,12 +237,12 @@ struct UiApi::Impl {
     return net::HttpResponse::Json(200, ModelPricesJson(*model_prices.Of(control)));
   }
   net::HttpResponse PutModelPrice(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] {
+    return Change(http, [&] {
       return PutModelPriceJson(control, http.principal, http.body, clock.UnixNs());
     });
   }
   net::HttpResponse DeleteModelPrice(const net::HttpRequest& http) {
-    return ChangeCost(http, [&] {
+    return Change(http, [&] {
       return DeleteModelPriceJson(control, http.principal, QueryParameter(http, "name"));
     });
   }
