@@ -145,6 +145,29 @@ std::string QuestionOf(const model::Span& span) {
   return text;
 }
 
+// Of llm steps: those that show a call that another step shows too, below them or beside them.
+std::vector<bool> OtherViews(const model::AssembledTrace& trace, std::span<const Step> steps,
+                             const genai::TraceCost& cost) {
+  std::vector<bool> is_view(steps.size(), false);
+  for (const genai::PricedStep& step : cost.steps) {
+    if (step.entity >= 0 && step.role == genai::UsageRole::kWrapper)
+      is_view[static_cast<std::size_t>(step.entity)] = true;
+  }
+  std::vector<bool> has_llm(steps.size(), false);  // itself or below, engines left out
+  const std::vector<std::int32_t> order = ParentsFirst(trace);
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    const auto i = static_cast<std::size_t>(*at);
+    if (steps[i].kind == StepKind::kLlm) {
+      const bool is_engine = steps[i].sub_kind == "engine";
+      is_view[i] = is_view[i] || is_engine || has_llm[i];
+      has_llm[i] = has_llm[i] || (!is_engine && steps[i].is_work);
+    }
+    const std::int32_t parent = trace.entities[i].parent;
+    if (has_llm[i] && parent >= 0) has_llm[static_cast<std::size_t>(parent)] = true;
+  }
+  return is_view;
+}
+
 }  // namespace
 
 std::string CanonicalJson(std::string_view text) {
@@ -169,15 +192,13 @@ std::vector<RepeatedWork> FindRepeated(const model::AssembledTrace& trace,
   }
   using Key = std::tuple<RepeatedWork::Kind, std::string, Fingerprint>;
   std::map<Key, std::vector<std::int32_t>> groups;
-  std::vector<bool> below_llm(steps.size(), false);
+  const std::vector<bool> is_view = OtherViews(trace, steps, cost);
   for (const std::int32_t place : ParentsFirst(trace)) {
     const auto i = static_cast<std::size_t>(place);
     const model::Entity& entity = trace.entities[i];
     const Step& step = steps[i];
     const Step* above =
         entity.parent < 0 ? nullptr : &steps[static_cast<std::size_t>(entity.parent)];
-    const bool inner = entity.parent >= 0 && below_llm[static_cast<std::size_t>(entity.parent)];
-    below_llm[i] = inner || step.kind == StepKind::kLlm;
     if (!step.is_work || step.in_progress || tried_again[i]) continue;
     if (step.kind == StepKind::kTool) {
       // The tool's own view of the call is not another call.
@@ -185,7 +206,7 @@ std::vector<RepeatedWork> FindRepeated(const model::AssembledTrace& trace,
       const std::string arguments = ArgumentsOf(*entity.span);
       if (arguments.empty()) continue;
       groups[{RepeatedWork::Kind::kLoop, step.tool, FingerprintOf(arguments)}].push_back(place);
-    } else if (step.kind == StepKind::kLlm && !inner && !step.failed) {
+    } else if (step.kind == StepKind::kLlm && !is_view[i] && !step.failed) {
       const std::string question = QuestionOf(*entity.span);
       if (question.empty()) continue;
       groups[{RepeatedWork::Kind::kDuplicate, step.model, FingerprintOf(question)}].push_back(

@@ -299,6 +299,20 @@ TEST(Repeated, OneQuestionAskedTwice) {
   EXPECT_EQ(asked.waste.repeated[0].again_nano_usd, 125'000'000);
 }
 
+TEST(Repeated, TwoViewsOfOneCallAreNoRepetition) {
+  const auto view = [](std::uint64_t id, std::uint64_t parent, std::int64_t from, std::int64_t to) {
+    return Step(id, parent, "llm", "m", from, to,
+                {{"gen_ai.input.messages", testing::Text("[1]")},
+                 {"gen_ai.response.id", testing::Text("r-1")},
+                 {"gen_ai.usage.input_tokens", testing::Whole(10)},
+                 {"gen_ai.usage.output_tokens", testing::Whole(5)}});
+  };
+  const Asked inside({Root(100), view(2, 1, 10, 50), view(3, 2, 12, 48)});
+  EXPECT_THAT(inside.waste.repeated, IsEmpty());
+  const Asked beside({Root(100), view(2, 1, 10, 50), view(3, 1, 12, 48)});
+  EXPECT_THAT(beside.waste.repeated, IsEmpty());
+}
+
 TEST(CanonicalJson, IsOneForm) {
   EXPECT_EQ(CanonicalJson(R"( {"b":[1.0,2.5,null,true],"a":{"d":"x","c":1e2}} )"),
             R"({"a":{"c":100,"d":"x"},"b":[1,2.5,null,true]})");
