@@ -16,7 +16,7 @@ def attribute(key, value):
 def span(trace, number, name, begin_ms, end_ms, parent=None, kind=1, attributes=None, failed=False):
     return {"traceId": f"{trace + 1:032x}", "spanId": f"{trace + 1:08x}{number:08x}", "name": name, "kind": kind,
             **({"parentSpanId": f"{trace + 1:08x}{parent:08x}"} if parent is not None else {}),
-            "startTimeUnixNano": str(START + trace * 1000 * MS + begin_ms * MS), "endTimeUnixNano": str(START + trace * 1000 * MS + end_ms * MS),
+            "startTimeUnixNano": str(START + trace * 1000 * MS + int(begin_ms * MS)), "endTimeUnixNano": str(START + trace * 1000 * MS + int(end_ms * MS)),
             "attributes": [attribute(key, value) for key, value in (attributes or {}).items()],
             **({"status": {"code": 2}} if failed else {})}
 
@@ -34,7 +34,7 @@ def shop(server, traces=400, seed=7):
     spans = []
     for trace in range(traces):
         shard = rng.randrange(10)
-        took = round(rng.uniform(50, 150)) * (4 if shard == 7 else 1)
+        took = rng.uniform(50, 150) * (4 if shard == 7 else 1)
         spans.append(span(trace, 1, "GET /items", 0, took, kind=2,
                           attributes={"http.route": "/items", "user.agent": rng.choice("abc"), "request.key": f"r{trace}", "size": rng.randrange(10_000)}))
         spans.append(span(trace, 2, "SELECT", 5, took - 5, parent=1, kind=3,
