@@ -4,6 +4,9 @@
 #include <array>
 #include <span>
 
+#include "base/assert.h"
+#include "base/utf8.h"
+
 namespace fluoro::model {
 namespace {
 
@@ -112,6 +115,19 @@ bool IsContentKey(std::string_view key) {
     return false;
   const std::size_t dot = key.rfind('.');
   return dot == std::string_view::npos || !IsOneOf(kDescribingNames, key.substr(dot + 1));
+}
+
+std::string CutInTwo(std::string_view text, std::size_t bytes_max) {
+  FLUORO_ASSERT(bytes_max >= kCutInTwoMin && text.size() > bytes_max);
+  const std::string between =
+      std::string(kLeftOut) + std::to_string(text.size()) + " bytes, the middle is left out>\n";
+  const std::size_t kept = bytes_max - between.size();
+  std::size_t tail = text.size() - kept / 4;
+  while (tail < text.size() && (static_cast<unsigned char>(text[tail]) & 0xc0) == 0x80) ++tail;
+  std::string out(TruncateUtf8(text, kept - kept / 4));
+  out += between;
+  out += text.substr(tail);
+  return out;
 }
 
 bool IsContentOfEvent(std::string_view event, std::string_view key) {

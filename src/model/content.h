@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "model/limits.h"
@@ -18,6 +19,14 @@ bool IsContentKey(std::string_view key);
 /// True for attributes that are content only because of the event that holds them: `content` of
 /// gen_ai.user.message. Source: OpenTelemetry semantic conventions 1.28 to 1.36, GenAI events.
 bool IsContentOfEvent(std::string_view event, std::string_view key);
+
+/// Content that is longer than it may be keeps its beginning and its end, three parts to one, and
+/// says in between how long it was: "\n<cut: 2097152 bytes, the middle is left out>\n". At most
+/// `bytes_max` bytes, which are at least kCutInTwoMin; code points stay whole.
+std::string CutInTwo(std::string_view text, std::size_t bytes_max);
+inline constexpr std::size_t kCutInTwoMin = 4096;
+/// How what stands in between begins.
+inline constexpr std::string_view kLeftOut = "\n<cut: ";
 
 /// How long the values of one span (or resource, or scope) may be. A content value may have
 /// Limits::content_bytes_max bytes as long as those that are longer than an ordinary value have

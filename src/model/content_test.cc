@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/utf8.h"
+
 namespace fluoro::model {
 namespace {
 
@@ -66,6 +68,20 @@ TEST(IsContentOfEvent, KnowsTheEventsThatHoldMessages) {
   EXPECT_FALSE(IsContentOfEvent("gen_ai.user.message", "role"));
   EXPECT_FALSE(IsContentOfEvent("gen_ai.evaluation.result", "content"));
   EXPECT_FALSE(IsContentOfEvent("cart.message", "content"));
+}
+
+TEST(CutInTwo, KeepsBothEndsWholeCodePointsAndTheLength) {
+  std::string text = "begin";
+  while (text.size() < 100'000) text += "\xc3\xa4";
+  text += "end";
+  for (std::size_t bytes_max = kCutInTwoMin; bytes_max < kCutInTwoMin + 16; ++bytes_max) {
+    const std::string cut = CutInTwo(text, bytes_max);
+    EXPECT_LE(cut.size(), bytes_max);
+    EXPECT_GE(cut.size(), bytes_max - 8);
+    EXPECT_TRUE(cut.starts_with("begin") && cut.ends_with("end"));
+    EXPECT_NE(cut.find("\n<cut: " + std::to_string(text.size()) + " bytes"), std::string::npos);
+    EXPECT_TRUE(IsValidUtf8(cut));
+  }
 }
 
 TEST(ValueBounds, ContentMayBeLongUntilTheSpanHasItsShare) {

@@ -131,6 +131,9 @@ class BatchRedactor {
 
   std::optional<std::string> Scrubbed(std::string_view text, std::string_view name,
                                       const Place& place, bool content = false) {
+    if (content) {
+      if (auto halves = ScrubbedHalves(text, name)) return halves;
+    }
     auto scrubbed = policy_.Scrub(text, tally_, name);
     if (!IsCut(text, place, content) || text.ends_with(kCut)) return scrubbed;
     std::string cut = scrubbed ? *std::move(scrubbed) : std::string(text);
@@ -138,6 +141,32 @@ class BatchRedactor {
     tally_.Add(Policy::kCutRule);
     cut += kCut;
     return cut;
+  }
+
+  // Content of which the middle was left out: on both sides of it half a secret may stand.
+  std::optional<std::string> ScrubbedHalves(std::string_view text, std::string_view name) {
+    const std::size_t at = text.find(model::kLeftOut);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::size_t line_end = text.find('\n', at + 1);
+    if (line_end == std::string_view::npos) return std::nullopt;
+    std::string_view tail = text.substr(line_end + 1);
+    // Of a key in several lines only its end stands here.
+    constexpr std::string_view kKeyEnd = "PRIVATE KEY-----";
+    if (const std::size_t key = tail.find(kKeyEnd); key < tail.find("-----BEGIN "))
+      tail.remove_prefix(key + kKeyEnd.size());
+    std::size_t cut = std::min(tail.size(), kCutTail);
+    while (cut < tail.size() && static_cast<unsigned char>(tail[cut]) > ' ') ++cut;
+    tail.remove_prefix(cut);
+    const std::string_view head = text.substr(0, at);
+    std::string out = policy_.Scrub(head, tally_, name).value_or(std::string(head));
+    out.resize(TruncateUtf8(out, out.size() - std::min(out.size(), kCutTail)).size());
+    tally_.Add(Policy::kCutRule);
+    // Told otherwise than by the decoder, so that the next time it is text as any other.
+    out.append("\n<cut of ")
+        .append(
+            text.substr(at + model::kLeftOut.size(), line_end + 1 - at - model::kLeftOut.size()));
+    out += policy_.Scrub(tail, tally_, name).value_or(std::string(tail));
+    return out;
   }
 
   void Text(TextRef& ref, const Place& place = {}) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json_tree.h"
+#include "model/content.h"
 
 namespace fluoro::redact {
 namespace {
@@ -236,6 +237,23 @@ TEST(RedactBatch, TakesTheEndOfTextsThatWereCut) {
   EXPECT_EQ(out.Find("a")->AsString()->find(half), std::string::npos);
   EXPECT_TRUE(out.Find("a")->AsString()->ends_with("<cut>"));
   EXPECT_TRUE(out.Find("b")->AsString()->ends_with(half));
+  EXPECT_EQ(Redacted(*Make(), out), out);
+}
+
+TEST(RedactBatch, TakesBothSidesOfWhereTheMiddleWasLeftOut) {
+  const model::Limits limits;
+  // The decoder keeps three quarters and one quarter: the canary stands across both borders.
+  std::string text;
+  for (int i = 0; i < 400'000; ++i) text += "canary.bird@example.com ";
+  Span span = FullSpan();
+  span.attributes = {
+      {.key = "gen_ai.prompt", .value = Text(model::CutInTwo(text, limits.content_bytes_max))}};
+  ASSERT_NE(span.Find("gen_ai.prompt")->AsString()->find(model::kLeftOut), std::string::npos);
+  const Span out = Redacted(*Make(), span);
+  const std::string& scrubbed = *out.Find("gen_ai.prompt")->AsString();
+  EXPECT_EQ(scrubbed.find("canary"), std::string::npos);
+  EXPECT_EQ(scrubbed.find("bird"), std::string::npos);
+  EXPECT_THAT(scrubbed, HasSubstr("<cut of " + std::to_string(text.size()) + " bytes"));
   EXPECT_EQ(Redacted(*Make(), out), out);
 }
 

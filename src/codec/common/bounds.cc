@@ -31,7 +31,14 @@ class Bounds {
 
   void Value(std::string_view key, model::AttributeValue& value) {
     if (auto* text = std::get_if<std::string>(&value.value)) {
-      Text(*text, values_.BytesMax(key, text->size()));
+      const std::size_t bytes_max = values_.BytesMax(key, text->size());
+      if (text->size() > bytes_max && bytes_max >= model::kCutInTwoMin &&
+          model::IsContentKey(key)) {
+        *text = model::CutInTwo(*text, bytes_max);
+        flags_ |= model::kTruncated;
+        ++stats_.truncated_values;
+      }
+      Text(*text, bytes_max);
       values_.Kept(text->size());
     } else if (auto* bytes = std::get_if<model::AttributeValue::Bytes>(&value.value)) {
       const std::size_t bytes_max = values_.BytesMax(key, bytes->data.size());

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "model/content.h"
 
 namespace fluoro::codec::otlp::internal {
 namespace {
@@ -74,6 +75,12 @@ std::string_view BatchBuilder::Clean(std::string_view raw, std::size_t bytes_max
 model::TextRef BatchBuilder::CleanText(std::string_view raw, std::size_t bytes_max) {
   std::string scratch;
   return out_.batch.AddText(Clean(raw, bytes_max, scratch));
+}
+
+model::TextRef BatchBuilder::CutContent(std::string_view raw, std::size_t bytes_max) {
+  if (bytes_max < model::kCutInTwoMin) return CleanText(raw, bytes_max);
+  NoteTruncated();
+  return CleanText(model::CutInTwo(raw, bytes_max), bytes_max);
 }
 
 void BatchBuilder::NoteTruncated() {

@@ -251,6 +251,7 @@ class BatchBuilder {
 
   static bool IsAscii(std::string_view text);
   model::TextRef CleanText(std::string_view raw, std::size_t bytes_max);
+  model::TextRef CutContent(std::string_view raw, std::size_t bytes_max);
   static std::uint64_t WordAt(std::string_view text, std::size_t at);
   [[nodiscard]] bool IsKey(std::uint32_t key, std::string_view raw) const;
   static void SetFront(KeyState& state, std::string_view key);
@@ -400,6 +401,8 @@ inline void BatchBuilder::SetString(model::AttributeCell& cell, std::string_view
       state.last = text;
       const bool is_new = out_.batch.arena.size() != before;
       state.unlike = is_new ? std::min<std::uint8_t>(state.unlike + 1, kUnlikeMax) : 0;
+    } else if (state.key_class == KeyClass::kContent && raw.size() > bytes_max) {
+      text = CutContent(raw, bytes_max);
     } else {
       text = CleanText(raw, bytes_max);
     }
