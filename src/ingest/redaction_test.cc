@@ -94,6 +94,14 @@ class RedactionTest : public ::testing::Test {
            EXPECT_TRUE(
                pipeline_.ExportOtlp(Protobuf(), codec::otlp::Encoding::kProtobuf, "otlp_grpc"));
          }},
+        {"OTLP log records",
+         [this] {
+           EXPECT_TRUE(pipeline_.ExportOtlpLogs(
+               R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"4EFAAF4D1E8720B39541901950019EE5",)"
+               R"("spanId":"53995c3f42cd8ad8","timeUnixNano":"1478293361271000000","eventName":"order canary.bird@example.com",)"
+               R"("body":{"stringValue":"canary.bird@example.com"}}]}]}]})",
+               codec::otlp::Encoding::kJson, "otlp_http"));
+         }},
         {"Zipkin",
          [this] { EXPECT_TRUE(pipeline_.PutZipkin(kZipkin, codec::zipkin::Version::kV2)); }},
         {"import of OTLP JSON", [this] { Import(kOtlp, ImportFormat::kOtlpJson); }},

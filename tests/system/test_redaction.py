@@ -67,6 +67,16 @@ def otlp_document(trace_id):
     return document
 
 
+def otlp_logs(trace_id):
+    """Log records of a span: a message to a model, an exception, a line."""
+    text = lambda value: {"stringValue": value}  # noqa: E731
+    record = {"traceId": trace_id, "spanId": "00f067aa0ba902b7", "timeUnixNano": str(NOW_NS), "attributes": otlp_attributes()}
+    return {"resourceLogs": [{"resource": {"attributes": otlp_attributes()}, "scopeLogs": [{"scope": {"name": ALL}, "logRecords": [
+        {**record, "eventName": "gen_ai.user.message", "body": {"kvlistValue": {"values": [{"key": "content", "value": text(ALL)}]}}},
+        {**record, "eventName": "exception", "body": text("exception " + ALL)},
+        {**record, "severityText": SECRETS["email"][0], "body": text("line " + ALL)}]}]}]}
+
+
 def otlp_bytes(trace_id):
     """The same idea as protobuf, by hand."""
     text = lambda value: field(1, value.encode())  # noqa: E731
@@ -130,6 +140,9 @@ def send_everything(server):
             body = pack(json.dumps(otlp_document(new())).encode())
             ok(*server.send("/v1/traces", body, {"Content-Type": "application/json", **headers}, port)[::2])
             ok(*server.send("/v1/traces", pack(otlp_bytes(new())), {"Content-Type": "application/x-protobuf", **headers}, port)[::2])
+        trace_id = new()
+        for port, path, document in (("http", "/v1/traces", otlp_document(trace_id)), ("otlp_http", "/v1/logs", otlp_logs(trace_id))):
+            ok(*server.send(path, pack(json.dumps(document).encode()), {"Content-Type": "application/json", **headers}, port)[::2])
     for encoding in ("identity", "gzip", "zstd"):
         heard = server.raw(grpc_export(encodings["" if encoding == "identity" else encoding](otlp_bytes(new())), encoding, int(encoding != "identity")),
                            "otlp_grpc", until=b"grpc-status")
