@@ -14,7 +14,7 @@ LAYERS = {
     "base": 0,
     "crypto": 1, "model": 1, "net": 1,
     "codec": 2, "propagation": 2, "sampling": 2, "genai": 2, "redact": 2,
-    "rollup": 3,
+    "rollup": 3, "cardinality": 3,
     "query": 4,
     "store": 5,
     "analysis": 6, "control": 6, "auth": 6,
@@ -25,7 +25,7 @@ LAYERS = {
 }
 SIDEWAYS = {("codec", "codec"), ("api", "api"), ("auth", "control")}
 NET_USERS = {"ingest", "api", "relay", "cli", "app"}
-PURE = {"model", "codec", "propagation", "sampling", "genai", "redact", "query", "rollup", "analysis"}
+PURE = {"model", "codec", "propagation", "sampling", "genai", "redact", "query", "rollup", "cardinality", "analysis"}
 IMPURE_HEADERS = re.compile(
     r"#include <(thread|mutex|shared_mutex|condition_variable|fstream|filesystem|random|iostream|"
     r"sys/socket\.h|unistd\.h|fcntl\.h|boost/asio.*|boost/beast.*|grpcpp?/.*|sqlite3\.h)>")
