@@ -74,8 +74,8 @@ class FlipTest : public ::testing::TestWithParam<bool> {
   [[nodiscard]] static std::uint64_t Flips(std::uint64_t count) {
     return Cases(GetParam() ? count / 5 : count);
   }
-  // Log, block, deletions, FORMAT; and wrapped keys.
-  [[nodiscard]] static std::size_t Kinds() { return GetParam() ? 5 : 4; }
+  // Log, block, deletions, FORMAT, ATTRIBUTES; and wrapped keys.
+  [[nodiscard]] static std::size_t Kinds() { return GetParam() ? 6 : 5; }
 
   std::shared_ptr<crypto::Keyring> keys_;
   Ledger ledger_;

@@ -46,6 +46,8 @@ class BlockWriter {
   void AddPlaced(const TraceEntry& trace) { traces_.push_back(trace); }
   /// Before any row: ends row groups at so many bytes, if that is less than kRowGroupTargetBytes.
   void BoundRowGroups(std::size_t bytes) { row_group_bytes_ = std::min(bytes, row_group_bytes_); }
+  /// Before any row: whose filters are written, and who is told of the values of attributes.
+  void SetWatch(const AttributeWatch& watch) { rows_.SetWatch(watch); }
   /// Is told of each row group while it is written: its runs, in order of rows, and its columns.
   using UseRowGroup =
       std::function<void(std::span<const TraceRun> runs, const ColumnReader& column)>;

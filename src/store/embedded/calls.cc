@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "store/embedded/call_groups.h"
 #include "store/embedded/snapshot.h"
 #include "store/embedded/store_impl.h"
 
@@ -223,7 +224,7 @@ class CallsRun {
                          std::int64_t times) {
       if (windows.empty()) return;
       const auto read = reader_.FindInPieces(fragments, pieces, [&](const genai::Call& call) {
-        if (Touches(call.end_ns, call.end_ns, windows)) result_.sums.Add(call, times);
+        if (Touches(call.end_ns, call.end_ns, windows)) result_.sums.Add(groups_.Of(call), times);
       });
       if (!read) Damaged(read.error().message);
     };
@@ -268,6 +269,7 @@ class CallsRun {
   std::optional<std::uint8_t> facet_;  ///< whose sums by hour tell enough
   CallsResult result_;
   CallReader reader_;
+  CallGroups groups_{store_.attribute_policy()};
   Snapshot at_;
   SumWindows windows_;
   std::vector<bool> summed_;  ///< by block; false: its spans tell

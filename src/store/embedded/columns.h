@@ -92,7 +92,15 @@ class TextColumn {
     for (std::uint32_t i = 0; i < ends_.size(); ++i) visit(Entry(i));
     for (const std::string_view text : rest_) visit(text);
   }
-  /// Of the texts added, if all were by AddCoded.
+  /// Calls `visit` with the upper half of XXH3-64 of each entry, if texts are interned.
+  template <class Visit>
+  void VisitEntryHashes(const Visit& visit) const {
+    if (is_plain_) return;
+    for (const std::uint64_t slot : slots_) {
+      if (slot != 0) visit(static_cast<std::uint32_t>(slot >> 32));
+    }
+  }
+  /// Of the texts added, in order; empty if they are not interned.
   [[nodiscard]] const std::vector<std::uint32_t>& codes() const { return codes_; }
   void Encode(std::string& out) const;
   /// Empties it, keeping what memory is worth keeping.

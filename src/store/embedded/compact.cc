@@ -73,7 +73,7 @@ Result<bool> EmbeddedStoreImpl::MergeOnce(const std::stop_token& stop) {
     for (std::size_t i = 0; i < inputs.size(); ++i) from.push_back({inputs[i], deleted[i]});
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
     return MergeBlocks(from, *file, meta, options_.merge.copy_spans, merge_cache_, stop, keys(),
-                       thinning.get(), &thinned);
+                       thinning.get(), &thinned, attribute_policy());
   };
   auto merged = write();
   merge_cache_.Clear();

@@ -98,7 +98,21 @@ EmbeddedStoreImpl::EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metric
                                      "Encrypted files whose key is not available.")),
       old_keys_gauge_(metrics.GetGauge("fluoro_store_old_key_files",
                                        "Files whose data key another key wraps than that in "
-                                       "use.")) {}
+                                       "use.")),
+      crowded_out_keys_(metrics.GetCounter("fluoro_store_attribute_keys_crowded_out_total",
+                                           "Keys of attributes, a block each, for which the "
+                                           "cardinality guard had no room.")),
+      guarded_keys_(metrics.GetCounter("fluoro_store_attribute_keys_guarded_total",
+                                       "Times at which a key was demoted from the indexes.")),
+      attribute_bytes_gauge_(
+          metrics.GetGauge("fluoro_store_attribute_bytes", "Memory of the cardinality guard.")) {
+  for (std::size_t state = 0; state < attribute_keys_gauges_.size(); ++state) {
+    const auto name = cardinality::StateName(static_cast<cardinality::State>(state));
+    attribute_keys_gauges_.at(state) =
+        metrics.GetGauge("fluoro_store_attribute_keys", "Keys of attributes by their state.",
+                         {{"state", std::string(name)}});
+  }
+}
 
 EmbeddedStoreImpl::~EmbeddedStoreImpl() { log::WarnIfFailed("store: closing", Close()); }
 
@@ -322,6 +336,10 @@ Result<void> EmbeddedStoreImpl::Close() {
   // with the next start, which finds every batch in a block.
   auto stopped = log_->Stop();
   auto sealed = SealAll();
+  {
+    MutexLock lock(maintenance_mutex_);
+    SaveAttributes(true);
+  }
   if (!stopped) return stopped;
   return sealed;
 }

@@ -16,7 +16,8 @@ namespace fluoro::store {
 /// Stored: never renumber.
 enum class FileKind : std::uint8_t {
   kLog = 1,
-  kBlock = 2,  ///< also files of sums
+  kBlock = 2,       ///< also files of sums
+  kAttributes = 3,  ///< attribute_file.h
 };
 
 /// The data key of one file, which seals that file only. A place in a file is written once, so that

@@ -112,6 +112,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::u
   const std::string name = BlockFileName(id);
   const std::string tmp = layout_.tmp + "/" + name;
   const std::string path = layout_.blocks + "/" + name;
+  cardinality::BlockValues values(cardinality::GuardLimits().keys_max);
   const auto write = [&]() -> Result<std::shared_ptr<Block>> {
     FLUORO_TRY(const auto file, fs_.Open(tmp, Fs::OpenMode::kCreate));
     BlockMeta meta;
@@ -121,6 +122,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::u
     meta.sealed_lsn = sealed_lsn;
     meta.left_out = left_out;
     BlockWriter writer(*file, std::move(meta), keys());
+    writer.SetWatch({.values = &values, .policy = attribute_policy()});
     writer.BoundRowGroups(static_cast<std::size_t>(options_.memory_bytes / 16));
     SealRollup sums(*this, traces, writer.summaries());
     writer.SetUseRowGroup([&sums](std::span<const TraceRun> runs, const ColumnReader& column) {
@@ -128,7 +130,7 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::u
     });
     for (const TraceRows& trace : traces) FLUORO_CHECK_OK(writer.AddTrace(trace));
     FLUORO_CHECK_OK(sums.Write(writer));
-    FLUORO_CHECK_OK(WriteCalls(traces, writer));
+    FLUORO_CHECK_OK(WriteCalls(traces, writer, values));
     FLUORO_CHECK_OK(writer.Finish());
     FLUORO_CHECK_OK(fs_.Rename(tmp, path));
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
@@ -146,6 +148,8 @@ Result<void> EmbeddedStoreImpl::SealChunk(std::vector<TraceRows>& traces, std::u
   sealed_blocks_.Add();
   sealed_spans_.Add(static_cast<double>((*block)->meta().spans));
   for (const TraceRows& trace : traces) recent_traces_.Add(trace.id);
+  MutexLock attributes_lock(attributes_mutex_);
+  AbsorbValues(values);
   MutexLock lock(state_mutex_);
   auto list = std::make_shared<BlockList>(*blocks_);
   list->push_back(*std::move(block));
@@ -220,6 +224,7 @@ Result<void> EmbeddedStoreImpl::RunMaintenance() {
     FLUORO_CHECK_OK(SealWhatIsDue(true));
     FLUORO_CHECK_OK(EnforceRetention());
     FLUORO_CHECK_OK(Rewrap());
+    SaveAttributes(false);
   }
   for (bool more = true; more;) {
     FLUORO_TRY(more, MergeOnce({}));
@@ -253,6 +258,7 @@ void EmbeddedStoreImpl::RunBackground(const std::stop_token& stop)
     auto done = SealWhatIsDue(false);
     if (auto kept = EnforceRetention(); done && !kept) done = kept;
     if (auto wrapped = Rewrap(); done && !wrapped) done = wrapped;
+    SaveAttributes(false);
     if (!done)
       log::Error("store: maintenance failed, it will be tried again",
                  {{"why", done.error().message}});
@@ -463,6 +469,7 @@ Result<std::uint64_t> EmbeddedStoreImpl::Delete(std::span<const model::TraceId> 
   const std::shared_ptr<const Tombstone> said = std::move(tombstone);
   FLUORO_CHECK_OK(Record(said));
   deleted_traces_.Add(static_cast<double>(found));
+  ForgetTextsOfValues();
   // Durable from here on. A .del file that cannot be written now is written by a later maintenance;
   // until then the log keeps the tombstone.
   auto saved = DeleteFromBlocks(said->ids, UINT64_MAX);

@@ -104,6 +104,9 @@ class Merge {
       summaries_.AddRowGroup(runs, column);
     });
   }
+  void IndexBy(const AttributePolicy& policy) {
+    writer_.SetWatch({.values = nullptr, .policy = policy});
+  }
   void JudgeBy(Thinning& thinning, Thinned& thinned) {
     thinning_ = &thinning;
     thinned_ = &thinned;
@@ -418,7 +421,7 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
                                              BlockMeta meta, std::uint64_t copy_spans,
                                              BlockCache& cache, const std::stop_token& stop,
                                              const crypto::Keyring* keys, Thinning* thinning,
-                                             Thinned* thinned) {
+                                             Thinned* thinned, const AttributePolicy& policy) {
   meta.order = UINT64_MAX;
   meta.judged_ns = INT64_MAX;
   meta.arrival_ns_min = INT64_MAX;
@@ -435,6 +438,7 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
     meta.replaces.insert(meta.replaces.end(), from.replaces.begin(), from.replaces.end());
   }
   Merge merge(inputs, out, std::move(meta), copy_spans, cache, keys);
+  merge.IndexBy(policy);
   if (thinning != nullptr) merge.JudgeBy(*thinning, *thinned);
   return merge.Run(stop);
 }

@@ -56,6 +56,7 @@ struct MergeInput {
 /// parts joined. `meta` brings id, created_ns and left_out; the rest is filled in. `cache` bounds
 /// the row groups held.
 /// @param thinning  not null: traces are judged, and `thinned` tells of it.
+/// @param policy    whose filters are written with row groups that are not copied; null: of all.
 /// Nothing is returned, and nothing written that counts, if nothing is left, skeletons included, or
 /// `stop` was requested. Errors: kCorruption, kIo, kNoSpace.
 Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs, File& out,
@@ -63,7 +64,8 @@ Result<std::optional<BlockMeta>> MergeBlocks(std::span<const MergeInput> inputs,
                                              BlockCache& cache, const std::stop_token& stop,
                                              const crypto::Keyring* keys = nullptr,
                                              Thinning* thinning = nullptr,
-                                             Thinned* thinned = nullptr);
+                                             Thinned* thinned = nullptr,
+                                             const AttributePolicy& policy = nullptr);
 
 /// Sums by minute that are added to others.
 struct RollupSource {

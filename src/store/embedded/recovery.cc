@@ -732,6 +732,7 @@ Result<void> EmbeddedStoreImpl::Open() {
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.blocks));
     FLUORO_CHECK_OK(fs_.SyncDir(layout_.rollup));
   }
+  LoadAttributes();
   FLUORO_CHECK_OK(LoadFolded());
   FLUORO_CHECK_OK(LoadBlocks());
   if (!options_.read_only) RememberTraces();

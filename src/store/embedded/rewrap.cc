@@ -21,7 +21,12 @@ Result<void> EmbeddedStoreImpl::SetWrappingKey(std::string_view name) {
       return Fail(ErrorCode::kNotFound, "there is no key " + std::string(name));
     FLUORO_CHECK_OK(RaiseFormat());
   }
-  return options_.keys->Use(name);
+  FLUORO_CHECK_OK(options_.keys->Use(name));
+  // Written whole from time to time, so that it needs no wrapping anew.
+  MutexLock attributes(attributes_mutex_);
+  attributes_dirty_ = true;
+  attributes_urgent_ = true;
+  return {};
 }
 
 std::string EmbeddedStoreImpl::wrapping_key() {

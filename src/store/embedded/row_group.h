@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "model/assembly.h"
 #include "model/span_batch.h"
+#include "store/embedded/attribute_watch.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/head.h"
 #include "store/trace_store.h"
@@ -67,10 +68,6 @@ enum class RowColumn : std::uint32_t {
   kFilters = 0x10001,  ///< + place among the zones' columns
 };
 
-/// Whose attributes a column holds. Stored: never renumber.
-enum class AttributeOwner : std::uint8_t { kResource, kScope, kSpan, kEvent, kLink };
-inline constexpr std::size_t kAttributeOwners = 5;
-
 /// A column's bytes before compression.
 struct EncodedColumn {
   std::uint32_t id = 0;
@@ -82,6 +79,8 @@ class RowGroupBuilder {
  public:
   RowGroupBuilder();
   ~RowGroupBuilder();
+  /// Before any trace.
+  void SetWatch(const AttributeWatch& watch);
   /// Appends spans of one trace; `start_ns` is the trace's earliest start. The batches must live
   /// until Finish.
   void AddTrace(std::int64_t start_ns, std::span<const RowRef> rows);

@@ -2,6 +2,7 @@
 #include <unordered_set>
 
 #include "base/assert.h"
+#include "store/embedded/fuse_filter.h"
 #include "store/embedded/row_group.h"
 #include "store/embedded/row_group_index.h"
 
@@ -125,6 +126,8 @@ struct RowGroupBuilder::State {
   std::vector<std::uint64_t> wide_numbers;
   TextColumn texts;
   ZonesBuilder zones;
+  AttributeWatch watch;
+  std::vector<std::uint32_t> resource_spans;  // by resource; if values are watched
 
   std::uint32_t MapOf(const SpanBatch& batch) {
     if (!rows.empty() && rows.back().batch == &batch) return rows.back().map;
@@ -559,16 +562,50 @@ struct RowGroupBuilder::State {
 
   // @param column_bytes  of the column as it was encoded.
   void AddZone(const AttributeColumn& column, std::size_t column_bytes) {
+    const std::string_view key = keys[column.key];
+    std::vector<std::uint64_t> hashes;
+    const bool is_filtered = IsFiltered(column, column_bytes);
+    if (is_filtered || watch.values != nullptr) {
+      hashes.reserve(column.texts.uninterned());
+      column.texts.VisitUninterned(
+          [&](std::string_view text) { hashes.push_back(FuseFilter::KeyOf(text)); });
+    }
+    cardinality::KeyValues* seen = watch.values == nullptr ? nullptr : watch.values->Of(key);
+    if (seen != nullptr) {
+      seen->carriers |= CarrierOf(column.owner, column.role);
+      seen->bytes += column_bytes;
+      const std::span<const std::uint32_t> weights =
+          column.owner == AttributeOwner::kResource ? std::span<const std::uint32_t>(resource_spans)
+                                                    : std::span<const std::uint32_t>();
+      if (column.type == AttributeType::kString) {
+        const bool is_open = watch.policy == nullptr || watch.policy->IsOpen(key);
+        WatchTexts(column.texts, hashes, weights, is_open, *seen);
+      } else if (!model::IsText(column.type) && column.type != AttributeType::kNull) {
+        WatchNumbers(column.numbers, weights, *seen);
+      }
+    }
     if (column.owner != AttributeOwner::kSpan && column.owner != AttributeOwner::kResource) return;
-    const Zone zone{
-        .owner = column.owner, .type = column.type, .role = column.role, .key = keys[column.key]};
-    if (column.type == AttributeType::kString) {
-      zones.AddTexts(zone, column.texts, column_bytes);
+    const Zone zone{.owner = column.owner, .type = column.type, .role = column.role, .key = key};
+    if (is_filtered) {
+      const std::size_t filter_bytes = zones.AddFiltered(zone, std::move(hashes));
+      if (seen != nullptr) seen->index_bytes += filter_bytes;
     } else if (model::IsText(column.type) || column.type == AttributeType::kNull) {
       zones.AddOther(zone);
     } else {
       zones.AddNumbers(zone, column.numbers);
     }
+  }
+  [[nodiscard]] bool IsFiltered(const AttributeColumn& column, std::size_t column_bytes) const {
+    return column.type == AttributeType::kString &&
+           (column.owner == AttributeOwner::kSpan || column.owner == AttributeOwner::kResource) &&
+           ZonesBuilder::IsFilterWorth(column.texts.uninterned(), column_bytes) &&
+           (watch.policy == nullptr || watch.policy->HasFilter(keys[column.key]));
+  }
+
+  void CountResourceSpans() {
+    if (watch.values == nullptr) return;
+    resource_spans.assign(resource_dropped.size(), 0);
+    for (const std::uint32_t resource : resources) ++resource_spans[resource];
   }
 
   // @param has_overflow  attributes of spans or resources stand outside the columns.
@@ -623,6 +660,8 @@ struct RowGroupBuilder::State {
 
 RowGroupBuilder::RowGroupBuilder() : state_(std::make_unique<State>()) {}
 RowGroupBuilder::~RowGroupBuilder() = default;
+
+void RowGroupBuilder::SetWatch(const AttributeWatch& watch) { state_->watch = watch; }
 
 void RowGroupBuilder::AddTrace(std::int64_t start_ns, std::span<const RowRef> rows) {
   FLUORO_ASSERT(spans() + rows.size() <= kRowGroupSpansMax);
@@ -792,6 +831,7 @@ Result<void> RowGroupBuilder::Finish(Operations& operations, const Sink& sink) {
     FLUORO_CHECK_OK(
         put(RowColumn::kOverflow, owner, [&](std::string& out) { out.swap(s.overflow[owner]); }));
   }
+  s.CountResourceSpans();
   for (std::size_t i = 0; i < s.columns.size(); ++i) {
     State::AttributeColumn& attribute = s.columns[i];
     FLUORO_CHECK_OK(put(RowColumn::kAttributes, i, [&](std::string& out) {

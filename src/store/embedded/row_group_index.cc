@@ -61,17 +61,20 @@ void ZonesBuilder::AddNumbers(const Zone& column, std::span<const std::uint64_t>
   out.PutFixed64(std::bit_cast<std::uint64_t>(greatest));
 }
 
-void ZonesBuilder::AddTexts(const Zone& column, const TextColumn& texts, std::size_t column_bytes) {
-  const std::size_t count = texts.uninterned();
-  if (count < kFilteredTextsMin || FuseFilter::BytesOf(count) * kFilterWorth > column_bytes)
-    return AddOther(column);
-  std::vector<std::uint64_t> keys;
-  keys.reserve(count);
-  texts.VisitUninterned([&](std::string_view text) { keys.push_back(FuseFilter::KeyOf(text)); });
-  std::string filter = FuseFilter::Encode(std::move(keys));
-  if (filter.empty()) return AddOther(column);
+bool ZonesBuilder::IsFilterWorth(std::size_t texts, std::size_t column_bytes) {
+  return texts >= kFilteredTextsMin && FuseFilter::BytesOf(texts) * kFilterWorth <= column_bytes;
+}
+
+std::size_t ZonesBuilder::AddFiltered(const Zone& column, std::vector<std::uint64_t> hashes) {
+  std::string filter = FuseFilter::Encode(std::move(hashes));
+  const std::size_t bytes = filter.size();
+  if (filter.empty()) {
+    AddOther(column);
+    return bytes;
+  }
   encoded_.filters.emplace_back(columns_, std::move(filter));
   Put(column, ZoneKind::kFilter);
+  return bytes;
 }
 
 ZonesBuilder::Encoded ZonesBuilder::Finish() {

@@ -52,8 +52,10 @@ class ZonesBuilder {
   void SetSpans(std::uint64_t flags, std::uint64_t statuses, bool has_documents, bool has_overflow);
   /// Integers zigzag, doubles their bits, as the column has them.
   void AddNumbers(const Zone& column, std::span<const std::uint64_t> numbers);
-  /// @param column_bytes  as encoded: a filter that is not far smaller is not worth it.
-  void AddTexts(const Zone& column, const TextColumn& texts, std::size_t column_bytes);
+  /// Whether a filter over so many texts is worth its bytes. @param column_bytes  as encoded.
+  static bool IsFilterWorth(std::size_t texts, std::size_t column_bytes);
+  /// With a filter. @param hashes  FuseFilter::KeyOf of all texts. Returns the filter's bytes.
+  std::size_t AddFiltered(const Zone& column, std::vector<std::uint64_t> hashes);
   void AddOther(const Zone& column);
   struct Encoded {
     std::string zones;

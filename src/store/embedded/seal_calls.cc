@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "store/embedded/block_writer.h"
+#include "store/embedded/call_groups.h"
 #include "store/embedded/call_section.h"
 #include "store/embedded/store_impl.h"
 
@@ -11,12 +12,17 @@ namespace fluoro::store {
 
 using rollup::CallSums;
 
-Result<CallSums> EmbeddedStoreImpl::SumCalls(std::span<const TraceRows> traces) {
+Result<CallSums> EmbeddedStoreImpl::SumCalls(std::span<const TraceRows> traces,
+                                             cardinality::BlockValues& values) {
   call_reader_.Forget();
   CallSums sums(rollup::kMinuteNs, rollup::kByAllDimensions,
                 {.cells_max = options_.memory_bytes / 100 / sizeof(rollup::CallCell)});
-  const auto plus = [&sums](const genai::Call& call) { sums.Add(call); };
-  const auto minus = [&sums](const genai::Call& call) { sums.Add(call, -1); };
+  CallGroups groups(attribute_policy(), &values);
+  const auto plus = [&](const genai::Call& call) {
+    groups.Watch(call);
+    sums.Add(groups.Of(call));
+  };
+  const auto minus = [&](const genai::Call& call) { sums.Add(groups.Of(call), -1); };
   const auto list = blocks();
   // Rows that hold no call themselves may tell the tenant of calls in earlier ones.
   const bool earlier =
@@ -45,8 +51,9 @@ Result<CallSums> EmbeddedStoreImpl::SumCalls(std::span<const TraceRows> traces) 
   return sums;
 }
 
-Result<void> EmbeddedStoreImpl::WriteCalls(std::span<const TraceRows> traces, BlockWriter& writer) {
-  const auto sums = SumCalls(traces);
+Result<void> EmbeddedStoreImpl::WriteCalls(std::span<const TraceRows> traces, BlockWriter& writer,
+                                           cardinality::BlockValues& values) {
+  const auto sums = SumCalls(traces, values);
   if (!sums) {
     // The block is answered from its spans then.
     log::Warn("store: a block is sealed without sums of calls", {{"why", sums.error().message}});

@@ -15,6 +15,9 @@
 #include "base/fs.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "cardinality/guard.h"
+#include "store/attribute_census.h"
+#include "store/embedded/attribute_watch.h"
 #include "store/embedded/block.h"
 #include "store/embedded/block_cache.h"
 #include "store/embedded/call_reader.h"
@@ -58,9 +61,12 @@ Result<std::uint64_t> DecodeFormat(std::string_view content);
 Result<void> WriteWhole(Fs& fs, const Layout& layout, const std::string& folder,
                         const std::string& name, std::string_view content);
 
+/// Of what the cardinality guard remembers.
+std::string AttributeFilePath(const std::string& folder);
+
 class BlockWriter;
 
-class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
+class EmbeddedStoreImpl final : public EmbeddedStore, public AttributeCensus, private LogOwner {
  public:
   EmbeddedStoreImpl(Fs& fs, const Clock& clock, Metrics& metrics, EmbeddedOptions options);
   ~EmbeddedStoreImpl() override;
@@ -100,6 +106,10 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   // rewrap.cc
   Result<void> SetWrappingKey(std::string_view name) override;
   std::string wrapping_key() override;
+  // attributes.cc
+  void SetAttributeSettings(cardinality::Settings settings) override;
+  Result<cardinality::Census> Attributes() override;
+  Result<cardinality::KeyDetail> Attribute(std::string_view key) override;
   // thin.cc
   void SetTailPolicies(std::shared_ptr<const query::TailFilters> policies) override;
   Result<void> VisitDropped(std::int64_t from_ns, std::int64_t until_ns,
@@ -187,8 +197,22 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   void RememberTraces();
 
   // seal_calls.cc
-  Result<rollup::CallSums> SumCalls(std::span<const TraceRows> traces);
-  Result<void> WriteCalls(std::span<const TraceRows> traces, BlockWriter& writer);
+  Result<rollup::CallSums> SumCalls(std::span<const TraceRows> traces,
+                                    cardinality::BlockValues& values);
+  Result<void> WriteCalls(std::span<const TraceRows> traces, BlockWriter& writer,
+                          cardinality::BlockValues& values);
+
+  // attributes.cc
+  static cardinality::GuardLimits GuardLimitsOf(const EmbeddedOptions& options);
+  void LoadAttributes();
+  void SaveAttributes(bool at_once);
+  AttributePolicy attribute_policy();
+  void AbsorbValues(cardinality::BlockValues& values) FLUORO_REQUIRES(attributes_mutex_);
+  void UseStateChanges(const std::vector<cardinality::StateChange>& changes)
+      FLUORO_REQUIRES(attributes_mutex_);
+  void UpdateAttributeGauges() FLUORO_REQUIRES(attributes_mutex_);
+  void ForgetTextsOfValues();
+  cardinality::Guard GuardOfNow(cardinality::Settings& settings);
 
   // embedded_store.cc
   /// Errors: kUnavailable: the disk or the merges have to catch up. Waits a little where they
@@ -260,6 +284,15 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Mutex graph_mutex_;
   /// Between questions: they remember what spans mean.
   std::vector<std::unique_ptr<GraphReader>> graph_readers_ FLUORO_GUARDED_BY(graph_mutex_);
+
+  /// Before state_mutex_: rows leave the head and their values are counted under both.
+  Mutex attributes_mutex_;
+  cardinality::Guard guard_ FLUORO_GUARDED_BY(attributes_mutex_){GuardLimitsOf(options_)};
+  cardinality::Settings attribute_settings_ FLUORO_GUARDED_BY(attributes_mutex_);
+  AttributePolicy attribute_policy_ FLUORO_GUARDED_BY(attributes_mutex_);
+  bool attributes_dirty_ FLUORO_GUARDED_BY(attributes_mutex_) = false;   ///< the file lags behind
+  bool attributes_urgent_ FLUORO_GUARDED_BY(attributes_mutex_) = false;  ///< it is written soon
+  std::int64_t attributes_saved_ns_ FLUORO_GUARDED_BY(attributes_mutex_) = INT64_MIN;
 
   /// Order of locks: merge_mutex_, maintenance_mutex_, then the log's own, then state_mutex_. The
   /// first serialises merges, which may take minutes; the second seals, retention and deletes,
@@ -337,6 +370,9 @@ class EmbeddedStoreImpl final : public EmbeddedStore, private LogOwner {
   Gauge thinning_crowded_out_;
   Gauge head_bytes_gauge_, head_spans_gauge_, head_traces_gauge_, blocks_gauge_, block_bytes_gauge_,
       damaged_gauge_, locked_gauge_, old_keys_gauge_;
+  Counter crowded_out_keys_, guarded_keys_;
+  std::array<Gauge, 3> attribute_keys_gauges_;  ///< by cardinality::State
+  Gauge attribute_bytes_gauge_;
   std::jthread background_;
   std::jthread merger_;
 };

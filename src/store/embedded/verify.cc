@@ -1,6 +1,7 @@
 // VerifyFolder: every checksum of a data folder, without changing anything.
 #include <algorithm>
 
+#include "store/embedded/attribute_file.h"
 #include "store/embedded/batch_codec.h"
 #include "store/embedded/store_impl.h"
 
@@ -160,6 +161,14 @@ Result<VerifyReport> VerifyFolder(Fs& fs, std::string_view folder, const crypto:
                                  ? VerifyLogFile(fs, path, "locked/" + name, keys)
                                  : VerifySmall(fs, path, "locked/" + name, DecodeHeldDeletions));
     }
+  }
+  if (const std::string path = AttributeFilePath(layout.root); fs.Exists(path)) {
+    VerifyReport::Item item{.file = "ATTRIBUTES", .problem = {}};
+    if (const auto content = ReadInto(fs, path, item)) {
+      if (const auto state = DecodeAttributeFile(*content, keys); !state)
+        NoteError(item, state.error());
+    }
+    report.items.push_back(std::move(item));
   }
   if (const auto aside = fs.List(layout.quarantine)) {
     for (const std::string& name : *aside) {
