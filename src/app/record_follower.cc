@@ -7,8 +7,10 @@
 
 #include "base/log.h"
 #include "base/thread_name.h"
+#include "control/attribute_settings.h"
 #include "control/redaction_rules.h"
 #include "control/tail_policies.h"
+#include "store/attribute_census.h"
 
 namespace fluoro::app {
 namespace {
@@ -35,6 +37,8 @@ void RecordFollower::Follow() {
   const auto snapshot = control_.Read();
   FollowTailPolicies(*snapshot);
   FollowRedactionRules(*snapshot);
+  if (auto* census = store::AttributeCensus::Of(store_))
+    census->SetAttributeSettings(control::ReadAttributeSettings(*snapshot));
 }
 
 void RecordFollower::FollowRedactionRules(const control::Snapshot& snapshot) {

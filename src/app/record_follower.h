@@ -13,9 +13,9 @@
 
 namespace fluoro::app {
 
-/// While it lives, the store judges by the tail policies that are recorded, and the pipeline
-/// redacts by the rules that are recorded: at once for those that stand when it is made, within a
-/// second for later ones. All three must outlive it.
+/// While it lives, the store judges by the tail policies and indexes attributes by the settings
+/// that are recorded, and the pipeline redacts by the rules that are recorded: at once for those
+/// that stand when it is made, within a second for later ones. All three must outlive it.
 class RecordFollower {
  public:
   RecordFollower(control::Repository& control, store::EmbeddedStore& store,

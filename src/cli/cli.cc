@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "cli/attributes.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 
@@ -29,6 +30,7 @@ int Run(int argc, char** argv, const ServerFactory& start_server) {
   AddTail(registry);
   AddWhatIf(registry);
   AddCost(registry);
+  AddAttributes(registry);
   AddVerify(registry);
   AddExport(registry);
   AddDiffer(registry);

@@ -12,9 +12,11 @@
 #include "cli/at_rest_key.h"
 #include "cli/credentials.h"
 #include "cli/redaction_file.h"
+#include "control/attribute_settings.h"
 #include "cost/meter.h"
 #include "ingest/pipeline.h"
 #include "net/http_client.h"
+#include "store/attribute_census.h"
 #include "store/embedded/embedded_store.h"
 
 namespace fluoro::cli {
@@ -78,6 +80,8 @@ class FolderSource final : public Source {
                  ReadRedaction(options.folder, embedded.keys.get(), *source->control_));
       source->pipeline_->SetRedaction(std::move(policy));
     }
+    if (auto* census = store::AttributeCensus::Of(*source->store_))
+      census->SetAttributeSettings(control::ReadAttributeSettings(*source->control_->Read()));
     source->cost_.emplace(
         *source->store_, *source->control_, *source->fs_, source->clock_, source->metrics_,
         cost::MeterOptions{.folder = options.folder + "/usage", .read_only = true});

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/json_tree.h"
+#include "control/attribute_settings.h"
 
 namespace fluoro::control {
 namespace {
@@ -96,6 +97,7 @@ Result<void> CheckSettingRecord(std::string_view name, std::string_view body) {
       return Fail(ErrorCode::kInvalidArgument, "DesiredSamplingPercentage: a number wanted");
     return CheckPercentage(*percentage);
   }
+  if (name == kCardinality) return CheckCardinality(body);
   if (name == kDestination) {
     const auto destination = MemberOf(&record, "Destination", AsText);
     if (destination == "XRay" || destination == "CloudWatchLogs") return {};

@@ -8,6 +8,7 @@
 #include "api/ui/request.h"
 #include "auth/records.h"
 #include "base/json.h"
+#include "control/attribute_settings.h"
 #include "control/groups.h"
 #include "control/redaction_rules.h"
 #include "control/sampling_rules.h"
@@ -26,6 +27,7 @@ constexpr std::size_t kAuditDefault = 100;
 const control::RecordChecks& Checks() {
   static const control::RecordChecks kChecks{
       {std::string(control::kSamplingRuleKind), control::CheckSamplingRuleRecord},
+      {std::string(control::kAttributeKind), control::CheckAttributeRecord},
       {std::string(control::kGroupKind), control::CheckGroupRecord},
       {std::string(control::kTagsKind), control::CheckTagsRecord},
       {std::string(control::kTailPoliciesKind), control::CheckTailPoliciesRecord},

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "analysis/service_graph.h"
+#include "api/ui/attributes_json.h"
 #include "api/ui/calls_json.h"
 #include "api/ui/compare_api.h"
 #include "api/ui/conversation_json.h"
@@ -27,6 +28,7 @@
 #include "api/ui/trace_json.h"
 #include "api/ui/what_if.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "control/groups.h"
 #include "control/sampling_rules.h"
 #include "cost/model_prices.h"
@@ -35,6 +37,7 @@
 #include "ingest/pipeline.h"
 #include "model/summary.h"
 #include "query/sieve.h"
+#include "store/attribute_census.h"
 #include "store/delete_matching.h"
 
 namespace fluoro::api::ui {
@@ -340,6 +343,28 @@ struct UiApi::Impl {
   }
   net::HttpResponse TestRedaction(const net::HttpRequest& http) {
     return JsonOf(TestRedactionJson(OfRedaction(), http.body));
+  template <class Ask>
+  net::HttpResponse OfCensus(const Ask& ask) {
+    store::AttributeCensus* census = store::AttributeCensus::Of(store);
+    if (census == nullptr)
+      return ErrorAnswer(Error{ErrorCode::kUnsupported, "this store counts no values"});
+    return JsonOf(ask(*census));
+  }
+  net::HttpResponse Attributes(const net::HttpRequest& http) {
+    return OfCensus([&](store::AttributeCensus& census) {
+      return AttributesJson(census, QueryParameter(http, "state"));
+    });
+  }
+  net::HttpResponse Attribute(const net::HttpRequest& http) {
+    std::string_view key = http.path;
+    key.remove_prefix(key.rfind('/') + 1);
+    return OfCensus([&](store::AttributeCensus& census) {
+      return AttributeJson(census, PercentDecode(key, false));
+    });
+  }
+  net::HttpResponse ChangeAttributes(const net::HttpRequest& http) {
+    return ChangeCost(http,
+                      [&] { return ChangeAttributesJson(control, http.principal, http.body); });
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
@@ -593,6 +618,9 @@ constexpr auto kRoutes = std::to_array<Route>({
     {{"POST", "redaction", "xray:*"}, &UiApi::Impl::PutRedaction},
     {{"DELETE", "redaction", "xray:*"}, &UiApi::Impl::DeleteRedaction},
     {{"POST", "redaction/test", "xray:*"}, &UiApi::Impl::TestRedaction},
+    {{"GET", "attributes", "xray:GetTraceSummaries"}, &UiApi::Impl::Attributes},
+    {{"GET", "attributes/", "xray:GetTraceSummaries"}, &UiApi::Impl::Attribute},
+    {{"POST", "attributes", "xray:*"}, &UiApi::Impl::ChangeAttributes},
     {{"POST", "export", "xray:BatchGetTraces"}, &UiApi::Impl::Export},
     {{"POST", "genai/experiments", "xray:GetTraceSummaries"}, &UiApi::Impl::Experiments},
     {{"POST", "differ", "xray:GetTraceSummaries"}, &UiApi::Impl::Differ},
