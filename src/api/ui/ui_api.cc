@@ -343,6 +343,8 @@ struct UiApi::Impl {
   }
   net::HttpResponse TestRedaction(const net::HttpRequest& http) {
     return JsonOf(TestRedactionJson(OfRedaction(), http.body));
+  }
+
   template <class Ask>
   net::HttpResponse OfCensus(const Ask& ask) {
     store::AttributeCensus* census = store::AttributeCensus::Of(store);
@@ -363,8 +365,7 @@ struct UiApi::Impl {
     });
   }
   net::HttpResponse ChangeAttributes(const net::HttpRequest& http) {
-    return ChangeCost(http,
-                      [&] { return ChangeAttributesJson(control, http.principal, http.body); });
+    return Change(http, [&] { return ChangeAttributesJson(control, http.principal, http.body); });
   }
 
   net::HttpResponse Tail(const net::HttpRequest& http) {
