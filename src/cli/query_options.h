@@ -25,12 +25,12 @@ void AddWindowOptions(CLI::App& command, QueryOptions& options);
 /// Further members of the request, already as JSON text: {"limit": "20"}.
 struct ExtraMembers {
   std::uint64_t limit = 0;  ///< 0: not sent
-  std::string next_token;
-  std::string format;
+  std::string next_token = {};
+  std::string format = {};
   bool explain = false;
   bool brief = false;
   bool dry_run = false;
-  std::vector<std::string> by;  ///< empty: not sent
+  std::vector<std::string> by = {};  ///< empty: not sent
 };
 
 /// The body of a POST to /ui/api. Without a window everything is asked for. Errors:
