@@ -209,6 +209,29 @@ TEST(Conversation, GoogleAndBedrock) {
             R"([{"role":"assistant","parts":[{"type":"text","content":"Hello"}]}])");
 }
 
+TEST(Conversation, CandidatesThatSayWhyTheyEnded) {
+  EXPECT_EQ(
+      Output(Step().Set(
+          "output.value",
+          R"({"candidates":[{"content":{"role":"model","parts":[{"text":"Yes"}]},"finish_reason":"STOP"}]})")),
+      R"([{"role":"assistant","parts":[{"type":"text","content":"Yes"}],"finish_reason":"STOP"}])");
+}
+
+TEST(Conversation, DefinitionsOfToolsAreNoMessages) {
+  EXPECT_EQ(
+      Input(Step().Set(
+          "langfuse.observation.input",
+          R"([{"role":"user","content":"Hi"},{"role":"tool","content":{"type":"function","function":{"name":"f","parameters":{}}}}])")),
+      R"([{"role":"user","parts":[{"type":"text","content":"Hi"}]}])");
+}
+
+TEST(Conversation, CallsOfVercelWithoutAType) {
+  EXPECT_EQ(
+      Output(Step().Set("langfuse.observation.output",
+                        R"([{"toolCallId":"c1","toolName":"f","input":"{\"a\":1}"}])")),
+      R"([{"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f","arguments":{"a":1}}]}])");
+}
+
 TEST(Conversation, InstructionsStandApart) {
   const Messages messages = MessagesOf(
       Step().Set("gen_ai.system_instructions", R"([{"type":"text","content":"Be brief."}])"));

@@ -103,6 +103,9 @@ std::optional<Part> PartByMember(const JsonView& view) {
     if (view[name].IsObject()) return ToolResponse(view[name]);
   }
   if (view["function"].IsObject()) return ToolCall(view);
+  if (view["toolCallId"].String() && view["toolName"].String()) {
+    return IsBlank(Any(view, {"result", "output"})) ? ToolCall(view) : ToolResponse(view);
+  }
   if (const JsonView text = view["reasoningContent"]["reasoningText"]["text"]; text.String()) {
     return Text("reasoning", std::string(*text.String()));
   }
@@ -121,8 +124,14 @@ Part PartOf(JsonView view) {
   return AsSent(type.empty() ? "json" : type, view);
 }
 
+// What a model may call, sent along with the messages by some frameworks.
+bool IsToolDefinition(const JsonView& view) {
+  return view["type"].String() == "function" && view["function"]["parameters"].exists() &&
+         !view["function"]["arguments"].exists();
+}
+
 void AddParts(const JsonView& content, std::vector<Part>& parts) {
-  if (IsBlank(content)) return;
+  if (IsBlank(content) || IsToolDefinition(content)) return;
   if (content.IsArray()) {
     for (const JsonView& element : content.Elements()) AddParts(element, parts);
     return;
@@ -177,6 +186,7 @@ struct Reader {
     JsonView view = outer;
     if (view["message"].IsObject()) view = view["message"];
     if (view["kwargs"].IsObject()) view = view["kwargs"];
+    if (view["content"]["parts"].IsArray()) view = view["content"];  // Google's candidates
     const std::string event = TextOf(outer, {"event.name"});
     const std::string type = TextOf(view, {"type"});
     Message message{.role = TextOf(view, {"role"})};
