@@ -108,7 +108,7 @@ def test_waste_names_the_spans_and_what_was_recoverable(stored):
     assert [finding[key] // MS for key in ("failed_ns", "backoff_ns", "waste_ns", "recoverable_ns")] == [3000, 500, 3500, 3300]
     (row,) = answer(stored, "waste", "--by", "tool")["rows"]
     assert (row["tool"], row["traces"], row["waste_ns"] // MS) == ("refund_quote", 2, 7000)
-    assert "refund_quote" in stored.cli("genai", "waste").stdout and f"{7:016x}" in stored.cli("genai", "waste", TRACE.format(1)).stdout
+    assert "refund_quote" in stored.cli("genai", "waste", "--by", "tool").stdout and f"{7:016x}" in stored.cli("genai", "waste", TRACE.format(1)).stdout
 
 
 def test_time_to_first_token(stored):
