@@ -69,11 +69,11 @@ std::string MetricLine(element control, element arm, const MetricRow& row,
       arm["metrics"][row.name].get(after) != simdjson::SUCCESS)
     return {};
   std::string out =
-      "  " + Fit(row.title, 18) + Fit(Range(before, row), 34) + Fit(Range(after, row), 34);
+      "  " + Fit(row.title, 18) + Fit(Range(before, row), 36) + Fit(Range(after, row), 36);
   element difference;
   if (after["difference"].get(difference) == simdjson::SUCCESS) {
     const bool differs = ReadMember<bool>(after, "differs", false);
-    out += terminal.Paint(Fit(Range(difference, row), 34), differs ? Ink::kYellow : Ink::kPlain);
+    out += terminal.Paint(Fit(Range(difference, row), 36), differs ? Ink::kYellow : Ink::kPlain);
     double more = 0;
     if (differs) {
       out += terminal.Paint("differs", Ink::kYellow);
@@ -122,8 +122,8 @@ std::string ExperimentText(element experiment, const Terminal& terminal) {
                           Ink::kRed);
   }
   for (std::size_t i = 1; i < arms.size(); ++i) {
-    out += terminal.Paint("  " + Fit("", 18) + Fit(Sanitise(ReadText(arms[0], "arm")), 34) +
-                              Fit(Sanitise(ReadText(arms[i], "arm")), 34) + "difference",
+    out += terminal.Paint("  " + Fit("", 18) + Fit(Sanitise(ReadText(arms[0], "arm")), 36) +
+                              Fit(Sanitise(ReadText(arms[i], "arm")), 36) + "difference",
                           Ink::kBold) +
            "\n";
     for (const MetricRow& row : kRows) out += MetricLine(arms[0], arms[i], row, terminal);
