@@ -90,7 +90,7 @@ def test_an_audit_tells_every_dollar(traces):
     assert [(step["role"], step["prompt_tokens"]) for step in audit["not_counted"]] == [("rollup", 7300)]
     page = traces.cli("genai", "audit", AGENT).stdout
     assert "3200 tokens x 2.5 USD / 1M = 0.008 USD" in page and "equal to the trace's cost" in page
-    assert traces.cli("genai", "audit", "d" * 32, check=False).returncode == 3
+    assert traces.cli("genai", "audit", "d" * 32, check=False).returncode == 1
 
 
 def test_prices_are_put_while_the_server_runs(traces):
