@@ -131,7 +131,7 @@ net::HttpResponse RefuseDenied(Form form, const net::HttpRequest& request,
 net::HttpHandler GateOtlp(auth::Gatekeeper& gate, net::HttpHandler otlp) {
   return [&gate, otlp = std::move(otlp)](net::HttpRequest&& request) {
     // Browsers ask before they send a key; other paths have nothing to guard.
-    const bool guarded = request.path == "/v1/traces" || request.path == "/v1/logs";
+    const bool guarded = ingest::IsOtlpPath(request.path);
     if (!guarded || request.method == "OPTIONS") return otlp(std::move(request));
     const auto caller = Identify(gate, request, kXRayService, false);
     if (!caller) return RefuseUnknown(Form::kOtlp, request, caller.error());

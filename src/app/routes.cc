@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ingest/otlp_http.h"
+
 namespace fluoro::app {
 namespace {
 
@@ -13,14 +15,10 @@ using net::HttpResponse;
 constexpr std::array<std::string_view, 1> kXRayService{"xray"};
 constexpr std::array<std::string_view, 2> kQueryServices{"iam", "sts"};
 
-bool IsOtlpPath(std::string_view path) {
-  return path.ends_with("/v1/traces") || path == "/v1/logs";
-}
-
 // What brings spans, and what samplers ask all the time, are no questions.
 bool IsQuestion(std::string_view path) {
   return path != "/TraceSegments" && path != "/TelemetryRecords" && path != "/GetSamplingRules" &&
-         path != "/SamplingTargets" && !IsOtlpPath(path) && !path.starts_with("/api/v") &&
+         path != "/SamplingTargets" && !ingest::IsOtlpPath(path) && !path.starts_with("/api/v") &&
          path != "/ui/api/import" && path != "/metrics";
 }
 
@@ -160,7 +158,7 @@ net::HttpHandler MakeRoutes(Handlers handlers) {
 net::HttpErrorAnswer MakeErrorAnswer(net::HttpErrorAnswer otlp_answer) {
   return [otlp_answer = std::move(otlp_answer)](const net::HttpRequest& head, int status,
                                                 std::string_view message) {
-    if (IsOtlpPath(head.path)) return otlp_answer(head, status, message);
+    if (ingest::IsOtlpPath(head.path)) return otlp_answer(head, status, message);
     if (api::xray::XRayApi::HasPath(head.path)) {
       // A client of the API retries what is throttled; a plain 503 of the listener means the same.
       return status == 503 ? api::xray::XRayApi::ErrorAnswer(429, ErrorTypeOf(429), "Rate exceeded")

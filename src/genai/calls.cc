@@ -189,18 +189,18 @@ void CallFinder::FindEntry(const Span& span) {
   entry_.has_parent = has_parent;
   entry_.in_progress = span.Has(model::SpanFlag::kInProgress);
   entry_.call = {.kind = StepKind::kGateway,
-                   .provider = {},
-                   .model = {},
-                   .tool = {},
-                   .tenant = {},
-                   .route = {},
-                   .start_ns = span.start_ns,
-                   .end_ns = span.end_ns,
-                   .failed = IsFlaggedFailed(span),
-                   .throttled = span.Has(model::SpanFlag::kThrottle),
-                   .no_bill = NoBill::kNoUsage,
-                   .is_request = true,
-                   .cost_nano_usd = std::nullopt};
+                 .provider = {},
+                 .model = {},
+                 .tool = {},
+                 .tenant = {},
+                 .route = {},
+                 .start_ns = span.start_ns,
+                 .end_ns = span.end_ns,
+                 .failed = IsFlaggedFailed(span),
+                 .throttled = span.Has(model::SpanFlag::kThrottle),
+                 .no_bill = NoBill::kNoUsage,
+                 .is_request = true,
+                 .cost_nano_usd = std::nullopt};
 }
 
 CallFinder::Step CallFinder::Judge(const Span& span) {

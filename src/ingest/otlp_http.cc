@@ -128,15 +128,20 @@ net::HttpResponse Export(Pipeline& pipeline, const net::HttpRequest& request,
                  *encoding);
 }
 
+const Signal* SignalAt(std::string_view path) {
+  const auto* const signal = std::ranges::find(kSignals, path, &Signal::path);
+  return signal == kSignals.end() ? nullptr : signal;
+}
+
 }  // namespace
+
+bool IsOtlpPath(std::string_view path) { return SignalAt(path) != nullptr; }
 
 net::HttpHandler MakeOtlpHttpHandler(Pipeline& pipeline) {
   return [&pipeline](net::HttpRequest&& request) {
     const Encoding encoding = EncodingOf(request).value_or(Encoding::kJson);
-    const auto signal = std::find_if(kSignals.begin(), kSignals.end(), [&](const Signal& known) {
-      return known.path == request.path;
-    });
-    if (signal == kSignals.end()) {
+    const Signal* const signal = SignalAt(request.path);
+    if (signal == nullptr) {
       return Failed(FailureOfStatus(404),
                     "traces and logs only, at POST /v1/traces and POST /v1/logs", encoding);
     }

@@ -7,6 +7,9 @@
 
 namespace fluoro::ingest {
 
+/// Whether the handler takes anything there: what is to be guarded.
+bool IsOtlpPath(std::string_view path);
+
 /// Answers POST and OPTIONS (CORS) of /v1/traces and /v1/logs; every other path is 404, method 405.
 /// Success and partial success are 200 with an ExportTraceServiceResponse or
 /// ExportLogsServiceResponse, errors carry a google.rpc.Status,

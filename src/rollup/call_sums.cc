@@ -121,7 +121,9 @@ CallBill BillOf(const genai::Call& call) {
 
 CallSeries Reduced(CallSeries series, std::uint16_t dimensions) {
   if (series.kind == CallSeries::kOther) return {.kind = CallSeries::kOther};
-  if ((dimensions & kByKind) == 0) series.kind = CallSeries::kNoKind;
+  // Requests are no calls, and never summed with them.
+  if ((dimensions & kByKind) == 0 && series.kind != CallSeries::kRequest)
+    series.kind = CallSeries::kNoKind;
   if ((dimensions & kByPrice) == 0) series.prompt_class = 0;
   for (std::size_t i = 0; i < kCallTexts.size(); ++i) {
     if ((dimensions & kCallTexts[i].dimension) == 0) series.texts[i] = 0;

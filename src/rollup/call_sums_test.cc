@@ -148,11 +148,12 @@ TEST(CallSums, EveryNumberIsTheSumOfThoseOfTheCalls) {
                                : prompt > 200'000 ? 2
                                : prompt > 128'000 ? 1
                                                   : 0;
-      const std::string name = SeriesName(
-          minute,
-          has(kByKind) ? std::to_string(call.is_request ? 253 : static_cast<int>(call.kind))
-                       : "any",
-          BillOf(call), has(kByPrice) ? prompt_class : 0, texts);
+      const std::string name =
+          SeriesName(minute,
+                     call.is_request ? "253"
+                     : has(kByKind)  ? std::to_string(static_cast<int>(call.kind))
+                                     : "any",
+                     BillOf(call), has(kByPrice) ? prompt_class : 0, texts);
       for (const auto& [what, number] : NumbersOf(call)) wanted[name][what] += number;
     }
     CallSums merged(kMinuteNs, dimensions);

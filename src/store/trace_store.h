@@ -87,8 +87,8 @@ struct CallsPlan {
   /// 0: one sum over the window; else a multiple of a minute.
   std::int64_t period_ns = 0;
   std::uint16_t dimensions = rollup::kByAllDimensions;  ///< rollup::CallDimension bits
-  std::int64_t deadline_ns = INT64_MAX;                ///< Clock::MonotonicNs
-  std::stop_token stop = {};                           ///< the client left
+  std::int64_t deadline_ns = INT64_MAX;                 ///< Clock::MonotonicNs
+  std::stop_token stop = {};                            ///< the client left
 };
 
 struct CallsResult {
@@ -106,7 +106,7 @@ struct Usage {
   std::uint64_t disk_bytes = 0;
   std::uint64_t head_bytes = 0;
   std::uint64_t index_bytes = 0;  ///< of disk_bytes, what is not rows: filters, tables, sums
-  std::int64_t oldest_ns = 0;  ///< earliest span start kept; 0 if empty
+  std::int64_t oldest_ns = 0;     ///< earliest span start kept; 0 if empty
 };
 
 /// What is still known of a trace that a tail policy dropped.

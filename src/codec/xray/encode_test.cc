@@ -256,12 +256,14 @@ TEST(EncodeSegments, ResolvesNothingButKeepsEveryCause) {
 }
 
 TEST(EncodeSegments, MoreAnnotationsStandBeforeTheSpansOwn) {
-  const auto trace = model::testing::AssembleSpans(
-      {model::testing::OtelSpan(1, model::SpanKind::kServer, "GET /")
-           .Between(0, 100)
-           .Annotate("model", "own")
-           .Annotate("user_key", 1),
-       model::testing::XRaySegment(2, "web").Parent(1).Between(0, 50)});
+  model::Span sent = model::testing::XRaySegment(2, "web").Parent(1).Between(0, 50);
+  sent.document = R"({"id":"0000000000000002","name":"web","start_time":0,"end_time":0.05})";
+  const auto trace =
+      model::testing::AssembleSpans({model::testing::OtelSpan(1, model::SpanKind::kServer, "GET /")
+                                         .Between(0, 100)
+                                         .Annotate("model", "own")
+                                         .Annotate("user_key", 1),
+                                     sent});
   const auto documents =
       EncodeSegments(trace, {.annotations = [](const model::Entity&) {
                        return std::vector<model::KeyValue>{{"step_kind", {std::string("llm")}},
