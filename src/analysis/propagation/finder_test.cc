@@ -179,6 +179,7 @@ TEST(CleanTraffic, RaisesNoAlarm) {
     }
     if (rng.Chance(0.5)) options.skew_ns = 20'000'000;
     if (rng.Chance(0.3)) options.cut_rate = 0.1;
+    if (rng.Chance(0.3)) options.silent_rate = 0.3;
     options.slow_rate = rng.Chance(0.5) ? 0.1 : 0.01;
     const PropagationReport report = Find(Make(options));
     EXPECT_EQ(PrintBroken(report), "");

@@ -48,6 +48,7 @@ struct Options {
   double tail_rate = 1;      ///< of traces without error, decided for whole traces
   std::int64_t skew_ns = 0;  ///< of hosts, at most, either way
   double cut_rate = 0;       ///< of the traces lose half of their spans and say so
+  double silent_rate = 0;    ///< of calls to catalog, of which the callee records nothing
   double slow_rate = 0.02;   ///< of requests take up to 90 s
   std::int64_t clock_ns = 2'000'000'000;
 };
@@ -281,6 +282,7 @@ class Generator {
       }
       if (lost) sent = Begin(arrives_ns, callee);
     }
+    if (callee == "catalog" && rng_.Chance(options_.silent_rate)) sent.sampled = false;
     Set(span, "http.request.method", method);
     Set(span, "url.full", "http://" + host + path);
     Set(span, "http.response.status_code", std::int64_t{200});
