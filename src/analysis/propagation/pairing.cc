@@ -106,7 +106,8 @@ class Matcher {
       if (entry.end_ns - entry.start_ns > end_ns - start_ns + 1'000'000) continue;
       ++seen;
       if (used_[*at] || entry.trace == call.trace || !call.request.Fits(entry.request)) continue;
-      const std::int64_t cost_ns = std::abs(early_ns) + std::abs(late_ns);
+      // A callee begins soon after the call; how soon its answer is back says less.
+      const std::int64_t cost_ns = 4 * std::abs(early_ns) + std::abs(late_ns);
       if (cost_ns >= best.cost_ns) continue;
       best.cost_ns = cost_ns;
       best.entry = static_cast<std::int32_t>(*at);

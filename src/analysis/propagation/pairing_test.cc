@@ -171,6 +171,25 @@ TEST(PairByTime, TruePairsAreProvenAtAnyLoad) {
   }
 }
 
+// One client that asks again as soon as it has its answer: at every instant some call is open, and
+// the answer comes long after the callee's span ended.
+TEST(PairByTime, TruePairsOfASteadyLoopAreProven) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Rng rng(seed);
+    Rows rows;
+    std::int64_t at_ns = 0;
+    for (int i = 0; i < 24; ++i) {
+      const std::int64_t before_ns = Some(rng, 0.5), length_ns = Some(rng, 1);
+      const std::int64_t end_ns = at_ns + before_ns + length_ns + 10 * kMs + Some(rng, 2);
+      rows.Call(at_ns, end_ns);
+      rows.Entry(at_ns + before_ns, at_ns + before_ns + length_ns);
+      at_ns = end_ns + 15 * kMs + Some(rng, 3);
+    }
+    EXPECT_EQ(rows.Pair().proven.size(), 1U);
+  }
+}
+
 TEST(WilsonOf, AgreesWithPublishedValues) {
   // Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
   const Interval a = WilsonOf({81, 81}, {182, 182});
