@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view kFileName = "ATTRIBUTES";
 // So much of what was counted a crash may take.
 constexpr std::int64_t kSaveEveryNs = 300 * kNsPerSecond;
+// So many times the file must fit into the room on the disk: while it is written there are two.
+constexpr std::uint64_t kRoomTimes = 16;
 
 void Tell(const cardinality::StateChange& change) {
   const log::Fields fields{{"key", change.key},
@@ -84,6 +86,10 @@ void EmbeddedStoreImpl::SaveAttributes(bool at_once) {
     bytes = EncodeAttributeFile(
         {.keys = guard_.keys(), .crowded_out = guard_.crowded_out(), .as_of_ns = guard_.as_of_ns()},
         keys());
+    // On a disk that is low it waits: spans come first, and nothing is lost with it.
+    if (disk_state_.load(std::memory_order_relaxed) != DiskState::kEnough ||
+        bytes.size() > room_bytes_ / kRoomTimes)
+      return;
     attributes_saved_ns_ = now_ns;
     attributes_dirty_ = false;
     attributes_urgent_ = false;

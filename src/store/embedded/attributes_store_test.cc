@@ -316,7 +316,7 @@ TEST_F(AttributesTest, CallsOfNewTenantsAreSummedAsOthersOnceTheyAreTooMany) {
   };
   const auto calls_by_tenant = [this] {
     std::map<std::string, std::int64_t> calls;
-    const auto result = store_->Calls({.dimensions = rollup::kByTenant});
+    const auto result = store_->Calls({.dimensions = rollup::kByKind | rollup::kByTenant});
     EXPECT_TRUE(result);
     for (const auto& row : result->sums.Rows()) {
       const rollup::CallSeries& series = result->sums.series()[row.series];
