@@ -89,10 +89,21 @@ class Trace:
         rows = json.loads(self.server.cli("genai", what, "--json", *words).stdout)["rows"]
         return [row for row in rows if row["tenant"] == self.tenant]
 
+    def genai(self, command):
+        return json.loads(self.server.cli("genai", command, self.json["trace_id"], "--json").stdout)
+
+    def cost(self):
+        """In billionths of a dollar."""
+        audit = self.genai("audit")
+        assert audit["sums_to_cost"]
+        return round((audit["cost_usd"] or 0) * 1e9)
+
     def holds(self):
-        """Holds of every trace: each nanosecond of the request belongs to one kind of step."""
+        """Holds of every trace: each nanosecond of the request and each billionth of its cost belong to one kind of step."""
         root = next(one for one in self.json["spans"] if one["parent"] is None)
-        assert sum(line["path_ns"] for line in self.json["ledger"]) == root["duration_ns"]
+        ledger = self.genai("ledger")
+        assert sum(row["path_ns"] for row in ledger["rows"]) == ledger["root_ns"] == root["duration_ns"]
+        assert sum(round((row["usd"] or 0) * 1e9) for row in ledger["rows"]) == round((ledger["usd"] or 0) * 1e9) == self.cost()
         return self
 
 
@@ -131,6 +142,7 @@ def test_openai_client_in_python(server, kind):
         (row,) = trace.rows("models", "provider", "model", "route")
         assert (row["provider"], row["model"], row["route"]) == ("openai", "gpt-5.6-terra-2026-08-21", "/chat"), name
         assert (row["calls"], row["failed"], row["retries"], row["prompt_tokens"], row["completion_tokens"]) == (1, 0, 0, 6120, 412), name
+        assert trace.cost() == (9_811_200 if tells["cached"] else 17_184_000), name
         assert trace.matches('annotation.experiment_id = "prompt-v2" AND annotation.experiment_arm = "B"'), name
     check_ttft(traces["stream"], tells["ttft"])
 
@@ -145,11 +157,18 @@ def test_openai_client_in_python(server, kind):
         # One call, that was tried again and succeeded: it neither failed nor timed out.
         assert (row["calls"], row["retries"], row["failed"], row["timeouts"], row["prompt_tokens"]) == (1, 1, 0, 0, 100), name
         assert next(one for one in trace.spans if one["step_kind"] == "llm")["outcome"] == "ok"
+        # Nothing else went on: what the failed attempt and the pause after it took is lost, and could all be had back.
+        waste = trace.genai("waste")
+        (lost,) = waste["rows"]
+        assert (lost["kind"], lost["cause"], lost["attempts"]) == ("llm", {"throttled": "throttled", "timeout": "timeout"}[name], 1)
+        assert lost["failed_ns"] > 0 and lost["backoff_ns"] > 0 and lost["waste_ns"] == lost["failed_ns"] + lost["backoff_ns"] == waste["recoverable_ns"]
     assert traces["throttled"].matches("annotation.throttled = true") and traces["timeout"].matches("annotation.timeout = true")
 
     assert told["failed"]["status"] == 500
     (row,) = traces["failed"].rows("models", "model")
-    assert (row["model"], row["calls"], row["failed"], row["retries"], row["prompt_tokens"]) == ("gpt-5.6-terra", 1, 1, 0, 0)
+    # OpenInference names the model of a call that failed in the call's parameters only.
+    assert row["model"] == (None if kind == "openinference" else "gpt-5.6-terra")
+    assert (row["calls"], row["failed"], row["retries"], row["prompt_tokens"]) == (1, 1, 0, 0)
 
 
 # The two that tell no usage of a stream, tell none: the call counts, its tokens are not there.
@@ -192,6 +211,7 @@ def test_anthropic_client(server, kind):
         (row,) = trace.rows("models", "provider", "model")
         assert (row["provider"], row["model"], row["calls"]) == ("anthropic", "claude-sonnet-5", 1), name
         assert (row["prompt_tokens"], row["completion_tokens"], row["cached_tokens"], row["cache_write_tokens"]) == (6120, 412, 4096, 1000), name
+        assert trace.cost() == 9_487_200, name
     check_ttft(trace, True)
 
 
@@ -206,6 +226,8 @@ def test_an_engine_behind_a_client_is_its_shadow_and_tells_the_phases(server):
     (row,) = trace.rows("models", "model")
     assert (row["model"], row["calls"], row["prompt_tokens"]) == ("llama-3.3-70b", 1, 6120)
     assert trace.matches("annotation.queue_ms >= 79 AND annotation.queue_ms <= 81") and trace.matches(f"annotation.prefill_ms >= {FIRST_MS}")
+    (step,) = trace.genai("ttft")["steps"]
+    assert step["first_token_ns"] == sum(step["phases"].values()) and step["phases"]["queue_ns"] == 80_000_000
     # The client sees what the engine took, and the way there and back.
     assert trace.matches(f"annotation.ttft_ms >= {80 + FIRST_MS} AND annotation.ttft_ms <= {told['stream']['ttft_ns'] / 1e6 + 1}")
 
@@ -231,7 +253,7 @@ def test_agents_with_tools_at_once(server, program):
     trace = Trace(server, told, tenant).holds()
     assert trace.kinds() == sorted([*AGENTS[program], "gateway", "llm", "llm"] + ["tool"] * len(tools))
     # What the agent's span repeats of its models' tokens counts once.
-    assert trace.usage() == (7300, 530, 3200)
+    assert trace.usage() == (7300, 530, 3200) and trace.cost() == 15_200_000
     (row,) = trace.rows("models", "provider", "model")
     assert (row["provider"], row["model"], row["calls"], row["reasoning_tokens"] or 0) in [("openai", "gpt-5.6-terra", 2, 50), ("openai", "gpt-5.6-terra", 2, 0)]
     called = {row["tool"]: (row["calls"], row["failed"], row["retries"]) for row in trace.rows("tools", "tool")}
@@ -254,6 +276,8 @@ def test_retrieval_with_every_kind_of_step(server):
     assert models["text-embedding-3-small"][2] == 18
     assert trace.matches('annotation.experiment_id = "rerank-v2" AND annotation.experiment_arm = "B"')
     assert trace.matches("annotation.top_k = 3")
+    # To the billionth: the model's call and the embedding.
+    assert trace.cost() == 9_811_560
 
 
 def test_langfuse(server):
