@@ -212,6 +212,12 @@ TEST(GraphTable, ShowsServicesAndCalls) {
   EXPECT_THAT(*table, HasSubstr("1.00 ms"));
 }
 
+TEST(Sanitise, LeavesNothingThatDrivesATerminal) {
+  EXPECT_EQ(Sanitise("a\x1b[31mb\r\n\x7f"), "a [31mb   ");
+  EXPECT_EQ(Sanitise("a\u202eb\u2066c\u200fd\u0085e"), "a b c d e");
+  EXPECT_EQ(Sanitise("\u00e9\u20ac\u2028 \U0001f600"), "\u00e9\u20ac\u2028 \U0001f600");
+}
+
 TEST(GenAiTable, ShowsGroupsTokensAndWhetherCostsAreWhole) {
   const auto table = RenderCalls(
       R"({"rows":[{"provider":"openai","model":"gpt","calls":2,"failed":1,"prompt_tokens":20,"cost_usd":0.0015,"unpriced_calls":1,"unpriced_tokens":9,"p50_ns":1000000},

@@ -115,10 +115,34 @@ std::string Fit(std::string_view text, std::size_t columns) {
   return cut + "…" + std::string(columns - used - 1, ' ');
 }
 
+namespace {
+
+// Bytes of the character at `at` if it changes how a terminal shows others: C1 controls, and marks
+// and overrides of direction (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069); else 0.
+std::size_t ControlBytes(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  if (byte(0) != 0xe2) return 0;
+  const unsigned last = byte(2);
+  const bool mark =
+      byte(1) == 0x80 && (last == 0x8e || last == 0x8f || (last >= 0xaa && last <= 0xae));
+  const bool isolate = byte(1) == 0x81 && last >= 0xa6 && last <= 0xa9;
+  return mark || isolate ? 3 : 0;
+}
+
+}  // namespace
+
 std::string Sanitise(std::string_view text) {
-  std::string clean = RepairUtf8(text);
-  for (char& c : clean) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  const std::string repaired = RepairUtf8(text);
+  std::string clean;
+  clean.reserve(repaired.size());
+  for (std::size_t i = 0; i < repaired.size();) {
+    const auto c = static_cast<unsigned char>(repaired[i]);
+    const std::size_t control = c < 0x20 || c == 0x7f ? 1 : ControlBytes(repaired, i);
+    clean += control == 0 ? repaired[i] : ' ';
+    i += std::max<std::size_t>(1, control);
   }
   return clean;
 }
