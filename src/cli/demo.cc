@@ -32,6 +32,7 @@ namespace fluoro::cli {
 namespace {
 
 constexpr int kUsersCount = 4;  ///< who ask at the same time
+constexpr int kPatternLength = 20;
 
 struct Options {
   bool json = false;
@@ -43,7 +44,7 @@ struct Options {
 // A question goes its way; every tenth or so goes wrong in one of the ways of demo::Scenario.
 demo::Scenario ScenarioOf(int request) {
   using enum demo::Scenario;
-  static constexpr std::array kPattern{
+  static constexpr std::array<demo::Scenario, kPatternLength> kPattern{
       kPlain,    kPlain,    kCacheHit,  kPlain, kModelThrottled, kPlain, kToolTimeout,
       kCacheHit, kPlain,    kToolFault, kPlain, kLongAnswer,     kPlain, kBadRequest,
       kPlain,    kCacheHit, kPlain,     kPlain, kModelTimeout,   kPlain};
@@ -64,10 +65,13 @@ Result<void> SendTraffic(demo::Services& services, demo::Recorder& recorder, int
         for (int i = next.fetch_add(1, std::memory_order_relaxed); i < requests;
              i = next.fetch_add(1, std::memory_order_relaxed)) {
           const demo::Scenario scenario = ScenarioOf(i);
+          // In turns, and another in each round of the pattern: whatever goes wrong meets both
+          // arms.
+          const bool arm_b = (i + i / kPatternLength) % 2 == 1;
           std::string question = kQuestions[static_cast<std::size_t>(i) % kQuestions.size()];
           if (scenario != demo::Scenario::kCacheHit) question += fmt::format(" ({})", i);
           if (!services.Ask(kTenants[static_cast<std::size_t>(i) % kTenants.size()], question,
-                            scenario))
+                            {.scenario = scenario, .short_context = arm_b}))
             failed.fetch_add(1, std::memory_order_relaxed);
           if (!recorder.Flush()) failed.fetch_add(1, std::memory_order_relaxed);
         }
@@ -78,6 +82,17 @@ Result<void> SendTraffic(demo::Services& services, demo::Recorder& recorder, int
     return Fail(ErrorCode::kUnavailable,
                 fmt::format("{} requests of the demo could not be made", failed.load()));
   return recorder.Flush();
+}
+
+// Nobody lists what the demo's models cost: made up, and put as a person would put them.
+Result<void> PutPrices(Source& source) {
+  for (
+      const char* price :
+      {R"({"id":"demo/chat","match":["demo-llm-1"],"valid_from":"2026-01-01","input":0.4,"output":1.6,"cache_read":0.04,"unit":"usd_per_1m_tokens"})",
+       R"({"id":"demo/embeddings","match":["demo-embed-1"],"valid_from":"2026-01-01","input":0.02,"unit":"usd_per_1m_tokens"})"}) {
+    FLUORO_CHECK_OK(source.Post("/ui/api/model-prices", price));
+  }
+  return {};
 }
 
 std::vector<std::string> Lines(std::string_view text) {
@@ -195,6 +210,10 @@ Result<void> Show(Source& source, const BoundPorts& ports, const demo::Recorder:
       "  export FLUORO_SERVER={0}\n"
       "  fluoro search 'annotation.tenant = \"acme\" AND responsetime > 0.2'\n"
       "  fluoro trace {1}\n"
+      "  fluoro genai ledger\n"
+      "  fluoro genai waste\n"
+      "  fluoro genai audit {1}\n"
+      "  fluoro genai experiments\n"
       "  fluoro tail\n",
       server, slowest));
   return {};
@@ -251,6 +270,10 @@ int Demo(const Options& options, const ServerFactory& start_server) {
   Metrics metrics;
   auto recorder = demo::Recorder::Open(ports.udp, "http://" + ports.otlp_http + "/v1/traces");
   if (!recorder) return Report(recorder.error());
+  auto source = OpenSource(
+      {.server = "http://" + ports.http, .folder = {}, .writable = false, .at_rest_key = {}});
+  if (!source) return Report(source.error());
+  if (const auto put = PutPrices(**source); !put) return Report(put.error());
   {
     auto services = demo::Services::Start(**recorder, metrics);
     if (!services) return Report(services.error());
@@ -259,9 +282,6 @@ int Demo(const Options& options, const ServerFactory& start_server) {
     (*services)->Stop();
     if (const auto flushed = (*recorder)->Flush(); !flushed) return Report(flushed.error());
   }
-  auto source = OpenSource(
-      {.server = "http://" + ports.http, .folder = {}, .writable = false, .at_rest_key = {}});
-  if (!source) return Report(source.error());
   if (const auto shown = Show(**source, ports, (*recorder)->sent(), options); !shown)
     return Report(shown.error());
   if (!options.once) {

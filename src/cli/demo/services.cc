@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <functional>
 #include <future>
 #include <unordered_map>
 
@@ -320,16 +319,14 @@ Result<std::unique_ptr<Services>> Services::Start(Recorder& recorder, Metrics& m
 }
 
 Result<Services::Answer> Services::Ask(const std::string& tenant, const std::string& question,
-                                       Scenario scenario) {
+                                       const Carried& carried) {
   net::HttpCall call;
   call.method = "POST";
   call.url = impl_->Url(impl_->gateway, "/chat");
   call.headers["x-tenant"] = tenant;
   call.headers["user-agent"] = "demo-client";
-  // Who is in which arm of the experiment hangs on the question alone.
-  Carry({.scenario = scenario, .short_context = std::hash<std::string>{}(question) % 2 == 1},
-        call.headers);
-  if (scenario != Scenario::kBadRequest) call.body = question;
+  Carry(carried, call.headers);
+  if (carried.scenario != Scenario::kBadRequest) call.body = question;
   FLUORO_TRY(const auto answer, net::Call(call));
   const auto trace = answer.headers.find("x-demo-trace");
   return Answer{answer.status, trace == answer.headers.end() ? "" : trace->second};

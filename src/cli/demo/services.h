@@ -27,7 +27,8 @@ class Services {
     std::string trace_id;
   };
   /// One user's request, through the gateway.
-  Result<Answer> Ask(const std::string& tenant, const std::string& question, Scenario scenario);
+  Result<Answer> Ask(const std::string& tenant, const std::string& question,
+                     const Carried& carried);
   void Stop();
 
  private:
