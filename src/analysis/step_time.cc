@@ -9,24 +9,6 @@ namespace {
 
 using genai::StepKind;
 
-bool TakesOwner(StepKind kind) {
-  return kind == StepKind::kHttp || kind == StepKind::kDb || kind == StepKind::kCache;
-}
-
-bool GivesOwner(StepKind kind) {
-  switch (kind) {
-    case StepKind::kLlm:
-    case StepKind::kEmbedding:
-    case StepKind::kReranker:
-    case StepKind::kRetriever:
-    case StepKind::kTool:
-    case StepKind::kGuardrail:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The first request that a service of the trace served, although whoever sent it named a parent
 // that sent nothing here; -1: none.
 std::int32_t EntryOf(const model::AssembledTrace& trace) {
@@ -41,6 +23,24 @@ std::int32_t EntryOf(const model::AssembledTrace& trace) {
 }
 
 }  // namespace
+
+bool IsTransport(StepKind kind) {
+  return kind == StepKind::kHttp || kind == StepKind::kDb || kind == StepKind::kCache;
+}
+
+bool IsCall(StepKind kind) {
+  switch (kind) {
+    case StepKind::kLlm:
+    case StepKind::kEmbedding:
+    case StepKind::kReranker:
+    case StepKind::kRetriever:
+    case StepKind::kTool:
+    case StepKind::kGuardrail:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::vector<StepKind> StepKinds(const model::AssembledTrace& trace) {
   std::vector<StepKind> kinds;
@@ -77,8 +77,8 @@ std::vector<std::int32_t> Owners(const model::AssembledTrace& trace,
       visited[index] = true;
       const std::int32_t parent = trace.entities[index].parent;
       const std::int32_t above = parent < 0 ? -1 : giver[static_cast<std::size_t>(parent)];
-      if (TakesOwner(kinds[index]) && above >= 0) owners[index] = above;
-      giver[index] = GivesOwner(kinds[index]) ? static_cast<std::int32_t>(index) : above;
+      if (IsTransport(kinds[index]) && above >= 0) owners[index] = above;
+      giver[index] = IsCall(kinds[index]) ? static_cast<std::int32_t>(index) : above;
       for (const std::int32_t child : trace.entities[index].children) stack.push_back(child);
     }
   }

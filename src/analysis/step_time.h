@@ -9,6 +9,12 @@
 
 namespace fluoro::analysis {
 
+/// http, db or cache: what another step does its work by.
+bool IsTransport(genai::StepKind kind);
+/// llm, embedding, reranker, retriever, tool or guardrail: does one thing for whoever asked, and
+/// answers for the transport below it.
+bool IsCall(genai::StepKind kind);
+
 /// Step kind of each entity (inferred ones: of the call they were made for).
 std::vector<genai::StepKind> StepKinds(const model::AssembledTrace& trace);
 

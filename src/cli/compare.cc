@@ -10,6 +10,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_read.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
 #include "model/ids.h"
@@ -212,15 +213,7 @@ int Compare(const SourceOptions& source_options, const Options& options) {
   auto source = OpenSource(source_options);
   if (!source) return Report(source.error());
   const auto answer = (*source)->Post("/ui/api/compare", *body);
-  if (!answer) return Report(answer.error());
-  if (options.json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto picture = Render(*answer, Terminal::Detect());
-  if (!picture) return Report(picture.error());
-  Print(*picture);
-  return kDone;
+  return ShowAnswer(answer, options.json, Render);
 }
 
 }  // namespace

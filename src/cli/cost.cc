@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_read.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
 
@@ -126,15 +127,7 @@ int Cost(const SourceOptions& source_options, const std::string& by, const std::
   auto source = OpenSource(source_options);
   if (!source) return Report(source.error());
   const auto answer = (*source)->Post("/ui/api/cost", *body);
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = Render(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, json, Render);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_read.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
 
@@ -180,15 +181,7 @@ int ShowDiffer(const SourceOptions& source_options, const QueryOptions& query,
   body->pop_back();
   *body += ",\"select\":" + *select + "}";
   const auto answer = (*source)->Post("/ui/api/differ", *body);
-  if (!answer) return Report(answer.error());
-  if (options.json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = Render(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, options.json, Render);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/genai_ledger.h"
 #include "cli/genai_table.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 
 namespace fluoro::cli {
 namespace {
@@ -48,15 +49,7 @@ int ShowCalls(const Options& options, std::string_view of) {
   body->back() = ',';
   *body += more.Take().substr(1);
   const auto answer = (*source)->Post("/ui/api/genai", *body);
-  if (!answer) return Report(answer.error());
-  if (options.json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = RenderCalls(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, options.json, RenderCalls);
 }
 
 void AddOne(CLI::App& group, Action& action, const std::string& name,

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/genai_cost_text.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 #include "model/ids.h"
 
@@ -14,15 +15,7 @@ int Audit(const SourceOptions& options, const std::string& text, bool json) {
   auto source = OpenSource(options);
   if (!source) return Report(source.error());
   const auto answer = (*source)->Get("/ui/api/genai/audit/" + id->ToHex());
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto page = RenderAudit(*answer, Terminal::Detect());
-  if (!page) return Report(page.error());
-  Print(*page);
-  return kDone;
+  return ShowAnswer(answer, json, RenderAudit);
 }
 
 }  // namespace

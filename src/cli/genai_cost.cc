@@ -4,6 +4,7 @@
 #include "cli/exit_code.h"
 #include "cli/genai_cost_text.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 
 namespace fluoro::cli {
@@ -18,15 +19,7 @@ int Cost(const SourceOptions& source_options, const QueryOptions& query,
   auto source = OpenSource(source_options);
   if (!source) return Report(source.error());
   const auto answer = (*source)->Post("/ui/api/genai/cost", *body);
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = RenderGenAiCost(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, json, RenderGenAiCost);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "cli/exit_code.h"
 #include "cli/json_read.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
 
@@ -176,15 +177,7 @@ int Show(const Options& options) {
   auto source = OpenSource(*options.source);
   if (!source) return Report(source.error());
   const auto answer = (*source)->Post("/ui/api/genai/experiments", *body);
-  if (!answer) return Report(answer.error());
-  if (options.json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto text = Render(*answer, Terminal::Detect());
-  if (!text) return Report(text.error());
-  Print(*text);
-  return kDone;
+  return ShowAnswer(answer, options.json, Render);
 }
 
 }  // namespace

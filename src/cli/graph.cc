@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/graph_table.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 
 namespace fluoro::cli {
 namespace {
@@ -19,15 +20,7 @@ int ShowGraph(const SourceOptions& source_options, const QueryOptions& query, bo
   const auto body = QueryBody(query, {}, SystemClock().UnixNs());
   if (!body) return Report(body.error());
   const auto answer = (*source)->Post("/ui/api/graph", *body);
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = RenderGraph(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, json, RenderGraph);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "cli/exit_code.h"
 #include "cli/propagation_table.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/units.h"
 
 namespace fluoro::cli {
@@ -22,15 +23,7 @@ int ShowPropagation(const SourceOptions& source_options, const QueryOptions& que
     *body += "\"settle\":" + std::to_string(*ns) + "}";
   }
   const auto answer = (*source)->Post("/ui/api/propagation", *body);
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto text = RenderPropagation(*answer, Terminal::Detect());
-  if (!text) return Report(text.error());
-  Print(*text);
-  return kDone;
+  return ShowAnswer(answer, json, RenderPropagation);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/json_tree.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/json_command.h"
 #include "cli/terminal.h"
 #include "redact/rule.h"
 
@@ -150,15 +151,6 @@ int Check(const Options& options) {
   return rules ? kDone : kNotFoundOrFailed;
 }
 
-CLI::App* Add(CLI::App& group, const std::string& name, const std::string& description,
-              const std::string& examples, Options& options) {
-  CLI::App* command = group.add_subcommand(name, description);
-  command->set_version_flag("--version", "fluoro " FLUORO_VERSION);
-  command->add_flag("--json", options.json, "one JSON document");
-  command->footer("Examples:\n" + examples);
-  return command;
-}
-
 }  // namespace
 
 void AddRedact(const Registry& registry) {
@@ -170,17 +162,19 @@ void AddRedact(const Registry& registry) {
   Action& action = registry.action;
   const auto options = std::make_shared<Options>();
 
-  CLI::App* list = Add(*group, "list", "content mode, detectors and rules that stand",
-                       "  fluoro redact list\n  fluoro redact list --json", *options);
+  CLI::App* list =
+      AddJsonCommand(*group, "list", "content mode, detectors and rules that stand",
+                     "  fluoro redact list\n  fluoro redact list --json", options->json);
   const auto list_source = AddSourceOptions(*list);
   list->callback(
       [&action, options, list_source] { action = [=] { return List(*list_source, *options); }; });
 
-  CLI::App* put = Add(*group, "put", "makes or replaces a rule",
-                      "  fluoro redact put cookies --key 'http.request.header.*' --action drop\n"
-                      "  fluoro redact put ticket --pattern 'ACME-[0-9]+'\n"
-                      "  fluoro redact put addresses --detector ipv4 --action mask",
-                      *options);
+  CLI::App* put =
+      AddJsonCommand(*group, "put", "makes or replaces a rule",
+                     "  fluoro redact put cookies --key 'http.request.header.*' --action drop\n"
+                     "  fluoro redact put ticket --pattern 'ACME-[0-9]+'\n"
+                     "  fluoro redact put addresses --detector ipv4 --action mask",
+                     options->json);
   put->add_option("NAME", options->what, "stands in the values that it removes")->required();
   auto* kinds = put->add_option_group("what");
   kinds->add_option("--key", options->key,
@@ -193,28 +187,28 @@ void AddRedact(const Registry& registry) {
   put->callback(
       [&action, options, put_source] { action = [=] { return Put(*put_source, *options); }; });
 
-  CLI::App* remove =
-      Add(*group, "delete", "deletes a rule",
-          "  fluoro redact delete ticket\n  fluoro redact delete ticket --json", *options);
+  CLI::App* remove = AddJsonCommand(
+      *group, "delete", "deletes a rule",
+      "  fluoro redact delete ticket\n  fluoro redact delete ticket --json", options->json);
   remove->add_option("NAME", options->what, "of a rule")->required();
   const auto remove_source = AddSourceOptions(*remove);
   remove->callback([&action, options, remove_source] {
     action = [=] { return Delete(*remove_source, *options); };
   });
 
-  CLI::App* test = Add(*group, "test", "what becomes of a text, and which rules do it",
-                       "  fluoro redact test 'mail bob@example.com'\n"
-                       "  fluoro redact test hunter2 --name db.password",
-                       *options);
+  CLI::App* test = AddJsonCommand(*group, "test", "what becomes of a text, and which rules do it",
+                                  "  fluoro redact test 'mail bob@example.com'\n"
+                                  "  fluoro redact test hunter2 --name db.password",
+                                  options->json);
   test->add_option("TEXT", options->what, "any text")->required();
   test->add_option("--name", options->name, "attribute whose value it is");
   const auto test_source = AddSourceOptions(*test);
   test->callback(
       [&action, options, test_source] { action = [=] { return Test(*test_source, *options); }; });
 
-  CLI::App* check =
-      Add(*group, "check", "validates a file of rules",
-          "  fluoro redact check rules.json\n  fluoro redact check rules.json --json", *options);
+  CLI::App* check = AddJsonCommand(
+      *group, "check", "validates a file of rules",
+      "  fluoro redact check rules.json\n  fluoro redact check rules.json --json", options->json);
   check->add_option("FILE", options->what, "JSON, as redact list --json prints it")->required();
   check->callback([&action, options] { action = [=] { return Check(*options); }; });
 }

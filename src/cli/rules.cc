@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/json_command.h"
 #include "cli/local_rules_check.h"
 #include "cli/suggest.h"
 #include "cli/tail_policy_file.h"
@@ -181,15 +182,6 @@ int Check(const Options& options) {
   return file ? kDone : kNotFoundOrFailed;
 }
 
-CLI::App* Add(CLI::App& group, const std::string& name, const std::string& description,
-              const std::string& examples, Options& options) {
-  CLI::App* command = group.add_subcommand(name, description);
-  command->set_version_flag("--version", "fluoro " FLUORO_VERSION);
-  command->add_flag("--json", options.json, "one JSON document");
-  command->footer("Examples:\n" + examples);
-  return command;
-}
-
 }  // namespace
 
 void AddRules(const Registry& registry) {
@@ -202,24 +194,25 @@ void AddRules(const Registry& registry) {
   const auto options = std::make_shared<Options>();
   AddSuggest(registry, *group);
 
-  CLI::App* list = Add(*group, "list", "what decides now, in the order in which it is tried",
-                       "  fluoro rules list\n  fluoro rules list --json > rules.json", *options);
+  CLI::App* list =
+      AddJsonCommand(*group, "list", "what decides now, in the order in which it is tried",
+                     "  fluoro rules list\n  fluoro rules list --json > rules.json", options->json);
   const auto list_source = AddSourceOptions(*list);
   list->callback(
       [&action, options, list_source] { action = [=] { return List(*list_source, *options); }; });
 
-  CLI::App* put = Add(
+  CLI::App* put = AddJsonCommand(
       *group, "put",
       "makes or replaces the sampling rules of a file, and replaces all tail policies by its own",
-      "  fluoro rules put rules.json\n  fluoro rules put rules.toml --json", *options);
+      "  fluoro rules put rules.json\n  fluoro rules put rules.toml --json", options->json);
   put->add_option("FILE", options->what, "rules, as JSON or TOML: docs/sampling.md")->required();
   const auto put_source = AddSourceOptions(*put);
   put->callback(
       [&action, options, put_source] { action = [=] { return Put(*put_source, *options); }; });
 
-  CLI::App* remove =
-      Add(*group, "delete", "deletes one sampling rule, or one tail policy",
-          "  fluoro rules delete payments\n  fluoro rules delete --tail rest", *options);
+  CLI::App* remove = AddJsonCommand(
+      *group, "delete", "deletes one sampling rule, or one tail policy",
+      "  fluoro rules delete payments\n  fluoro rules delete --tail rest", options->json);
   remove->add_option("NAME", options->what, "of a sampling rule")->required();
   remove->add_flag("--tail", options->tail, "of a tail policy");
   const auto remove_source = AddSourceOptions(*remove);
@@ -227,10 +220,11 @@ void AddRules(const Registry& registry) {
     action = [=] { return Delete(*remove_source, *options); };
   });
 
-  CLI::App* check = Add(
+  CLI::App* check = AddJsonCommand(
       *group, "check",
       "validates a file of rules, or a local rule file of the X-Ray SDKs (version 1 or 2)",
-      "  fluoro rules check rules.json\n  fluoro rules check sampling-rules.json --json", *options);
+      "  fluoro rules check rules.json\n  fluoro rules check sampling-rules.json --json",
+      options->json);
   check->add_option("FILE", options->what, "rule file")->required();
   check->callback([&action, options] { action = [=] { return Check(*options); }; });
 }

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/query_options.h"
+#include "cli/show_answer.h"
 #include "cli/tail_policy_file.h"
 #include "cli/terminal.h"
 #include "cli/whatif_table.h"
@@ -36,15 +37,7 @@ int WhatIf(const SourceOptions& source_options, const QueryOptions& query, const
   *body +=
       fmt::format(",\"clients\":{},\"policies\":", clients) + sampling::PrintRuleFile(*file) + "}";
   const auto answer = (*source)->Post("/ui/api/whatif", *body);
-  if (!answer) return Report(answer.error());
-  if (json) {
-    Print(*answer + "\n");
-    return kDone;
-  }
-  const auto table = Render(*answer, Terminal::Detect());
-  if (!table) return Report(table.error());
-  Print(*table);
-  return kDone;
+  return ShowAnswer(answer, json, Render);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "genai/json_text.h"
 
+#include "base/json_copy.h"
 #include "model/attribute_reader.h"
 
 namespace fluoro::genai {
@@ -34,44 +35,9 @@ void Write(JsonWriter& out, const AttributeValue& value) {
 
 }  // namespace
 
-// Depth is bounded by that of the parser.
-// NOLINTNEXTLINE(misc-no-recursion): bounded
-void WriteJson(JsonWriter& out, const JsonView& view) {
-  switch (view.type()) {
-    case JsonType::kNull:
-      out.Null();
-      return;
-    case JsonType::kBool:
-      out.Bool(*view.Bool());
-      return;
-    case JsonType::kInt:
-      out.Int(*view.Int());
-      return;
-    case JsonType::kDouble:
-      out.Double(*view.Double());
-      return;
-    case JsonType::kString:
-      out.String(*view.String());
-      return;
-    case JsonType::kArray:
-      out.BeginArray();
-      for (const JsonView& element : view.Elements()) WriteJson(out, element);
-      out.EndArray();
-      return;
-    case JsonType::kObject:
-      out.BeginObject();
-      for (const auto& member : view.Members()) {
-        out.Key(member.key);
-        WriteJson(out, member.value);
-      }
-      out.EndObject();
-      return;
-  }
-}
-
 std::string JsonText(const JsonView& view) {
   JsonWriter out;
-  WriteJson(out, view);
+  CopyJson(out, view);
   return out.Take();
 }
 

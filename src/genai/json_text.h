@@ -9,7 +9,6 @@
 
 namespace fluoro::genai {
 
-void WriteJson(JsonWriter& out, const JsonView& view);
 std::string JsonText(const JsonView& view);
 
 /// Strings as they stand, since they mostly hold JSON; arrays and lists as JSON; bytes as null.

@@ -9,6 +9,7 @@
 #include "analysis/ledger/field.h"
 #include "analysis/ledger/repeated.h"
 #include "analysis/ledger/replay.h"
+#include "analysis/step_time.h"
 
 namespace fluoro::analysis {
 namespace {
@@ -29,25 +30,6 @@ WasteCause CauseOf(const Step& step) {
          : step.throttled ? WasteCause::kThrottled
          : step.cancelled ? WasteCause::kCancelled
                           : WasteCause::kError;
-}
-
-// Kinds that do one thing for whoever asked; an agent or a chain that failed did many.
-bool IsCall(StepKind kind) {
-  switch (kind) {
-    case StepKind::kLlm:
-    case StepKind::kEmbedding:
-    case StepKind::kReranker:
-    case StepKind::kRetriever:
-    case StepKind::kTool:
-    case StepKind::kGuardrail:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool IsTransport(StepKind kind) {
-  return kind == StepKind::kHttp || kind == StepKind::kDb || kind == StepKind::kCache;
 }
 
 class Finder {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/json_copy.h"
 #include "base/json_tree.h"
 #include "codec/otlp/wire.h"
 #include "model/assembly.h"
@@ -222,40 +223,6 @@ class ProtobufLogs {
 
 // ---- JSON ----
 
-// NOLINTNEXTLINE(misc-no-recursion): as deep as the parser allows
-void Copy(JsonWriter& out, const JsonView& view) {
-  switch (view.type()) {
-    case JsonType::kNull:
-      out.Null();
-      return;
-    case JsonType::kBool:
-      out.Bool(*view.Bool());
-      return;
-    case JsonType::kInt:
-      out.Int(*view.Int());
-      return;
-    case JsonType::kDouble:
-      out.Double(*view.Double());
-      return;
-    case JsonType::kString:
-      out.String(*view.String());
-      return;
-    case JsonType::kArray:
-      out.BeginArray();
-      for (const JsonView& element : view.Elements()) Copy(out, element);
-      out.EndArray();
-      return;
-    case JsonType::kObject:
-      out.BeginObject();
-      for (const auto& member : view.Members()) {
-        out.Key(member.key);
-        Copy(out, member.value);
-      }
-      out.EndObject();
-      return;
-  }
-}
-
 class JsonLogs {
  public:
   std::string Run(const JsonView& root) {
@@ -285,7 +252,7 @@ class JsonLogs {
     const JsonView member = object[key];
     if (!member.exists()) return;
     out_.Key(as.empty() ? key : as);
-    Copy(out_, member);
+    CopyJson(out_, member);
   }
 
   static std::string_view TextOf(const JsonView& view) { return view.String().value_or(""); }
@@ -312,7 +279,7 @@ class JsonLogs {
     const std::string_view time =
         IsTime(record["timeUnixNano"]) ? "timeUnixNano" : "observedTimeUnixNano";
     JsonWriter bytes;
-    Copy(bytes, record);
+    CopyJson(bytes, record);
     const model::SpanId id =
         model::DeriveSpanId(*trace, *span, std::string(kIdPurpose) + bytes.Take());
 
@@ -324,7 +291,7 @@ class JsonLogs {
     out_.Key("events").BeginArray().BeginObject();
     Member(record, time, "timeUnixNano");
     out_.Key("name").String(event_name).Key("attributes").BeginArray();
-    for (const JsonView& attribute : record["attributes"].Elements()) Copy(out_, attribute);
+    for (const JsonView& attribute : record["attributes"].Elements()) CopyJson(out_, attribute);
     if (record["body"].IsObject()) {
       out_.BeginObject().Key("key").String(BodyKey(event_name));
       Member(record, "body", "value");
