@@ -1,6 +1,7 @@
 #include "rollup/counts.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "rollup/duration_buckets.h"
 
@@ -74,11 +75,17 @@ void DurationCounts::AddMillisecond(std::int64_t ms, std::int64_t count) {
 }
 
 void DurationCounts::Merge(const DurationCounts& other, std::int64_t times) {
-  for (const Bucket& bucket : other.few_) AddBucket(bucket.index, bucket.count * times);
-  for (std::size_t i = 0; i < other.many_.size(); ++i) {
-    if (other.many_[i] != 0)
-      AddBucket(static_cast<std::int16_t>(other.first_ + static_cast<int>(i)),
-                other.many_[i] * times);
+  if (times == 1 && few_.empty() && many_.empty()) {
+    few_ = other.few_;
+    many_ = other.many_;
+    first_ = other.first_;
+  } else {
+    for (const Bucket& bucket : other.few_) AddBucket(bucket.index, bucket.count * times);
+    for (std::size_t i = 0; i < other.many_.size(); ++i) {
+      if (other.many_[i] != 0)
+        AddBucket(static_cast<std::int16_t>(other.first_ + static_cast<int>(i)),
+                  other.many_[i] * times);
+    }
   }
   if (other.overflown_ && !overflown_) {
     overflown_ = true;
@@ -119,7 +126,13 @@ bool DurationCounts::IsZero() const {
 DurationCounts DurationCounts::Of(const std::vector<Bucket>& buckets,
                                   std::vector<Millisecond> milliseconds, bool overflown) {
   DurationCounts counts;
-  for (const Bucket& bucket : buckets) counts.AddBucket(bucket.index, bucket.count);
+  const bool ascending = std::ranges::adjacent_find(buckets, std::ranges::greater_equal(),
+                                                    &Bucket::index) == buckets.end();
+  if (ascending && buckets.size() <= kFewMax) {
+    counts.few_ = buckets;
+  } else {
+    for (const Bucket& bucket : buckets) counts.AddBucket(bucket.index, bucket.count);
+  }
   counts.overflown_ = overflown;
   if (!overflown) counts.exact_ = std::move(milliseconds);
   return counts;
